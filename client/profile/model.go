@@ -1,0 +1,131 @@
+// Package profile holds the model of a connection as an administrator wrote
+// it: where the gateway is, who it must be, how the employee signs in, and
+// what goes through the tunnel. It validates the model and keeps it on disk.
+//
+// It never holds a private key or a password: what an importer finds of those
+// is handed over beside the model (Secrets) and stays with the user. It knows
+// nothing of IKE messages or of the operating system. Importers of foreign
+// formats are its sub-packages; the service and the user's programs call it.
+package profile
+
+import "net/netip"
+
+// Version of the stored JSON. A file with a higher one is refused.
+const Version = 1
+
+// Profile is one connection.
+type Profile struct {
+	Version int    `json:"version"`
+	ID      string `json:"id"`   // 32 hex digits, chosen at import; also the key of the user's secrets
+	Name    string `json:"name"` // what a person types and reads; unique per owner, letter case aside
+	Origin  Origin `json:"origin"`
+
+	Gateway Gateway `json:"gateway"`
+	Client  Client  `json:"client"`
+	IKE     SA      `json:"ike"`
+	Child   SA      `json:"child"`
+	Traffic Traffic `json:"traffic"`
+	DNS     DNS     `json:"dns"`
+	Session Session `json:"session"`
+}
+
+// Origin says where the profile came from.
+type Origin struct {
+	Format       string `json:"format"`               // "mobileconfig", "manual", ...
+	Identifier   string `json:"identifier,omitempty"` // the file's own identifier, for replace-or-add
+	Organization string `json:"organization,omitempty"`
+	Description  string `json:"description,omitempty"`
+	SHA256       string `json:"sha256,omitempty"` // of the imported file, hex
+}
+
+// GatewayAuth says how the gateway proves who it is.
+type GatewayAuth string
+
+// ClientAuth says how the employee proves who they are.
+type ClientAuth string
+
+// The authentication methods.
+const (
+	GatewayCertificate GatewayAuth = "certificate"
+	GatewayPSK         GatewayAuth = "psk"
+
+	ClientMSCHAPv2    ClientAuth = "eap-mschapv2"
+	ClientCertificate ClientAuth = "certificate"
+	ClientPSK         ClientAuth = "psk"
+)
+
+// Gateway is the peer.
+type Gateway struct {
+	Address  string      `json:"address"`            // host name or address
+	Port     uint16      `json:"port,omitempty"`     // 0: 500, then 4500
+	Identity string      `json:"identity,omitempty"` // IDr sent and matched; empty: Address is matched, none sent
+	Auth     GatewayAuth `json:"auth"`
+	// CertificateName must be in the certificate's SAN. Empty: Identity, else Address.
+	CertificateName string `json:"certificate_name,omitempty"`
+	// IssuerName, where set, must be the common name of the certificate's issuer.
+	IssuerName    string   `json:"issuer_name,omitempty"`
+	Anchors       [][]byte `json:"anchors,omitempty"`       // DER; empty: the system's
+	Intermediates [][]byte `json:"intermediates,omitempty"` // DER; untrusted helpers for the chain
+}
+
+// Client is the employee's side.
+type Client struct {
+	Auth     ClientAuth `json:"auth"`
+	Identity string     `json:"identity,omitempty"` // IDi; empty: the user name, else the certificate's subject, else the address
+	Username string     `json:"username,omitempty"` // EAP identity; empty: asked at connect
+	// Certificates is the public chain, leaf first, DER; for ClientCertificate.
+	Certificates [][]byte `json:"certificates,omitempty"`
+}
+
+// SA says what may be negotiated for the IKE SA or the Child SAs.
+type SA struct {
+	// Proposals in order of preference; empty: Homeward's own set.
+	Proposals []Proposal `json:"proposals,omitempty"`
+	// Strict: only Proposals; else Homeward's own set follows them.
+	Strict   bool     `json:"strict,omitempty"`
+	Lifetime Duration `json:"lifetime,omitempty"` // 0: Homeward's own
+	PFS      bool     `json:"pfs,omitempty"`      // Child only: insist on a key exchange at rekey
+}
+
+// Proposal names one set of algorithms by their IKEv2 keywords:
+// encryption aes128gcm16, aes256gcm16, chacha20poly1305, aes128, aes192, aes256;
+// integrity and prf sha256, sha384, sha512; group modp2048, modp3072, modp4096,
+// ecp256, ecp384, ecp521, x25519.
+type Proposal struct {
+	Encryption string `json:"encryption"`
+	Integrity  string `json:"integrity,omitempty"` // empty with an AEAD cipher
+	PRF        string `json:"prf,omitempty"`       // IKE SA only
+	Group      string `json:"group,omitempty"`     // Child: for rekeys with PFS
+}
+
+// Traffic says what goes through the tunnel.
+type Traffic struct {
+	// Full: everything of the families that the gateway gives an address for.
+	Full    bool           `json:"full"`
+	Include []netip.Prefix `json:"include,omitempty"` // with Full false: these
+	Exclude []netip.Prefix `json:"exclude,omitempty"` // never these
+	// AcceptPushed: subnets that the gateway sends may be added, with Full false.
+	AcceptPushed bool `json:"accept_pushed,omitempty"`
+	// AllowPushed bounds AcceptPushed; empty: any but the local subnet.
+	AllowPushed []netip.Prefix `json:"allow_pushed,omitempty"`
+	MTU         int            `json:"mtu,omitempty"` // 0: Homeward's own choice
+}
+
+// DNS says who answers names while the tunnel is up.
+type DNS struct {
+	Servers []netip.Addr `json:"servers,omitempty"` // instead of the pushed ones
+	// Domains go to the tunnel's servers, all other names elsewhere. Empty
+	// with a full tunnel: every name goes to the tunnel's servers.
+	Domains []string `json:"domains,omitempty"`
+	Search  []string `json:"search,omitempty"`
+	// AcceptPushed: domains that the gateway sends may be added to Domains.
+	AcceptPushed bool `json:"accept_pushed,omitempty"`
+}
+
+// Session is the behaviour of the line over time.
+type Session struct {
+	Liveness     Duration `json:"liveness,omitempty"`      // 0: 60 s; negative: never
+	NATKeepalive Duration `json:"nat_keepalive,omitempty"` // 0: 20 s
+	NoMOBIKE     bool     `json:"no_mobike,omitempty"`
+	NoRedirect   bool     `json:"no_redirect,omitempty"`
+}

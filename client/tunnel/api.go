@@ -1,0 +1,133 @@
+// Package tunnel is one live tunnel: the loop that joins the IKE session, the
+// ESP data plane, the UDP transport and the TUN device.
+//
+// It owns the session, the SAs and the packets. It never decides whether a
+// tunnel should exist, never changes routes or DNS (it says what they should
+// be, the service sets them) and never speaks to a person: what only the user
+// can answer it asks through Config.Ask. client/service calls it.
+package tunnel
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/esp/dataplane"
+)
+
+// Config is what one tunnel needs. All functions may be called from any
+// goroutine while Run runs.
+type Config struct {
+	Profile *profile.Profile
+	// Username is the name given at connect; empty: the profile's.
+	Username string
+	Logger   *slog.Logger
+
+	Resolve       func(ctx context.Context, host string) ([]netip.Addr, error)
+	OpenTransport func() (Transport, error)
+	OpenTUN       func(TUNConfig) (TUN, error)
+	// Ask puts a question to the user and blocks until the answer, or ctx.
+	Ask func(ctx context.Context, q Question) (Answer, error)
+	// SystemRoots is the system's trust, DER, used where the profile has no anchors.
+	SystemRoots func() ([][]byte, error)
+}
+
+// Transport is a UDP socket pair, one port for both families.
+type Transport interface {
+	dataplane.Transport
+	LocalAddr(to netip.AddrPort) netip.AddrPort // our end when sending to that address
+	Close() error
+}
+
+// TUN is a device with its addresses set.
+type TUN interface {
+	dataplane.TUN
+	Name() string
+	Close() error
+}
+
+// TUNConfig is what a TUN device is made from.
+type TUNConfig struct {
+	Addresses []netip.Prefix
+	MTU       int
+}
+
+// QuestionKind says what is asked.
+type QuestionKind string
+
+// The kinds of questions.
+const (
+	AskPassword  QuestionKind = "password" // user name (where empty) and password
+	AskPSK       QuestionKind = "psk"
+	AskSignature QuestionKind = "signature" // answered by the user's program, with the key from the keychain
+)
+
+// Question is what only the user, or the user's program, can answer.
+type Question struct {
+	Kind     QuestionKind
+	Username string
+	Message  string // the gateway's own words, where it sent some
+	Scheme   string // AskSignature: an auth.Scheme
+	Data     []byte // AskSignature: the message to be signed
+}
+
+// Answer to a Question. Secret is cleared by the tunnel after use.
+type Answer struct {
+	Username string
+	Secret   []byte // password, PSK or signature
+}
+
+// Event is what Run tells while it works, on its own goroutine, in order.
+type Event interface{ event() }
+
+// Progress names the step of the handshake that has begun:
+// "resolving", "reaching", "checking", "signing-in", "setting-up".
+type Progress struct{ Step string }
+
+// Up says that the tunnel carries packets. Network is what routes and DNS
+// should be from now on.
+type Up struct {
+	Network Network
+	Info    Info
+}
+
+// Changed says that Info has changed (a rekey, say).
+type Changed struct{ Info Info }
+
+func (Progress) event() {}
+func (Up) event()       {}
+func (Changed) event()  {}
+
+// Network is what the tunnel wants of the operating system.
+type Network struct {
+	Interface string
+	Gateway   netip.Addr // must stay reachable outside the tunnel
+	Addresses []netip.Prefix
+	MTU       int
+	Full      bool           // everything of the families in Routes
+	Routes    []netip.Prefix // includes 0.0.0.0/0 and ::/0 of a full tunnel
+	Exclude   []netip.Prefix
+	DNS       []netip.Addr
+	// Domains: names that go to DNS. Empty with DNS set: every name.
+	Domains []string
+	Search  []string
+	// Refused lists what the gateway sent and the profile does not allow, in words.
+	Refused []string
+}
+
+// Info describes the live line for the status. Times are wall clock.
+type Info struct {
+	GatewayAddress  netip.AddrPort
+	GatewayIdentity string
+	IKESuite        string // "aes256gcm16-prfsha384-ecp384"
+	IKEEstablished  time.Time
+	IKERekeyAt      time.Time
+	ESPSuite        string // "aes256gcm16"
+	ESN             bool
+	BehindNAT       bool
+}
+
+// Stats are the data plane's counters since the tunnel came up.
+type Stats = dataplane.Stats

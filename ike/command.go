@@ -1,0 +1,77 @@
+package ike
+
+import "net/netip"
+
+// Command is something the owner wants of the Session.
+type Command interface{ command() }
+
+// Connect starts the handshake. Once per Session.
+type Connect struct{}
+
+// RekeyIKE rekeys the IKE SA now.
+type RekeyIKE struct{}
+
+// RekeyChild rekeys the Child SA with this inbound SPI now.
+type RekeyChild struct{ InboundSPI uint32 }
+
+// Delete closes the IKE SA: INFORMATIONAL with Delete, one short try, Closed.
+type Delete struct{}
+
+// CheckLiveness asks the peer for a sign of life now.
+type CheckLiveness struct{}
+
+// InboundTraffic tells that ESP packets were received since the last call, so
+// that liveness checks can stay quiet (RFC 7296 2.4).
+type InboundTraffic struct{}
+
+// Verdict answers NeedVerdict. Err nil: trusted; else the reason, which comes
+// back wrapped in the Failure of Closed.
+type Verdict struct {
+	ID  uint64
+	Err error
+}
+
+// Signature answers NeedSignature. Value: RSA as a byte string; ECDSA as ASN.1
+// DER, whatever the AUTH method. Err: the user or the key said no.
+type Signature struct {
+	ID    uint64
+	Value []byte
+	Err   error
+}
+
+// Credentials answers NeedCredentials.
+type Credentials struct {
+	ID       uint64
+	Password []byte // UTF-8; cleared by the Session after use
+	Err      error
+}
+
+// PSK answers NeedPSK.
+type PSK struct {
+	ID  uint64
+	Key []byte // cleared by the Session after use
+	Err error
+}
+
+func (Connect) command()        {}
+func (RekeyIKE) command()       {}
+func (RekeyChild) command()     {}
+func (Delete) command()         {}
+func (CheckLiveness) command()  {}
+func (InboundTraffic) command() {}
+func (Verdict) command()        {}
+func (Signature) command()      {}
+func (Credentials) command()    {}
+func (PSK) command()            {}
+
+// Datagram is one IKE message on its way in or out.
+type Datagram struct {
+	Local, Remote netip.AddrPort
+	// Encap: on the wire the message stands behind the 4 zero bytes of the
+	// non-ESP marker (RFC 3948 2.2), which the transport adds and removes.
+	// Data never holds the marker.
+	Encap bool
+	// Keepalive: Data is empty and one 0xFF byte is to be sent (RFC 3948 2.3).
+	Keepalive bool
+	Data      []byte
+}

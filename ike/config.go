@@ -1,0 +1,82 @@
+package ike
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// ClientAuth is how the client proves who it is.
+type ClientAuth uint8
+
+// The ways a client can authenticate.
+const (
+	ClientEAP         ClientAuth = iota + 1 // EAP inside IKE_AUTH (RFC 7296 2.16)
+	ClientCertificate                       // a signature (RFC 7296 2.15, RFC 7427)
+	ClientPSK                               // a shared key (RFC 7296 2.15)
+)
+
+// GatewayAuth is how the gateway must prove who it is.
+type GatewayAuth uint8
+
+// The ways a gateway can authenticate.
+const (
+	GatewayCertificate GatewayAuth = iota + 1 // a signature and a certificate chain
+	GatewayPSK                                // the same shared key as the client's
+)
+
+// Config is what a Session is made from. A Session keeps the slices it is
+// given and never writes to them.
+type Config struct {
+	Rand   io.Reader    // every SPI, nonce, private value, IV and jitter comes from here
+	Logger *slog.Logger // nil: nothing is logged
+
+	Local  netip.AddrPort // our end of the path, as far as known; used for NAT detection only
+	Remote netip.AddrPort // the gateway's IKE address; port 500, or a custom port
+	// NATTPort is the gateway's port for UDP encapsulation after
+	// IKE_SA_INIT. 0: 4500, or Remote's own port where that is not 500.
+	NATTPort uint16
+
+	Identity        auth.Identity  // IDi
+	GatewayIdentity *auth.Identity // IDr to send; nil: none is sent
+	Client          ClientAuth
+	Gateway         GatewayAuth
+
+	EAPMethods  []uint8 // EAP types that the profile allows, preferred first
+	EAPIdentity string  // answer to EAP-Identity; empty: Identity's text
+
+	// Certificates is the client's chain, leaf first, DER; for ClientCertificate.
+	Certificates [][]byte
+	// CertRequests are SHA-1 hashes of the SubjectPublicKeyInfo of each
+	// trust anchor (RFC 7296 3.7), sent as one CERTREQ. Empty: an empty list.
+	CertRequests [][20]byte
+
+	IKEProposals   []suite.Proposal
+	ChildProposals []suite.Proposal // for IKE_AUTH no KE transform is sent; for rekeys it is kept
+	LocalTS        []wire.TrafficSelector
+	RemoteTS       []wire.TrafficSelector
+	RequestIPv4    bool
+	RequestIPv6    bool
+
+	IKELifetime   time.Duration // soft lifetime: we rekey before it ends; 0: 4 h
+	ChildLifetime time.Duration // 0: 1 h
+	Liveness      time.Duration // check after this long without a sign of life; 0: 60 s; < 0: never
+	NATKeepalive  time.Duration // 0: 20 s; < 0: never. Emitted as Datagram with Keepalive set
+	Retransmit    Retransmit
+
+	InitialContact bool // tell the gateway to forget our older IKE SAs (RFC 7296 2.4)
+	FragmentSize   int  // largest IP datagram for IKE messages before RFC 7383 splits; 0: 1280
+}
+
+// Retransmit is the schedule of RFC 7296 2.1: first wait, growth, tries.
+type Retransmit struct {
+	First  time.Duration // 0: 500 ms
+	Factor float64       // 0: 1.8
+	Max    time.Duration // longest single wait; 0: 10 s
+	Tries  int           // transmissions in all before the peer counts as dead; 0: 7
+}

@@ -1,0 +1,129 @@
+package ike
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// Event is something the Session's owner must know or do. The concrete types
+// are those below; an owner switches on them.
+type Event interface{ event() }
+
+// Step says how far the handshake is, for progress displays.
+type Step struct{ Name StepName }
+
+// StepName names a step of the handshake.
+type StepName string
+
+// The steps in order.
+const (
+	StepReaching  StepName = "reaching"   // IKE_SA_INIT sent
+	StepChecking  StepName = "checking"   // IKE_AUTH sent, gateway not yet verified
+	StepSigningIn StepName = "signing-in" // gateway verified, client authenticates
+	StepSettingUp StepName = "setting-up" // client authenticated, Child SA and addresses
+)
+
+// NeedVerdict asks whether the gateway's chain is to be trusted. The AUTH
+// signature has been verified with the leaf's key already. Answer with Verdict.
+type NeedVerdict struct {
+	ID    uint64
+	Chain [][]byte // DER, leaf first; the other CERT payloads in order of arrival
+	IDr   auth.Identity
+}
+
+// NeedSignature asks for a signature by the client's key. Answer with Signature.
+type NeedSignature struct {
+	ID      uint64
+	Scheme  auth.Scheme
+	Message []byte // to be hashed and signed as Scheme says
+}
+
+// NeedCredentials asks for a user name and password. It is sent only after
+// the gateway is authenticated. Answer with Credentials.
+type NeedCredentials struct {
+	ID       uint64
+	Identity string // the EAP identity in use
+	Method   uint8  // EAP type
+	Message  string // what the server said, "" if nothing
+}
+
+// NeedPSK asks for the shared key. Answer with PSK.
+type NeedPSK struct{ ID uint64 }
+
+// Established says that the IKE SA stands and what came with it. The first
+// ChildAdded and ChildActive follow at once.
+type Established struct {
+	GatewayIdentity auth.Identity
+	Suite           suite.Proposal // exactly one transform of each type
+	Remote          netip.AddrPort
+	Behind          NAT
+	Configuration   Configuration
+	RekeyAt         time.Time
+	PeerFragments   bool
+}
+
+// NAT says what NAT detection saw (RFC 7296 2.23). UDP encapsulation is used
+// in every case.
+type NAT struct{ Us, Peer bool }
+
+// Configuration is what the gateway gave in CFG_REPLY (RFC 7296 3.15, RFC 8598).
+type Configuration struct {
+	Addresses []netip.Prefix // host prefixes, or with the prefix length the gateway sent
+	DNS       []netip.Addr
+	Subnets   []netip.Prefix
+	Domains   []string // INTERNAL_DNS_DOMAIN: split DNS
+	Version   string   // APPLICATION_VERSION
+}
+
+// ChildAdded hands over a new Child SA. Its inbound side must be able to
+// receive at once; its outbound side waits for ChildActive.
+type ChildAdded struct {
+	SA       ChildSA
+	Replaces uint32 // inbound SPI of the SA that it takes over from; 0: none
+}
+
+// ChildActive says that outbound traffic goes to this SA from now on.
+type ChildActive struct{ InboundSPI uint32 }
+
+// ChildRemoved says that an SA is gone. Its inbound side may keep receiving
+// for Linger, so that packets still under way are not lost.
+type ChildRemoved struct {
+	InboundSPI uint32
+	Linger     time.Duration
+}
+
+// IKERekeyed says that a new IKE SA has taken over.
+type IKERekeyed struct {
+	Suite   suite.Proposal
+	RekeyAt time.Time
+}
+
+// Closed is the last event of a Session. Failure is nil when it was us who closed.
+type Closed struct{ Failure *Failure }
+
+// ChildSA is one negotiated pair of ESP SAs. Keys belong to the receiver of
+// the event, who clears them when the SA is gone.
+type ChildSA struct {
+	InboundSPI, OutboundSPI uint32
+	Suite                   suite.Proposal // ESP: ENCR, INTEG (none for AEAD), ESN
+	ESN                     bool
+	Keys                    suite.ChildKeys
+	LocalTS, RemoteTS       []wire.TrafficSelector
+	RekeyAt                 time.Time
+}
+
+func (Step) event()            {}
+func (NeedVerdict) event()     {}
+func (NeedSignature) event()   {}
+func (NeedCredentials) event() {}
+func (NeedPSK) event()         {}
+func (Established) event()     {}
+func (ChildAdded) event()      {}
+func (ChildActive) event()     {}
+func (ChildRemoved) event()    {}
+func (IKERekeyed) event()      {}
+func (Closed) event()          {}

@@ -1,0 +1,51 @@
+package ike
+
+import (
+	"fmt"
+
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// Cause is why a Session ended, as far as the protocol can tell.
+type Cause string
+
+// The causes.
+const (
+	CauseNoAnswer        Cause = "no-answer"         // nothing came back before the first reply
+	CausePeerDead        Cause = "peer-dead"         // an established peer stopped answering
+	CauseNoProposal      Cause = "no-proposal"       // NO_PROPOSAL_CHOSEN, or an answer outside what we offered
+	CauseRejected        Cause = "rejected"          // AUTHENTICATION_FAILED from the gateway
+	CauseWrongPassword   Cause = "wrong-password"    // EAP method failed after credentials were sent
+	CauseEAPMethod       Cause = "eap-method"        // the gateway wants a method that is not allowed
+	CauseGatewayAuth     Cause = "gateway-auth"      // the gateway's AUTH payload does not verify
+	CauseGatewayIdentity Cause = "gateway-identity"  // IDr is not who was asked for
+	CauseGatewayCert     Cause = "gateway-cert"      // Verdict.Err, wrapped
+	CauseCredentials     Cause = "credentials"       // the user gave none (Err of the answer, wrapped)
+	CauseSelectors       Cause = "selectors"         // TS_UNACCEPTABLE or an answer outside what we asked
+	CauseNoAddress       Cause = "no-address"        // INTERNAL_ADDRESS_FAILURE, FAILED_CP_REQUIRED, no address at all
+	CauseNoChild         Cause = "no-child"          // IKE SA without a Child SA, for another reason
+	CauseClosedByGateway Cause = "closed-by-gateway" // Delete of the IKE SA, or of the last Child SA
+	CauseProtocol        Cause = "protocol"          // the authenticated peer broke the rules
+)
+
+// Failure is the fatal third of the error contract: the Session is over.
+type Failure struct {
+	Cause  Cause
+	Notify wire.NotifyType // the peer's notify, 0: none
+	Err    error           // the underlying error, may be nil
+}
+
+// Error implements error.
+func (f *Failure) Error() string {
+	s := "ike: " + string(f.Cause)
+	if f.Notify != 0 {
+		s += fmt.Sprintf(" (%v)", f.Notify)
+	}
+	if f.Err != nil {
+		s += ": " + f.Err.Error()
+	}
+	return s
+}
+
+// Unwrap gives the underlying error.
+func (f *Failure) Unwrap() error { return f.Err }
