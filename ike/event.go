@@ -112,8 +112,11 @@ type ChildSA struct {
 	Suite                   suite.Proposal // ESP: ENCR, INTEG (none for AEAD), ESN
 	ESN                     bool
 	Keys                    suite.ChildKeys
-	LocalTS, RemoteTS       []wire.TrafficSelector
-	RekeyAt                 time.Time
+	// Initiated: our request made this SA, so the Initiator keys are ours to
+	// send with; else they are the peer's (RFC 7296 2.17).
+	Initiated         bool
+	LocalTS, RemoteTS []wire.TrafficSelector
+	RekeyAt           time.Time
 }
 
 func (Step) event()            {}
