@@ -1,0 +1,195 @@
+package diagnose
+
+import (
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Sentence says in one sentence what is wrong and what to do. It ends with a
+// full stop and never holds a line break, whatever the network sent.
+func (f *Failure) Sentence() string {
+	seen, expected := clean(f.Seen, nameLimit), clean(f.Expected, nameLimit)
+	switch f.Cause {
+	case CauseNoNetwork, CauseNameNotFound, CauseGatewaySilent, CauseTimeout:
+		return f.path(expected)
+	case CauseGatewayUntrusted, CauseGatewayIssuer, CauseGatewayWrongName,
+		CauseGatewayExpired, CauseGatewayNotYetValid, CauseGatewayUsage,
+		CauseGatewayCertificate, CauseGatewayIdentity, CauseGatewayProof:
+		return f.gateway(seen, expected)
+	case CauseWrongPassword, CauseRejected, CauseEAPMethod, CauseCredentialsMissing,
+		CauseCertificateExpired, CauseKeychain:
+		return f.signIn(seen, expected)
+	default:
+		return f.line(seen)
+	}
+}
+
+// path speaks of the way to the gateway.
+func (f *Failure) path(expected string) string {
+	gateway := withName("the gateway", expected)
+	switch f.Cause {
+	case CauseNoNetwork:
+		return "There is no network to reach " + gateway + " by; check that this computer is online, then connect again."
+	case CauseNameNotFound:
+		return "The name of " + gateway + " cannot be found; check that this computer is online, and if other sites open, ask your administrator for the right name."
+	case CauseTimeout:
+		return "Connecting took longer than was allowed; check that this computer is online and try again, or allow more time."
+	default:
+		return capital(gateway) + " does not answer; check that this computer is online, and if other sites open, this network may block VPN traffic (UDP ports 500 and 4500)."
+	}
+}
+
+// gateway speaks of who the gateway is.
+func (f *Failure) gateway(seen, expected string) string {
+	const ask = "; do not sign in, and ask your administrator."
+	switch f.Cause {
+	case CauseGatewayUntrusted:
+		if seen != "" {
+			return "The gateway's certificate was issued by " + seen + ", whom the profile does not trust" + ask
+		}
+		return "The gateway's certificate comes from an issuer whom the profile does not trust" + ask
+	case CauseGatewayIssuer:
+		return "The gateway's certificate was issued by " + orUnknown(seen) + ", but the profile expects " + orUnknown(expected) + ask
+	case CauseGatewayWrongName:
+		return "The gateway's certificate is for " + orUnknown(seen) + ", but the profile expects " + orUnknown(expected) + ask
+	case CauseGatewayExpired:
+		return "The gateway's certificate has expired" + on(f.When) + "; check this computer's date, and if it is right, tell your administrator."
+	case CauseGatewayNotYetValid:
+		return "The gateway's certificate is not valid yet" + from(f.When) + "; check this computer's date, and if it is right, tell your administrator."
+	case CauseGatewayUsage:
+		return "The gateway's certificate is not meant for a gateway; tell your administrator that its extended key usage lacks server authentication."
+	case CauseGatewayIdentity:
+		return "The gateway calls itself " + orUnknown(seen) + ", but the profile expects " + orUnknown(expected) + ask
+	case CauseGatewayProof:
+		return "The gateway could not prove who it is, so somebody else may be answering in its place" + ask
+	default:
+		return "The gateway's certificate cannot be used" + inBrackets(seen) + "; tell your administrator."
+	}
+}
+
+// signIn speaks of who the user is.
+func (f *Failure) signIn(seen, expected string) string {
+	switch f.Cause {
+	case CauseWrongPassword:
+		return "The gateway did not accept your user name and password" + says(seen) + "; check them and try again, for several wrong tries may lock your account."
+	case CauseRejected:
+		return "The gateway refused to sign you in; ask your administrator whether your account may connect and whether the profile is up to date."
+	case CauseEAPMethod:
+		if seen == "" {
+			return "The gateway asks for a way of signing in that the profile does not allow; ask your administrator for a profile that names it."
+		}
+		return "The gateway asks for a way of signing in (" + seen + ") that the profile does not allow; ask your administrator for a profile that names it."
+	case CauseCredentialsMissing:
+		if expected == "" {
+			expected = "password"
+		}
+		return "The " + expected + " that this profile needs was not given; connect again and enter it, or import the profile again."
+	case CauseCertificateExpired:
+		return "Your own certificate has expired" + on(f.When) + "; ask your administrator for a new profile."
+	default:
+		return "The keychain does not answer" + inBrackets(seen) + "; unlock it or sign in to the desktop, then try again."
+	}
+}
+
+// line speaks of the line itself and of this computer.
+func (f *Failure) line(seen string) string {
+	switch f.Cause {
+	case CauseNoCommonProposal:
+		return "The gateway and the profile have no encryption in common; ask your administrator for a profile that fits the gateway."
+	case CauseNoAddress:
+		return "The gateway has no address to give to this computer; try again later, and if it stays so, tell your administrator."
+	case CauseSelectors:
+		return "The gateway does not allow the networks that the profile asks for; ask your administrator for a profile that fits the gateway."
+	case CauseProtocol:
+		return "The gateway answered in a way that makes no sense" + inBrackets(seen) + "; try again, and if it stays so, send the log to your administrator."
+	case CauseClosedByGateway:
+		return "The gateway closed the connection; connect again, and if it stays so, ask your administrator."
+	case CauseLineLost:
+		return "The gateway stopped answering and the connection was lost; check that this computer is online, then connect again."
+	case CauseTransportFailed:
+		return "This computer cannot send to the network" + inBrackets(seen) + "; check that it is online and that no other VPN program is running."
+	case CauseTUNFailed:
+		return "The network device of the tunnel could not be made" + inBrackets(seen) + "; check that no other VPN program is running, then restart the Homeward service."
+	case CauseRoutesFailed:
+		return "The routes of the tunnel could not be set" + inBrackets(seen) + "; check that no other VPN program is running, then connect again."
+	case CauseDNSFailed:
+		return "Name lookups could not be sent through the tunnel" + inBrackets(seen) + "; check that no other VPN program is running, then connect again."
+	case CausePolicyFailed:
+		return "The kill switch could not be set" + inBrackets(seen) + "; restart the Homeward service, and if it stays so, tell your administrator."
+	case CauseProfile:
+		return "This profile cannot be used" + inBrackets(seen) + "; ask your administrator for a new one and import it again."
+	case CauseCancelled:
+		return "The connection was stopped before it was made; connect again when you want it."
+	default:
+		return "Something went wrong inside Homeward" + inBrackets(seen) + "; try again, and if it stays so, look at the log with «homewardctl logs»."
+	}
+}
+
+const (
+	nameLimit   = 200 // runes of a name inside a sentence
+	detailLimit = 500 // runes of a technical detail
+)
+
+// clean makes text from the network fit for one line on a terminal: control
+// and formatting characters, which could rewrite what stands before them,
+// become spaces, and what is longer than limit runes is cut.
+func clean(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || r == unicode.ReplacementChar {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > limit {
+		s = string(r[:limit-1]) + "…"
+	}
+	return s
+}
+
+func withName(what, name string) string {
+	if name == "" {
+		return what
+	}
+	return what + " " + name
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "an unknown name"
+	}
+	return s
+}
+
+func inBrackets(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}
+
+func says(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " and says «" + s + "»"
+}
+
+const dateForm = "2 January 2006"
+
+func on(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " on " + t.Format(dateForm)
+}
+
+func from(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return ", only from " + t.Format(dateForm) + " on"
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
