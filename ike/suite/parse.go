@@ -1,0 +1,93 @@
+package suite
+
+import "fmt"
+
+// KeywordError says that a proposal names an algorithm that is not known here,
+// or lacks one.
+type KeywordError struct {
+	Kind string // "encryption", "integrity", "prf" or "group"
+	Word string // empty: missing
+}
+
+// Error implements error.
+func (e *KeywordError) Error() string {
+	if e.Word == "" {
+		return "suite: no " + e.Kind + " algorithm"
+	}
+	return fmt.Sprintf("suite: unknown %s algorithm %q", e.Kind, e.Word)
+}
+
+// ParseIKE makes a proposal for an IKE SA from keywords. An empty prf follows
+// the hash of integ, or is SHA-256 where integ is empty too. Beside an AEAD
+// cipher integ serves for nothing else, as it does in Apple's profiles.
+func ParseIKE(enc, integ, prf, group string) (Proposal, error) {
+	p, err := parseCipher(enc, integ)
+	if err != nil {
+		return Proposal{}, err
+	}
+	if prf == "" {
+		prf = integ
+	}
+	if prf == "" {
+		prf = "sha256"
+	}
+	id, ok := idOf(prfs, prf)
+	if !ok {
+		return Proposal{}, &KeywordError{Kind: "prf", Word: prf}
+	}
+	p.PRF = []uint16{id}
+	if id, ok = idOf(groups, group); !ok {
+		return Proposal{}, &KeywordError{Kind: "group", Word: group}
+	}
+	p.Group = []uint16{id}
+	return p, nil
+}
+
+// ParseESP makes a proposal for Child SAs from keywords, with and without
+// extended sequence numbers. An empty group means no key exchange at rekey.
+func ParseESP(enc, integ, group string) (Proposal, error) {
+	p, err := parseCipher(enc, integ)
+	if err != nil {
+		return Proposal{}, err
+	}
+	if group != "" {
+		id, ok := idOf(groups, group)
+		if !ok {
+			return Proposal{}, &KeywordError{Kind: "group", Word: group}
+		}
+		p.Group = []uint16{id}
+	}
+	p.ESN = []uint16{ESNYes, ESNNo}
+	return p, nil
+}
+
+func parseCipher(enc, integ string) (Proposal, error) {
+	t, ok := parseEncryption(enc)
+	if !ok {
+		return Proposal{}, &KeywordError{Kind: "encryption", Word: enc}
+	}
+	p := Proposal{Encryption: []Transform{t}}
+	id, known := idOf(integrities, integ)
+	switch {
+	case !known && (integ != "" || !p.AEAD()):
+		return Proposal{}, &KeywordError{Kind: "integrity", Word: integ}
+	case !p.AEAD():
+		p.Integrity = []uint16{id}
+	}
+	return p, nil
+}
+
+func parseEncryption(word string) (Transform, bool) {
+	for _, e := range encryptions {
+		bits := e.keyBits
+		if bits == nil {
+			bits = []uint16{0}
+		}
+		for _, b := range bits {
+			if t := (Transform{ID: e.id, KeyLen: b}); t.Keyword() == word {
+				return t, true
+			}
+		}
+	}
+	return Transform{}, false
+}
