@@ -36,6 +36,12 @@ type Origin struct {
 	Organization string `json:"organization,omitempty"`
 	Description  string `json:"description,omitempty"`
 	SHA256       string `json:"sha256,omitempty"` // of the imported file, hex
+	// SignedBy is the name in the certificate that signed the file, which is
+	// unmodified since. Empty: the file was not signed.
+	SignedBy string `json:"signed_by,omitempty"`
+	// SignerTrusted: that certificate leads to a root the system trusts. It
+	// says who wrote the file, not that the file is harmless.
+	SignerTrusted bool `json:"signer_trusted,omitempty"`
 }
 
 // GatewayAuth says how the gateway proves who it is.

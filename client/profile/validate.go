@@ -1,0 +1,170 @@
+package profile
+
+import (
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// InvalidError says which field of a profile cannot be used, and why, in a
+// sentence's second half: "gateway.address is not a host name or an address".
+type InvalidError struct {
+	Field  string // path in the JSON form
+	Reason string
+}
+
+// Error implements error.
+func (e *InvalidError) Error() string { return "profile: " + e.Field + " " + e.Reason }
+
+func invalid(field, format string, args ...any) error {
+	return &InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)}
+}
+
+// The limits of a profile. They keep a hostile file or request from costing
+// more than a few milliseconds and a megabyte.
+const (
+	maxCertificates    = 64       // per list
+	maxCertificateSize = 32 << 10 // DER
+	maxProposals       = 16       // per SA
+	maxPrefixes        = 1024     // per list
+	maxServers         = 16
+	maxDomains         = 256
+)
+
+// Validate checks everything a profile says on its own, without the network
+// or the user's secrets. The error is an *InvalidError.
+func (p *Profile) Validate() error {
+	for _, check := range []func() error{
+		p.validateHead, p.Gateway.validate, p.Client.validate, p.validateAuth,
+		p.IKE.validateIKE, p.Child.validateChild,
+		p.Traffic.validate, p.DNS.validate, p.Session.validate,
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Profile) validateHead() error {
+	if p.Version != Version {
+		return invalid("version", "is %d, and this version reads %d", p.Version, Version)
+	}
+	if !ValidID(p.ID) {
+		return invalid("id", "is not 32 hexadecimal digits")
+	}
+	if p.Name == "" || len(p.Name) > MaxName {
+		return invalid("name", "is not between 1 and %d bytes long", MaxName)
+	}
+	if CleanName(p.Name) != p.Name {
+		return invalid("name", "has characters that cannot be shown, spaces at an end or a dash in front")
+	}
+	return p.Origin.validate()
+}
+
+func (o *Origin) validate() error {
+	for field, v := range map[string]string{
+		"origin.format": o.Format, "origin.identifier": o.Identifier, "origin.organization": o.Organization,
+		"origin.description": o.Description, "origin.signed_by": o.SignedBy,
+	} {
+		if err := validText(field, v); err != nil {
+			return err
+		}
+	}
+	if o.SHA256 != "" {
+		if b, err := hex.DecodeString(o.SHA256); err != nil || len(b) != 32 {
+			return invalid("origin.sha256", "is not 64 hexadecimal digits")
+		}
+	}
+	return nil
+}
+
+func validText(field, v string) error {
+	if len(v) > maxText {
+		return invalid(field, "is longer than %d bytes", maxText)
+	}
+	if !printable(v) {
+		return invalid(field, "has characters that cannot be shown")
+	}
+	return nil
+}
+
+func (g *Gateway) validate() error {
+	if g.Address == "" {
+		return invalid("gateway.address", "is missing")
+	}
+	if !validGateway(g.Address) {
+		return invalid("gateway.address", "is not a host name or an address")
+	}
+	switch g.Auth {
+	case GatewayCertificate, GatewayPSK:
+	default:
+		return invalid("gateway.auth", "is not a method that this version knows")
+	}
+	for field, v := range map[string]string{
+		"gateway.identity": g.Identity, "gateway.certificate_name": g.CertificateName, "gateway.issuer_name": g.IssuerName,
+	} {
+		if err := validText(field, v); err != nil {
+			return err
+		}
+	}
+	if err := validCertificates("gateway.anchors", g.Anchors); err != nil {
+		return err
+	}
+	return validCertificates("gateway.intermediates", g.Intermediates)
+}
+
+func (c *Client) validate() error {
+	switch c.Auth {
+	case ClientMSCHAPv2, ClientPSK:
+	case ClientCertificate:
+		if len(c.Certificates) == 0 {
+			return invalid("client.certificates", "is missing: the method is certificate")
+		}
+	default:
+		return invalid("client.auth", "is not a method that this version knows")
+	}
+	if err := validText("client.identity", c.Identity); err != nil {
+		return err
+	}
+	if err := validText("client.username", c.Username); err != nil {
+		return err
+	}
+	return validCertificates("client.certificates", c.Certificates)
+}
+
+// validateAuth refuses a combination that would hand the answer to a password
+// challenge to whoever holds a key that all employees share: a gateway proves
+// itself with a certificate before EAP (RFC 7296 2.16).
+func (p *Profile) validateAuth() error {
+	if p.Client.Auth == ClientMSCHAPv2 && p.Gateway.Auth != GatewayCertificate {
+		return invalid("gateway.auth", "must be certificate where the client signs in with a password")
+	}
+	return nil
+}
+
+func validCertificates(field string, list [][]byte) error {
+	if len(list) > maxCertificates {
+		return invalid(field, "has more than %d certificates", maxCertificates)
+	}
+	for i, der := range list {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		if len(der) > maxCertificateSize {
+			return invalid(at, "is larger than %d bytes", maxCertificateSize)
+		}
+		if _, err := x509.ParseCertificate(der); err != nil {
+			return invalid(at, "is not a certificate: %s", strings.TrimPrefix(err.Error(), "x509: "))
+		}
+	}
+	return nil
+}
+
+// validDuration accepts 0 (Homeward's own choice) and what lies in the range.
+func validDuration(field string, d Duration, low, high time.Duration) error {
+	if v := time.Duration(d); v != 0 && (v < low || v > high) {
+		return invalid(field, "is %v, not between %v and %v", v, low, high)
+	}
+	return nil
+}
