@@ -1,0 +1,189 @@
+package dataplane
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/homeward-vpn/homeward/esp"
+)
+
+// A packet in:
+//
+//  1. receive  a batch of datagrams
+//  2. demux    0xFF alone: keepalive; 4 zero octets: IKE; else ESP by SPI
+//  3. open     in place; MSS clamp
+//  4. write    one TUN write for the batch, so that it can join segments (GRO)
+//  5. control  IKE datagrams, and those with an unknown SPI, to the handler
+
+const (
+	// tunRoom is the offset at which packets are given to the TUN, which uses
+	// the room for its own header. All ciphers have at least this much in
+	// front of the inner packet.
+	tunRoom = 16
+	// maxDatagram is the largest UDP payload.
+	maxDatagram = 1<<16 - 1
+	// slotSpread keeps buffers from starting at equal offsets modulo 64 KiB,
+	// where they would all compete for the same cache sets.
+	slotSpread = 1 << 16 / 42 &^ 63
+	markerLen  = 4 // non-ESP marker (RFC 3948 2.2)
+	keepalive  = 0xff
+	// maxReceiveErrors in a row mean that the socket is dead.
+	maxReceiveErrors = 16
+)
+
+// receiver is one receive loop's state; everything belongs to its goroutine.
+type receiver struct {
+	p       *Plane
+	receive ReceiveFunc
+
+	bufs  [][]byte
+	sizes []int
+	from  []netip.AddrPort
+
+	writes  [][]byte // inner packets, each with tunRoom in front
+	control []int    // indices of datagrams for the handler
+}
+
+func newReceiver(p *Plane, receive ReceiveFunc) *receiver {
+	n := max(p.transport.BatchSize(), 1)
+	r := &receiver{
+		p:       p,
+		receive: receive,
+		bufs:    make([][]byte, n),
+		sizes:   make([]int, n),
+		from:    make([]netip.AddrPort, n),
+		writes:  make([][]byte, 0, n),
+		control: make([]int, 0, n),
+	}
+	// One arena: pages that are never touched cost no memory.
+	slot := maxDatagram + 1 + slotSpread
+	arena := make([]byte, n*slot)
+	for i := range r.bufs {
+		r.bufs[i] = arena[i*slot : i*slot+maxDatagram : (i+1)*slot]
+	}
+	return r
+}
+
+func (r *receiver) run() {
+	failures := 0
+	for {
+		n, err := r.receive(r.bufs, r.sizes, r.from)
+		if err == nil {
+			failures = 0
+			r.batch(n)
+			continue
+		}
+		failures++
+		if errors.Is(err, net.ErrClosed) || failures >= maxReceiveErrors {
+			r.p.fail(fmt.Errorf("dataplane: receiving: %w", err))
+			return
+		}
+		r.p.counters.drop(dropReceive, 1)
+		r.p.logger.Debug("receiving failed", "error", err)
+		r.p.pause(errorPause)
+	}
+}
+
+// batch handles the first n datagrams.
+func (r *receiver) batch(n int) {
+	r.writes, r.control = r.writes[:0], r.control[:0]
+	t := r.p.table.Load()
+	c := &r.p.counters
+
+	r.p.inMu.Lock()
+	authentic, octets := 0, 0
+	var sa *inboundSA
+	for i := range n {
+		b := r.bufs[i][:r.sizes[i]]
+		if len(b) < 8 {
+			r.short(b)
+			continue
+		}
+		spi := binary.BigEndian.Uint32(b)
+		if spi == 0 {
+			r.control = append(r.control, i)
+			continue
+		}
+		if sa == nil || sa.in.SPI() != spi {
+			if sa = t.inbound[spi]; sa == nil {
+				c.drop(dropUnknownSPI, 1)
+				r.control = append(r.control, i)
+				continue
+			}
+		}
+		inner, d := sa.in.Open(b)
+		if d.Authentic() {
+			authentic++
+		}
+		if d != esp.DropNone {
+			c.dropESP(d)
+			continue
+		}
+		clampMSS(inner, sa.in.Inner(), sa.mss)
+		octets += len(inner)
+		at := sa.in.HeaderLen()
+		r.writes = append(r.writes, r.bufs[i][at-tunRoom:at+len(inner)])
+	}
+	if authentic > 0 {
+		c.authentic.Add(uint64(authentic))
+	}
+	if len(r.writes) > 0 {
+		r.p.writeTUN(r.writes, octets)
+	}
+	r.p.inMu.Unlock()
+
+	for _, i := range r.control {
+		r.deliver(i)
+	}
+}
+
+// short counts what is too short for ESP and IKE alike; keepalives
+// (RFC 3948 2.3) and empty places are expected.
+func (r *receiver) short(b []byte) {
+	if len(b) == 0 || len(b) == 1 && b[0] == keepalive {
+		return
+	}
+	r.p.counters.drop(dropShort, 1)
+}
+
+// deliver gives datagram i to the control handler.
+func (r *receiver) deliver(i int) {
+	d := ControlDatagram{From: r.from[i], Data: r.bufs[i][:r.sizes[i]]}
+	if binary.BigEndian.Uint32(d.Data) == 0 {
+		d.Encap = true
+		d.Data = d.Data[markerLen:]
+	}
+	r.p.control(d)
+}
+
+// writeTUN writes packets that have tunRoom in front; octets is their length
+// in all. The caller holds inMu.
+func (p *Plane) writeTUN(packets [][]byte, octets int) {
+	d := p.tun.Load()
+	if d == nil {
+		p.counters.drop(dropNoTUN, len(packets))
+		return
+	}
+	_, err := d.Write(packets, tunRoom)
+	if err == nil {
+		p.counters.got(len(packets), octets)
+		return
+	}
+	if errors.Is(err, os.ErrClosed) {
+		p.counters.drop(dropTUNWrite, len(packets))
+		p.fail(fmt.Errorf("dataplane: writing the TUN: %w", err))
+		return
+	}
+	// A TUN joins the errors of single packets; the others went through.
+	lost := 1
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		lost = min(len(joined.Unwrap()), len(packets))
+	}
+	p.counters.drop(dropTUNWrite, lost)
+	p.counters.got(len(packets)-lost, octets)
+	p.logger.Debug("TUN write failed", "error", err)
+}
