@@ -1,0 +1,230 @@
+package supervisor
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/homeward-vpn/homeward/client/diagnose"
+)
+
+// world performs effects on a model of the system, one at a time, and lets
+// anything happen in between. It checks the invariants as it goes.
+type world struct {
+	t   *testing.T
+	rng *rand.Rand
+
+	state   State
+	batches [][]Effect // what is still to be performed, in order
+	mailbox []Event    // what has happened and is still to be told
+
+	policy  Policy // what stands
+	broken  bool   // the last ApplyPolicy failed: what stands is unknown
+	running uint64 // the tunnel that runs
+	routes  uint64 // whose routes are set
+	dns     uint64 // whose resolvers are set
+	timer   uint64 // the wait that is armed
+	asked   []uint64
+	letGo   bool // the user has allowed traffic out since the last kill switch
+
+	failures float64 // how likely an effect fails
+	trace    []string
+}
+
+func (w *world) fatal(format string, args ...any) {
+	w.t.Helper()
+	for _, line := range w.trace[max(0, len(w.trace)-40):] {
+		w.t.Log(line)
+	}
+	w.t.Fatalf(format, args...)
+}
+
+// step tells an event and takes the effects over.
+func (w *world) step(e Event) {
+	w.t.Helper()
+	before := w.state
+	copied := before
+	copied.questions = slices.Clone(before.questions)
+	next, effects := Step(before, e)
+	again, effectsAgain := Step(before, e)
+	w.trace = append(w.trace, fmt.Sprintf("%v --%T%v--> %v %+v", before.Phase, e, e, next.Phase, effects))
+	if !reflect.DeepEqual(before, copied) {
+		w.fatal("Step wrote to the state that it was given")
+	}
+	if !reflect.DeepEqual(next, again) || !reflect.DeepEqual(effects, effectsAgain) {
+		w.fatal("Step is not a function of state and event")
+	}
+	w.noteWish(e, effects)
+	if before.Phase == Blocked && next.Phase != Blocked {
+		switch e.(type) {
+		case Connect, Disconnect, Cleared:
+		default:
+			w.fatal("Blocked was left by %T", e)
+		}
+	}
+	w.state = next
+	var system []Effect
+	for _, effect := range effects {
+		switch effect := effect.(type) {
+		case Announce, Refuse, Ask:
+		case ApplyPolicy:
+			if w.policy.Restrains() && !effect.Policy.Restrains() && !w.letGo {
+				w.fatal("traffic is let out without the user's wish")
+			}
+			system = append(system, effect)
+		default:
+			system = append(system, effect)
+		}
+	}
+	if len(system) > 0 {
+		if _, ok := system[len(system)-1].(Report); !ok {
+			w.fatal("a batch without a report: %+v", system)
+		}
+		w.batches = append(w.batches, system)
+	}
+	w.check()
+}
+
+// noteWish records whether the user wants traffic held back.
+func (w *world) noteWish(e Event, effects []Effect) {
+	switch e := e.(type) {
+	case Disconnect:
+		w.letGo = true
+	case Connect:
+		if !slices.ContainsFunc(effects, func(e Effect) bool { _, ok := e.(Refuse); return ok }) {
+			w.letGo = w.letGo && len(effects) == 0 || e.Request.KillSwitch == Off && len(effects) > 0
+		}
+	}
+}
+
+// perform does the next effect.
+func (w *world) perform() {
+	w.t.Helper()
+	batch := w.batches[0]
+	effect := batch[0]
+	w.batches[0] = batch[1:]
+	if len(batch) == 1 {
+		w.batches = w.batches[1:]
+	}
+	w.trace = append(w.trace, fmt.Sprintf("    %T%v", effect, effect))
+	if f := w.do(effect); f != nil {
+		report := batch[len(batch)-1].(Report)
+		w.batches = w.batches[1:]
+		w.mailbox = append(w.mailbox, Failed{Batch: report.Batch, Failure: f})
+	}
+}
+
+func (w *world) do(effect Effect) *diagnose.Failure {
+	w.t.Helper()
+	fails := w.rng.Float64() < w.failures
+	switch e := effect.(type) {
+	case ApplyPolicy:
+		w.broken = fails
+		if fails {
+			return &diagnose.Failure{Cause: diagnose.CausePolicyFailed}
+		}
+		w.policy = e.Policy
+	case StartTunnel:
+		if fails {
+			return &diagnose.Failure{Cause: diagnose.CauseProfile}
+		}
+		if w.running != 0 {
+			w.fatal("tunnel %d starts while %d runs", e.Tunnel, w.running)
+		}
+		if e.Request.KillSwitch == On && (!w.policy.Restrains() || w.broken) {
+			w.fatal("a tunnel starts before its policy stands")
+		}
+		w.running, w.asked = e.Tunnel, nil
+	case StopTunnel:
+		if w.running != e.Tunnel {
+			w.mailbox = append(w.mailbox, TunnelDown{Tunnel: e.Tunnel})
+			return nil
+		}
+		w.die(nil)
+	case SetRoutes:
+		if fails || w.running != e.Tunnel {
+			return &diagnose.Failure{Cause: diagnose.CauseRoutesFailed}
+		}
+		w.routes = e.Tunnel
+	case SetDNS:
+		if w.routes == 0 {
+			w.fatal("resolvers are set before the routes that lead to them")
+		}
+		if fails || w.running != e.Tunnel {
+			return &diagnose.Failure{Cause: diagnose.CauseDNSFailed}
+		}
+		w.dns = e.Tunnel
+	case ClearRoutes:
+		w.routes = 0
+	case ClearDNS:
+		w.dns = 0
+	case ArmTimer:
+		if e.Least <= 0 || e.Most < e.Least {
+			w.fatal("a wait of %v to %v", e.Least, e.Most)
+		}
+		w.timer = e.Timer
+	case Report:
+		w.mailbox = append(w.mailbox, Done{Batch: e.Batch})
+	default:
+		w.fatal("an effect that nobody performs: %T", e)
+	}
+	return nil
+}
+
+// die ends the running tunnel.
+func (w *world) die(f *diagnose.Failure) {
+	w.mailbox = append(w.mailbox, TunnelDown{Tunnel: w.running, Failure: f})
+	w.running, w.asked = 0, nil
+}
+
+// check holds the state to the invariants of architecture.md.
+func (w *world) check() {
+	w.t.Helper()
+	s := w.state
+	if trying := s.Phase == Connecting || s.Phase == NeedsInput; trying && (len(s.questions) > 0) != (s.Phase == NeedsInput) {
+		w.fatal("%v with %d open questions", s.Phase, len(s.questions))
+	}
+	if s.tunnel == 0 && len(s.questions) > 0 {
+		w.fatal("questions of no tunnel")
+	}
+	if s.Phase == Blocked && s.Failure == nil {
+		w.fatal("blocked without a cause")
+	}
+	if s.Phase == Disconnected && s.Request != (Request{}) {
+		w.fatal("disconnected, but still wanting %+v", s.Request)
+	}
+	if s.Phase != Disconnected && s.Phase != Disconnecting && s.Request.KillSwitch == On && !s.protected {
+		w.fatal("%v without a policy", s.Phase)
+	}
+	if len(w.batches) > 0 || len(w.mailbox) > 0 {
+		return
+	}
+	// Everything ordered is done and told: the state must be the truth.
+	switch s.Phase {
+	case Disconnecting:
+		w.fatal("disconnecting, and nothing is under way")
+	case Disconnected, Blocked:
+		if w.running != 0 || w.routes != 0 || w.dns != 0 {
+			w.fatal("%v with tunnel %d, routes %d, dns %d", s.Phase, w.running, w.routes, w.dns)
+		}
+	case Connected:
+		if w.running != s.tunnel || w.routes != s.tunnel || w.dns != s.tunnel {
+			w.fatal("connected by %d with tunnel %d, routes %d, dns %d", s.tunnel, w.running, w.routes, w.dns)
+		}
+	case Connecting, NeedsInput:
+		if w.running != s.tunnel || (s.tunnel == 0 && w.timer != s.timer) {
+			w.fatal("%v by tunnel %d or timer %d, but there is tunnel %d, timer %d", s.Phase, s.tunnel, s.timer, w.running, w.timer)
+		}
+	}
+	if s.Phase == Disconnected && w.policy.Restrains() {
+		w.fatal("disconnected, but traffic is held back")
+	}
+	if s.Phase != Disconnected && s.Request.KillSwitch == On && !s.Unprotected && (!w.policy.Restrains() || w.broken) {
+		w.fatal("%v without a policy that stands", s.Phase)
+	}
+	if s.Phase == Connected && w.policy.Allow != AllowTunnel {
+		w.fatal("connected, but the policy allows %v", w.policy.Allow)
+	}
+}
