@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -30,13 +29,24 @@ type world struct {
 	letGo   bool // the user has allowed traffic out since the last kill switch
 
 	failures float64 // how likely an effect fails
-	trace    []string
+	trace    []traced
+}
+
+// traced is one line of what a walk did, put into words when it went wrong.
+type traced struct {
+	from, to Phase
+	event    Event // nil: an effect was performed
+	effects  []Effect
 }
 
 func (w *world) fatal(format string, args ...any) {
 	w.t.Helper()
 	for _, line := range w.trace[max(0, len(w.trace)-40):] {
-		w.t.Log(line)
+		if line.event == nil {
+			w.t.Logf("    %T%v", line.effects[0], line.effects[0])
+			continue
+		}
+		w.t.Logf("%v --%T%v--> %v %+v", line.from, line.event, line.event, line.to, line.effects)
 	}
 	w.t.Fatalf(format, args...)
 }
@@ -49,7 +59,7 @@ func (w *world) step(e Event) {
 	copied.questions = slices.Clone(before.questions)
 	next, effects := Step(before, e)
 	again, effectsAgain := Step(before, e)
-	w.trace = append(w.trace, fmt.Sprintf("%v --%T%v--> %v %+v", before.Phase, e, e, next.Phase, effects))
+	w.trace = append(w.trace, traced{before.Phase, next.Phase, e, effects})
 	if !reflect.DeepEqual(before, copied) {
 		w.fatal("Step wrote to the state that it was given")
 	}
@@ -108,7 +118,7 @@ func (w *world) perform() {
 	if len(batch) == 1 {
 		w.batches = w.batches[1:]
 	}
-	w.trace = append(w.trace, fmt.Sprintf("    %T%v", effect, effect))
+	w.trace = append(w.trace, traced{effects: []Effect{effect}})
 	if f := w.do(effect); f != nil {
 		report := batch[len(batch)-1].(Report)
 		w.batches = w.batches[1:]
