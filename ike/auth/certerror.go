@@ -1,0 +1,56 @@
+package auth
+
+import (
+	"strings"
+	"time"
+)
+
+// CertificateErrorKind says what is wrong with a chain.
+type CertificateErrorKind string
+
+// The kinds.
+const (
+	Untrusted   CertificateErrorKind = "untrusted"     // no path to an anchor
+	WrongName   CertificateErrorKind = "wrong-name"    // the SAN does not hold the name
+	Expired     CertificateErrorKind = "expired"       // NotAfter is past
+	NotYetValid CertificateErrorKind = "not-yet-valid" // NotBefore is to come
+	Usage       CertificateErrorKind = "usage"         // key usage or extended key usage forbids it
+	WrongIssuer CertificateErrorKind = "issuer"        // the issuer has another name than the profile demands
+	Malformed   CertificateErrorKind = "malformed"     // not a certificate, or none came
+	Weak        CertificateErrorKind = "weak"          // a key or hash that is no longer safe
+)
+
+// CertificateError is the verdict on a gateway's chain. Seen and Expected are
+// for a person: what the certificate says, and what would have been right.
+type CertificateError struct {
+	Kind     CertificateErrorKind
+	Seen     string // WrongName: all names of the SAN, comma-separated
+	Expected string
+	// NotBefore and NotAfter are those of the certificate concerned; zero
+	// where none could be read.
+	NotBefore, NotAfter time.Time
+	Err                 error // the underlying error, may be nil
+}
+
+// Error implements error.
+func (e *CertificateError) Error() string {
+	var b strings.Builder
+	b.WriteString("certificate ")
+	b.WriteString(string(e.Kind))
+	if e.Seen != "" {
+		b.WriteString(": ")
+		b.WriteString(e.Seen)
+	}
+	if e.Expected != "" {
+		b.WriteString(", expected ")
+		b.WriteString(e.Expected)
+	}
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap gives the underlying error.
+func (e *CertificateError) Unwrap() error { return e.Err }
