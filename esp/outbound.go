@@ -130,7 +130,7 @@ func (o *Outbound) Seal(buf []byte, at, n int, seq uint64) ([]byte, Drop) {
 	}
 	trailer[pad] = byte(pad)
 	trailer[pad+1] = next
-	b := buf[start : end : end+o.icvLen]
+	b := buf[start:end]
 	binary.BigEndian.PutUint32(b, o.spi)
 	binary.BigEndian.PutUint32(b[4:], uint32(seq))
 	return o.transform.seal(b, seq), DropNone
