@@ -1,0 +1,257 @@
+package route
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// linux is the real kernel, spoken to over rtnetlink and /proc/sys.
+type linux struct{}
+
+func newKernel() (kernel, error) { return linux{}, nil }
+
+const (
+	procIPv4 = "/proc/sys/net/ipv4/conf"
+	procIPv6 = "/proc/sys/net/ipv6/conf"
+)
+
+func (k linux) World(tunnel string) (world, error) {
+	link, err := netlink.LinkByName(tunnel)
+	if err != nil {
+		return world{}, fmt.Errorf("finding %s: %w", tunnel, err)
+	}
+	w := world{link: link.Attrs().Index, ipv6: ipv6On(tunnel), have: map[netip.Prefix]routeEntry{}}
+	if w.local, err = onLink(w.link); err != nil {
+		return w, err
+	}
+	routes, rules, err := k.Own(ownPolicy)
+	if err != nil {
+		return w, err
+	}
+	for _, e := range routes {
+		w.have[e.prefix] = e
+	}
+	w.rules = rules
+	w.filters, err = k.filters(w.link)
+	return w, err
+}
+
+// ipv6On: IPv6 is built in and not switched off for this interface.
+func ipv6On(name string) bool {
+	raw, err := os.ReadFile(filepath.Join(procIPv6, name, "disable_ipv6"))
+	return err == nil && strings.TrimSpace(string(raw)) == "0"
+}
+
+// onLink reads the prefixes of the addresses of every interface but the tunnel
+// and the loopback. Addresses rather than routes: a route is easier to plant.
+func onLink(tunnel int) ([]netip.Prefix, error) {
+	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil, fmt.Errorf("listing addresses: %w", err)
+	}
+	var ps []netip.Prefix
+	for _, a := range addrs {
+		if a.LinkIndex == tunnel || a.IPNet == nil || a.IP.IsLoopback() {
+			continue
+		}
+		p, ok := prefixOf(a.IPNet)
+		if ok && !slices.Contains(ps, p) {
+			ps = append(ps, p)
+		}
+	}
+	return ps, nil
+}
+
+// prefixOf turns netlink's form into ours; false for what is none.
+func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
+	a, ok := netip.AddrFromSlice(n.IP)
+	ones, bits := n.Mask.Size()
+	if !ok || bits == 0 {
+		return netip.Prefix{}, false
+	}
+	if bits == 32 {
+		a = a.Unmap()
+	}
+	p := netip.PrefixFrom(a, ones)
+	return p.Masked(), p.IsValid()
+}
+
+func (linux) Own(e policyEntry) ([]routeEntry, []rule, error) {
+	var routes []routeEntry
+	var rules []rule
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		rs, err := tableRoutes(family, e)
+		if err != nil {
+			return nil, nil, err
+		}
+		routes = append(routes, rs...)
+		all, err := netlink.RuleList(family)
+		if noFamily(err) {
+			continue
+		}
+		if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return nil, nil, fmt.Errorf("listing rules: %w", err)
+		}
+		for _, r := range all {
+			if r.Priority == e.Priority && r.Table == e.Table && int(r.Protocol) == e.Protocol {
+				rules = append(rules, rule{ipv6: family == netlink.FAMILY_V6, mark: r.Mark})
+			}
+		}
+	}
+	return routes, rules, nil
+}
+
+// tableRoutes reads our routes of one family.
+func tableRoutes(family int, e policyEntry) ([]routeEntry, error) {
+	filter := &netlink.Route{Table: e.Table, Protocol: netlink.RouteProtocol(e.Protocol)}
+	list, err := netlink.RouteListFiltered(family, filter, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_PROTOCOL)
+	if noFamily(err) {
+		return nil, nil
+	}
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil, fmt.Errorf("listing routes: %w", err)
+	}
+	var routes []routeEntry
+	for _, r := range list {
+		// The filter looks at one property at a time.
+		if r.Table != e.Table || int(r.Protocol) != e.Protocol {
+			continue
+		}
+		p := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		if family == netlink.FAMILY_V4 {
+			p = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		}
+		if r.Dst != nil {
+			var ok bool
+			if p, ok = prefixOf(r.Dst); !ok {
+				continue
+			}
+		}
+		entry := routeEntry{prefix: p, throw: r.Type == unix.RTN_THROW}
+		if !entry.throw {
+			entry.link = r.LinkIndex
+		}
+		routes = append(routes, entry)
+	}
+	return routes, nil
+}
+
+// noFamily: a kernel without IPv6.
+func noFamily(err error) bool {
+	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP)
+}
+
+func (linux) AddRule(r rule) error {
+	err := netlink.RuleAdd(r.netlink())
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("adding the policy rule: %w", err)
+	}
+	return nil
+}
+
+func (linux) DelRule(r rule) error {
+	err := netlink.RuleDel(r.netlink())
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("removing the policy rule: %w", err)
+	}
+	return nil
+}
+
+func (r rule) netlink() *netlink.Rule {
+	n := netlink.NewRule()
+	n.Family = netlink.FAMILY_V4
+	if r.ipv6 {
+		n.Family = netlink.FAMILY_V6
+	}
+	mask := ^uint32(0)
+	n.Priority, n.Table, n.Mark, n.Mask, n.Invert, n.Protocol = RulePriority, Table, r.mark, &mask, true, Protocol
+	return n
+}
+
+// filters reads the reverse path filter of every interface that the main table
+// sends its IPv4 default route to.
+func (k linux) filters(tunnel int) ([]filterState, error) {
+	list, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil, fmt.Errorf("listing default routes: %w", err)
+	}
+	all, _, err := k.Filter("all")
+	if err != nil {
+		return nil, err
+	}
+	var states []filterState
+	for _, index := range defaultLinks(list) {
+		if index == tunnel {
+			continue
+		}
+		i, err := net.InterfaceByIndex(index)
+		if err != nil {
+			continue // gone since the listing
+		}
+		own, exists, err := k.Filter(i.Name)
+		if err != nil {
+			return nil, err
+		}
+		if exists {
+			states = append(states, filterState{name: i.Name, own: own, effective: max(own, all)})
+		}
+	}
+	return states, nil
+}
+
+// defaultLinks returns the interfaces of default routes, each once.
+func defaultLinks(list []netlink.Route) []int {
+	var links []int
+	for _, r := range list {
+		if r.Dst != nil {
+			if ones, _ := r.Dst.Mask.Size(); ones != 0 {
+				continue
+			}
+		}
+		indexes := []int{r.LinkIndex}
+		for _, hop := range r.MultiPath {
+			indexes = append(indexes, hop.LinkIndex)
+		}
+		for _, i := range indexes {
+			if i != 0 && !slices.Contains(links, i) {
+				links = append(links, i)
+			}
+		}
+	}
+	return links
+}
+
+func (linux) Filter(name string) (int, bool, error) {
+	raw, err := os.ReadFile(filepath.Join(procIPv4, name, "rp_filter"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	value, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	return value, true, err
+}
+
+func (linux) SetFilter(name string, value int) error {
+	path := filepath.Join(procIPv4, name, "rp_filter")
+	err := os.WriteFile(path, []byte(strconv.Itoa(value)), 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("setting the reverse path filter of %s: %w", name, err)
+	}
+	return nil
+}

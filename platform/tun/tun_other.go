@@ -1,0 +1,38 @@
+//go:build !linux
+
+package tun
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	wgtun "golang.zx2c4.com/wireguard/tun"
+)
+
+// create makes the device by wireguard's tun. Addresses are set on Linux only
+// so far, so asking for one is refused rather than forgotten.
+func create(c Config) (*Device, error) {
+	if len(c.Addresses) > 0 {
+		return nil, fmt.Errorf("setting addresses: %w", errors.ErrUnsupported)
+	}
+	name := c.Name
+	if name == "" {
+		name = DefaultName
+		if runtime.GOOS == "darwin" {
+			name = "utun" // the system numbers it
+		}
+	}
+	dev, err := wgtun.CreateTUN(name, c.MTU)
+	if err != nil {
+		return nil, err
+	}
+	d := &Device{dev: dev, mtu: c.MTU, ledger: c.Ledger}
+	if d.name, err = dev.Name(); err != nil {
+		return d.abandon(err)
+	}
+	return d, nil
+}
+
+// remove: these systems' devices go with the process, and create records none.
+func remove(entry) error { return nil }
