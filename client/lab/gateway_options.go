@@ -1,0 +1,135 @@
+package lab
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// Pools says which families of addresses the gateway hands out.
+type Pools string
+
+// The choices.
+const (
+	BothPools Pools = "" // IPv4 and IPv6
+	IPv4Pool  Pools = "v4"
+	IPv6Pool  Pools = "v6"
+	NoPool    Pools = "none" // the gateway answers no address at all
+)
+
+// The employees that the gateway knows unless the options say otherwise.
+const (
+	UserName     = "alice"
+	UserPassword = "correct horse battery staple"
+	EmployeeMail = "alice@corp.example"
+	SharedKey    = "a shared key of the lab"
+)
+
+// GatewayOptions shape the gateway. The zero value is a gateway as a good
+// administrator would set it up. Raw lines are strongSwan's own language.
+type GatewayOptions struct {
+	// Users of EAP-MSCHAPv2, name to password; nil: UserName with
+	// UserPassword; empty and not nil: EAP is off.
+	Users          map[string]string
+	EAPMethod      string // strongSwan's name after "eap-"; empty: mschapv2
+	NoCertificates bool   // do not let employees in by certificate
+	PSK            string // empty: SharedKey
+	NoPSK          bool
+
+	Certificate ServerCertificate
+	Key         KeyType // of the gateway's certificate
+	// Identity is the gateway's IDr; empty: GatewayName. "%any" answers
+	// with whatever the client asked for.
+	Identity string
+
+	IKEProposals string // strongSwan's words; empty: AEAD and CBC, modern groups
+	ESPProposals string
+
+	Pools Pools
+	NoDNS bool // hand out no DNS servers
+	// Subnets are sent as INTERNAL_IP4_SUBNET and INTERNAL_IP6_SUBNET.
+	Subnets []string
+	// Domains are sent as INTERNAL_DNS_DOMAIN, one attribute each.
+	Domains []string
+	// Split: traffic selectors are the intranet's networks only.
+	Split bool
+
+	// Soft lifetimes on the gateway's side; 0: hours.
+	RekeyIKE, RekeyChild time.Duration
+	Liveness             time.Duration // the gateway's dead peer detection; 0: never
+	NoFragmentation      bool
+	AlwaysCookie         bool // answer every IKE_SA_INIT with a cookie request first
+
+	CharonLines     string // into the daemon's section of strongswan.conf
+	ConnectionLines string // into every connection
+	ChildLines      string // into every child
+	LogLevel        int    // 0: 1, with ike and cfg at 2; 4 prints keys
+}
+
+// defaults fills in what the zero value means.
+func (o *GatewayOptions) defaults() {
+	if o.Users == nil {
+		o.Users = map[string]string{UserName: UserPassword}
+	}
+	set := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	set(&o.EAPMethod, "mschapv2")
+	set(&o.PSK, SharedKey)
+	set(&o.Identity, GatewayName)
+	set(&o.IKEProposals, "aes256gcm16-aes128gcm16-chacha20poly1305-prfsha384-prfsha256-prfsha512-"+
+		"ecp256-ecp384-ecp521-x25519-modp2048-modp3072-modp4096,"+
+		"aes256-aes128-sha256-sha384-sha512-ecp256-ecp384-ecp521-x25519-modp2048-modp3072-modp4096")
+	set(&o.ESPProposals, "aes256gcm16-aes128gcm16-chacha20poly1305,"+
+		"aes256gcm16-aes128gcm16-chacha20poly1305-ecp256-ecp384-ecp521-x25519-modp2048-modp3072-modp4096,"+
+		"aes256-aes128-sha256-sha384-sha512,"+
+		"aes256-aes128-sha256-sha384-sha512-ecp256-ecp384-x25519-modp2048-modp3072")
+	if o.RekeyIKE == 0 {
+		o.RekeyIKE = 4 * time.Hour
+	}
+	if o.RekeyChild == 0 {
+		o.RekeyChild = time.Hour
+	}
+	if o.LogLevel == 0 {
+		o.LogLevel = 1
+	}
+}
+
+//go:embed strongswan.conf.tmpl
+var strongswanConf string
+
+//go:embed swanctl.conf.tmpl
+var swanctlConf string
+
+// quoted is a value as strongSwan's files want it.
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%ds", int(d.Seconds())) }
+
+var templates = template.New("").Funcs(template.FuncMap{"quoted": quoted, "seconds": seconds, "join": strings.Join})
+
+// confData is what the templates see.
+type confData struct {
+	GatewayOptions
+	Dir        string
+	VICI       string // the control socket's path
+	DNS4, DNS6 string
+}
+
+func renderConf(text string, d confData) (string, error) {
+	t, err := template.Must(templates.Clone()).Parse(text)
+	if err != nil {
+		return "", fmt.Errorf("lab: parsing a template: %w", err)
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, d); err != nil {
+		return "", fmt.Errorf("lab: filling in a template: %w", err)
+	}
+	return b.String(), nil
+}

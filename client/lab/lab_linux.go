@@ -1,0 +1,155 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// Options shape a lab. The zero value has a gateway that takes an EAP-MSCHAPv2
+// user, certificates and a PSK, and a path through the kernel's own NAT.
+type Options struct {
+	Gateway GatewayOptions
+	// NoGateway leaves the gateway's charon away: nobody answers.
+	NoGateway bool
+	// Relay sends IKE and ESP through a Relay from the start.
+	Relay bool
+}
+
+// Lab is one company network that is up. Its methods are safe for concurrent
+// use; Close ends everything it started.
+type Lab struct {
+	Dir string // the lab's files; gone after Close
+	PKI *PKI
+
+	Client   *Namespace // the employee's machine
+	Router   *Namespace // the home router
+	Internet *Namespace // the public server
+	Intranet *Namespace // the company's server
+
+	Gateway *Gateway // nil with NoGateway
+	Relay   *Relay   // nil until Options.Relay or UseRelay
+
+	PublicDNS  *Resolver // what the client uses without a tunnel
+	CompanyDNS *Resolver // answers inside only
+
+	network  network
+	web      []*webServer
+	mu       sync.Mutex
+	closers  []func() error
+	closeErr error
+	closed   bool
+}
+
+// Start builds a lab. It needs Enter first, and gives its error where there
+// was one. On an error nothing is left.
+func Start(ctx context.Context, o Options) (*Lab, error) {
+	if err := requireInside(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(runDir, 0o755); err != nil {
+		return nil, fmt.Errorf("lab: making the lab's folder: %w", err)
+	}
+	dir, err := os.MkdirTemp(runDir, "lab-")
+	if err != nil {
+		return nil, fmt.Errorf("lab: making the lab's folder: %w", err)
+	}
+	l := &Lab{Dir: dir}
+	l.onClose(func() error { return os.RemoveAll(dir) })
+	if err := l.build(ctx, o); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func (l *Lab) build(ctx context.Context, o Options) error {
+	// Files other users of the client's machine may read, secrets excepted.
+	if err := os.Chmod(l.Dir, 0o755); err != nil {
+		return fmt.Errorf("lab: opening the lab's folder: %w", err)
+	}
+	var err error
+	if l.PKI, err = NewPKI(); err != nil {
+		return err
+	}
+	err = l.network.build()
+	for _, n := range l.network.machines() {
+		if n != nil {
+			l.onClose(n.close)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	l.Client, l.Router, l.Internet, l.Intranet = l.network.client, l.network.router, l.network.internet, l.network.intranet
+	if err := l.startServers(); err != nil {
+		return err
+	}
+	if o.Relay {
+		if err := l.UseRelay(); err != nil {
+			return err
+		}
+	}
+	if o.NoGateway {
+		return nil
+	}
+	l.Gateway, err = newGateway(filepath.Join(l.Dir, "gateway"), l.network.gateway, l.PKI, o.Gateway)
+	if err != nil {
+		return err
+	}
+	l.onClose(l.Gateway.close)
+	return l.Gateway.Start(ctx)
+}
+
+func (l *Lab) startServers() error {
+	l.PublicDNS, l.CompanyDNS = newResolver(publicZone()), newResolver(companyZone())
+	l.onClose(l.PublicDNS.close)
+	l.onClose(l.CompanyDNS.close)
+	if err := l.PublicDNS.listen(l.Router, RouterInside, RouterInside6); err != nil {
+		return err
+	}
+	if err := l.PublicDNS.listen(l.Internet, PublicAddress, PublicAddress6); err != nil {
+		return err
+	}
+	if err := l.CompanyDNS.listen(l.Intranet, IntranetAddress, IntranetAddress6); err != nil {
+		return err
+	}
+	public, intranet := newWebServer(PublicGreeting), newWebServer(IntranetGreeting)
+	l.onClose(public.close)
+	l.onClose(intranet.close)
+	if err := public.listen(l.Internet, PublicAddress, PublicAddress6); err != nil {
+		return err
+	}
+	return intranet.listen(l.Intranet, IntranetAddress, IntranetAddress6)
+}
+
+// onClose keeps f for Close, which runs the last one first.
+func (l *Lab) onClose(f func() error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closers = append(l.closers, f)
+}
+
+// Close ends everything, newest first, and returns all that went wrong. A
+// second Close returns the same and does nothing.
+func (l *Lab) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		defer l.mu.Unlock()
+		return l.closeErr
+	}
+	l.closed = true
+	closers := l.closers
+	l.closers = nil
+	l.mu.Unlock()
+	var errs []error
+	for i := len(closers) - 1; i >= 0; i-- {
+		errs = append(errs, closers[i]())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closeErr = errors.Join(errs...)
+	return l.closeErr
+}

@@ -1,0 +1,233 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// network is the five machines and the cables between them.
+type network struct {
+	client, router, internet, gateway, intranet *Namespace
+}
+
+// publicResolv is the /etc/resolv.conf of everybody outside: a home router
+// that answers names itself.
+const publicResolv = "# made by the home router\nnameserver 192.168.77.1\noptions timeout:2 attempts:2\n"
+
+// build makes the machines, the cables, the addresses and the rules, in that
+// order. On an error the caller closes what is there.
+func (w *network) build() error {
+	for _, m := range []struct {
+		n    **Namespace
+		name string
+	}{{&w.client, "client"}, {&w.router, "router"}, {&w.internet, "internet"}, {&w.gateway, "gateway"}, {&w.intranet, "intranet"}} {
+		n, err := newNamespace(m.name, map[string]string{
+			"resolv.conf":   publicResolv,
+			"hosts":         "127.0.0.1 localhost\n::1 localhost\n",
+			"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+		})
+		if err != nil {
+			return err
+		}
+		*m.n = n
+	}
+	for _, step := range []func() error{w.cables, w.sysctls, w.addresses, w.rules} {
+		if err := step(); err != nil {
+			return fmt.Errorf("lab: building the network: %w", err)
+		}
+	}
+	return nil
+}
+
+func (w *network) machines() []*Namespace {
+	return []*Namespace{w.client, w.router, w.internet, w.gateway, w.intranet}
+}
+
+func (w *network) cables() error {
+	cable := func(a *Namespace, aName string, b *Namespace, bName string) error {
+		return ipBatch(a, fmt.Sprintf("link add %s type veth peer name %s netns %d", aName, bName, b.holder.PID()))
+	}
+	for _, c := range []struct {
+		a     *Namespace
+		aName string
+		b     *Namespace
+		bName string
+	}{
+		{w.client, "eth0", w.router, "lan"},
+		{w.router, "wan", w.internet, "router"},
+		{w.gateway, "outside", w.internet, "gateway"},
+		{w.gateway, "inside", w.intranet, "eth0"},
+	} {
+		if err := cable(c.a, c.aName, c.b, c.bName); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sysctls are set before the addresses are: no waiting for duplicate address
+// detection, and the routers forward.
+func (w *network) sysctls() error {
+	for _, n := range w.machines() {
+		set := "net/ipv6/conf/all/accept_dad=0 net/ipv6/conf/default/accept_dad=0 net/ipv6/conf/all/accept_ra=0"
+		if n == w.router || n == w.gateway {
+			set += " net/ipv4/ip_forward=1 net/ipv6/conf/all/forwarding=1"
+		}
+		if err := sysctl(n, strings.Fields(set)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sysctl writes name=value pairs on a machine; names have slashes.
+func sysctl(n *Namespace, pairs ...string) error {
+	return n.Do(func() error {
+		for _, p := range pairs {
+			name, value, _ := strings.Cut(p, "=")
+			if err := os.WriteFile("/proc/sys/"+name, []byte(value), 0o644); err != nil {
+				return fmt.Errorf("setting %s on %s: %w", name, n.Name, err)
+			}
+		}
+		return nil
+	})
+}
+
+func (w *network) addresses() error {
+	for _, m := range []struct {
+		n     *Namespace
+		lines string
+	}{
+		{w.client, `
+			addr add 192.168.77.2/24 dev eth0
+			addr add fd00:77::2/64 dev eth0 nodad
+			link set eth0 up
+			route add default via 192.168.77.1
+			route add default via fd00:77::1`},
+		{w.router, `
+			addr add 192.168.77.1/24 dev lan
+			addr add fd00:77::1/64 dev lan nodad
+			addr add 203.0.113.2/24 dev wan
+			addr add 203.0.113.3/24 dev wan
+			addr add 2001:db8:113::2/64 dev wan nodad
+			addr add 2001:db8:113::3/64 dev wan nodad
+			link set lan up
+			link set wan up
+			route add 10.99.0.0/24 via 203.0.113.1
+			route add fd00:99::/64 via 2001:db8:113::1`},
+		{w.internet, `
+			link add br0 type bridge
+			link set router master br0
+			link set gateway master br0
+			addr add 203.0.113.53/24 dev br0
+			addr add 2001:db8:113::53/64 dev br0 nodad
+			link set router up
+			link set gateway up
+			link set br0 up
+			route add fd00:77::/64 via 2001:db8:113::2`},
+		{w.gateway, `
+			addr add 203.0.113.1/24 dev outside
+			addr add 2001:db8:113::1/64 dev outside nodad
+			addr add 10.99.0.1/24 dev inside
+			addr add fd00:99::1/64 dev inside nodad
+			link set outside up
+			link set inside up
+			route add fd00:77::/64 via 2001:db8:113::2`},
+		{w.intranet, `
+			addr add 10.99.0.2/24 dev eth0
+			addr add fd00:99::2/64 dev eth0 nodad
+			link set eth0 up
+			route add default via 10.99.0.1
+			route add default via fd00:99::1`},
+	} {
+		var lines []string
+		for l := range strings.Lines(strings.TrimSpace(m.lines)) {
+			lines = append(lines, strings.TrimSpace(l))
+		}
+		if err := ipBatch(m.n, lines...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// routerRules: IPv4 is masqueraded, IPv6 is routed, and nobody outside opens a
+// flow inwards. The router has a route to the inside of the company on
+// purpose: only the gateway's own rules keep plain packets out, as they must.
+const routerRules = `
+table ip nat {
+	chain postrouting {
+		type nat hook postrouting priority srcnat;
+		oifname "wan" ip saddr 192.168.77.0/24 masquerade
+	}
+}
+table inet filter {
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+		iifname "lan" accept
+		ct state established,related accept
+		icmpv6 type { packet-too-big, time-exceeded, destination-unreachable } accept
+	}
+	chain input {
+		type filter hook input priority filter; policy accept;
+		iifname "wan" ct state established,related accept
+		iifname "wan" meta l4proto { tcp, udp } drop
+	}
+}
+`
+
+// gatewayRules: what came through a tunnel may go anywhere, and leaves the
+// outside with the gateway's address; nothing else is forwarded.
+const gatewayRules = `
+table inet filter {
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+		iifname "ipsec0" accept
+		oifname "ipsec0" accept
+	}
+}
+table ip nat {
+	chain postrouting {
+		type nat hook postrouting priority srcnat;
+		ip saddr 10.98.0.0/24 oifname "outside" masquerade
+	}
+}
+table ip6 nat {
+	chain postrouting {
+		type nat hook postrouting priority srcnat;
+		ip6 saddr fd00:98::/64 oifname "outside" masquerade
+	}
+}
+`
+
+func (w *network) rules() error {
+	if err := nft(w.router, routerRules); err != nil {
+		return err
+	}
+	// A relayed flow must outlive a test that is dark for a while.
+	if err := sysctl(w.router, "net/netfilter/nf_conntrack_udp_timeout=600", "net/netfilter/nf_conntrack_udp_timeout_stream=600"); err != nil {
+		return err
+	}
+	return nft(w.gateway, gatewayRules)
+}
+
+// nft loads rules on a machine, all or nothing.
+func nft(n *Namespace, rules string) error {
+	cmd := n.command(context.Background(), "nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(rules)
+	_, err := output(cmd)
+	return err
+}
+
+// String names the machines and the process IDs that hold them, for a person
+// who wants to look with nsenter.
+func (w *network) String() string {
+	var b strings.Builder
+	for _, n := range w.machines() {
+		b.WriteString(n.Name + " " + strconv.Itoa(n.holder.PID()) + "\n")
+	}
+	return b.String()
+}
