@@ -1,0 +1,63 @@
+package eap
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ErrorKind says what went wrong.
+type ErrorKind string
+
+// The kinds. Malformed and Unexpected leave the Peer as it was, unless Fatal
+// is set; all others end it.
+const (
+	Malformed     ErrorKind = "malformed"      // not an EAP packet, or not one of its method
+	Unexpected    ErrorKind = "unexpected"     // a packet out of order
+	MethodRefused ErrorKind = "method-refused" // the server accepts none of the allowed methods
+	WrongPassword ErrorKind = "wrong-password" // the server says that name or password is wrong
+	Account       ErrorKind = "account"        // disabled, expired, outside its hours; see Code and Message
+	ServerProof   ErrorKind = "server-proof"   // the server does not know the password
+	Failed        ErrorKind = "failed"         // the server ended it and gave no reason
+	Internal      ErrorKind = "internal"       // no randomness, or a password that is not text
+)
+
+// Error is why a step went wrong.
+type Error struct {
+	Kind    ErrorKind
+	Fatal   bool  // the conversation is over; else the packet was dropped
+	Method  uint8 // the method that was under way, or that the server asked for
+	Code    int   // the server's error number (RFC 2759 6), 0: none
+	Retry   bool  // the server would have let the user try again at once
+	Message string
+	Err     error
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "eap: %s", string(e.Kind))
+	if e.Method != 0 {
+		fmt.Fprintf(&b, " (method %d)", e.Method)
+	}
+	if e.Code != 0 {
+		fmt.Fprintf(&b, ", error %d", e.Code)
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %q", e.Message)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
+// Unwrap gives the underlying error.
+func (e *Error) Unwrap() error { return e.Err }
+
+type reason string
+
+func (r reason) Error() string { return string(r) }
+
+func malformed(why reason) *Error { return &Error{Kind: Malformed, Err: why} }
+
+func unexpected(why reason) *Error { return &Error{Kind: Unexpected, Err: why} }
