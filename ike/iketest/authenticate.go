@@ -1,0 +1,216 @@
+package iketest
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// handshake is what the gateway keeps between IKE_SA_INIT and the end of
+// IKE_AUTH.
+type handshake struct {
+	request, response []byte // IKE_SA_INIT, for the AUTH octets (RFC 7296 2.15)
+	ni, nr            []byte
+	peerHashes        []uint16 // RFC 7427; nil: not known to the client
+
+	client *wire.IDPayload
+	sa     *wire.SAPayload // of the first IKE_AUTH request, like the rest
+	tsi    *wire.TSPayload
+	tsr    *wire.TSPayload
+	cp     *wire.CPPayload
+	eap    *eapServer
+	msk    suite.Secret
+}
+
+// authenticate serves IKE_AUTH, from its first request to its last:
+//
+//	certificate, PSK:  --> IDi, [CERT,] AUTH, [CP,] SA, TSi, TSr
+//	                   <-- IDr, [CERT,] AUTH, [CP,] SA, TSi, TSr
+//	EAP (2.16):        --> IDi, [CP,] SA, TSi, TSr
+//	                   <-- IDr, [CERT,] AUTH, EAP
+//	                   --> EAP ... <-- EAP (success)
+//	                   --> AUTH    <-- AUTH, [CP,] SA, TSi, TSr
+func (sa *ikeSA) authenticate(now time.Time, request []wire.Payload) ([]wire.Payload, func()) {
+	hs := sa.hs
+	if hs.client == nil {
+		return sa.authenticateFirst(now, request)
+	}
+	if e, ok := wire.Find[*wire.EAPPayload](request); ok && hs.msk == nil {
+		return sa.authenticateEAP(now, e)
+	}
+	a, ok := wire.Find[*wire.AuthPayload](request)
+	if !ok || hs.msk == nil {
+		sa.r.complain(now, "IKE_AUTH without EAP and AUTH")
+		return sa.refuse()
+	}
+	if err := auth.VerifyPSK(a, sa.prf(), hs.msk, sa.clientOctets()); err != nil {
+		sa.r.trace(now, "   client's AUTH with the EAP key: %v", err)
+		return sa.refuse()
+	}
+	return append([]wire.Payload{auth.PSKAuth(sa.prf(), hs.msk, sa.gatewayOctets())}, sa.finish(now)...), nil
+}
+
+func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wire.Payload, func()) {
+	hs := sa.hs
+	idi, ok1 := wire.FindType[*wire.IDPayload](request, wire.PayloadIDi)
+	tsi, ok2 := wire.FindType[*wire.TSPayload](request, wire.PayloadTSi)
+	tsr, ok3 := wire.FindType[*wire.TSPayload](request, wire.PayloadTSr)
+	var ok4 bool
+	hs.sa, ok4 = wire.Find[*wire.SAPayload](request)
+	if !ok1 || !ok2 || !ok3 || !ok4 {
+		sa.r.complain(now, "the first IKE_AUTH request lacks IDi, SA, TSi or TSr (RFC 7296 1.2)")
+		return []wire.Payload{notify(wire.NotifyInvalidSyntax)}, sa.drop
+	}
+	hs.client, hs.tsi, hs.tsr = idi, tsi, tsr
+	hs.cp, _ = wire.Find[*wire.CPPayload](request)
+	if _, ok := wire.Notify(request, wire.NotifyInitialContact); ok {
+		sa.r.InitialContact = true
+	}
+
+	a, hasAuth := wire.Find[*wire.AuthPayload](request)
+	switch {
+	case !hasAuth && sa.r.cfg.Client != ClientByEAP, hasAuth && sa.r.cfg.Client == ClientByEAP:
+		return sa.refuse()
+	case hasAuth:
+		if err := sa.verifyClient(request, a); err != nil {
+			sa.r.trace(now, "   client's AUTH: %v", err)
+			return sa.refuse()
+		}
+	}
+	proof, err := sa.prove()
+	if err != nil {
+		sa.r.complain(now, "gateway cannot sign: %v", err)
+		return sa.refuse()
+	}
+	if hasAuth {
+		return append(proof, sa.finish(now)...), nil
+	}
+	hs.eap = newEAPServer(&sa.r.cfg)
+	return append(proof, &wire.EAPPayload{Data: hs.eap.start()}), nil
+}
+
+// authenticateEAP passes one EAP packet to the method and back.
+func (sa *ikeSA) authenticateEAP(now time.Time, e *wire.EAPPayload) ([]wire.Payload, func()) {
+	reply, err := sa.hs.eap.handle(bytes.Clone(e.Data))
+	if err != nil {
+		sa.r.complain(now, "EAP: %v", err)
+		return sa.refuse()
+	}
+	payloads := []wire.Payload{&wire.EAPPayload{Data: reply}}
+	switch reply[0] {
+	case eapSuccess:
+		sa.hs.msk = sa.hs.eap.msk
+		if sa.hs.msk == nil {
+			// A method without a key: SK_pi and SK_pr stand in (RFC 7296 2.16).
+			sa.r.complain(now, "EAP succeeded without a key")
+		}
+	case eapFailure:
+		return payloads, sa.drop
+	}
+	return payloads, nil
+}
+
+// refuse answers AUTHENTICATION_FAILED and forgets the IKE SA (RFC 7296 2.21.2).
+func (sa *ikeSA) refuse() ([]wire.Payload, func()) {
+	return []wire.Payload{notify(wire.NotifyAuthenticationFailed)}, sa.drop
+}
+
+// verifyClient checks the client's AUTH payload.
+func (sa *ikeSA) verifyClient(request []wire.Payload, a *wire.AuthPayload) error {
+	if sa.r.cfg.Client == ClientByPSK {
+		return auth.VerifyPSK(a, sa.prf(), sa.r.cfg.PSK, sa.clientOctets())
+	}
+	var chain [][]byte
+	for _, p := range request {
+		if c, ok := p.(*wire.CertPayload); ok {
+			chain = append(chain, c.Data)
+		}
+	}
+	if len(chain) == 0 {
+		return errNoCertificate
+	}
+	if err := checkClientChain(chain, sa.r.cfg.ClientAnchors); err != nil {
+		return err
+	}
+	return auth.VerifyAuth(a, chain[0], sa.clientOctets(), false)
+}
+
+// prove makes IDr, CERT and AUTH.
+func (sa *ikeSA) prove() ([]wire.Payload, error) {
+	cfg := &sa.r.cfg
+	out := []wire.Payload{cfg.Identity.Payload(true)}
+	if cfg.Certificate == nil {
+		return append(out, auth.PSKAuth(sa.prf(), cfg.PSK, sa.gatewayOctets())), nil
+	}
+	for _, der := range cfg.Certificate.Chain {
+		out = append(out, &wire.CertPayload{Encoding: wire.CertX509Signature, Data: der})
+	}
+	peer := sa.hs.peerHashes
+	if cfg.NoSignatureHashes {
+		peer = nil
+	}
+	scheme, method, err := auth.ChooseScheme(cfg.Certificate.Chain[0], peer)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Scheme != "" {
+		scheme, method = cfg.Scheme, authDigitalSignature
+	}
+	signature, err := auth.Sign(cfg.Certificate.Key, scheme, cfg.Rand, sa.gatewayOctets())
+	if err != nil {
+		return nil, err
+	}
+	a, err := auth.AuthPayload(scheme, method, signature)
+	if err != nil {
+		return nil, err
+	}
+	return append(out, a), nil
+}
+
+// authDigitalSignature is AUTH method 14 (RFC 7427 3).
+const authDigitalSignature = 14
+
+// finish makes everything behind the last AUTH: configuration and Child SA. An
+// error there leaves the IKE SA standing (RFC 7296 1.2).
+func (sa *ikeSA) finish(now time.Time) []wire.Payload {
+	hs := sa.hs
+	sa.established = true
+	if n := sa.r.cfg.RefuseChild; n != 0 {
+		return []wire.Payload{notify(n)}
+	}
+	reply, addresses, ok := sa.r.configuration(hs.cp)
+	if !ok {
+		return []wire.Payload{notify(wire.NotifyInternalAddressFailure)}
+	}
+	allowed := childRequest{
+		offer: hs.sa.Proposals, tsi: hs.tsi.Selectors, tsr: hs.tsr.Selectors,
+		allowI: []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()}, allowR: sa.r.cfg.LocalTS,
+		ni: hs.ni, nr: hs.nr, first: true,
+	}
+	if len(addresses) > 0 {
+		allowed.allowI = addresses
+	}
+	_, child, refused := sa.makeChild(now, allowed)
+	if refused != 0 {
+		return []wire.Payload{notify(refused)}
+	}
+	if reply != nil {
+		return append([]wire.Payload{reply}, child...)
+	}
+	return child
+}
+
+func (sa *ikeSA) prf() uint16 { return sa.proposal.PRF[0] }
+
+// clientOctets is what the client's AUTH covers (RFC 7296 2.15).
+func (sa *ikeSA) clientOctets() []byte {
+	return auth.SignedOctets(sa.hs.request, sa.hs.nr, sa.prf(), sa.keys.SK_pi, auth.FromPayload(sa.hs.client).Body())
+}
+
+// gatewayOctets is what the gateway's AUTH covers.
+func (sa *ikeSA) gatewayOctets() []byte {
+	return auth.SignedOctets(sa.hs.response, sa.hs.ni, sa.prf(), sa.keys.SK_pr, sa.r.cfg.Identity.Body())
+}

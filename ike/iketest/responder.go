@@ -1,0 +1,301 @@
+package iketest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// ClientAuth is how a Responder wants its client to authenticate.
+type ClientAuth uint8
+
+// The ways.
+const (
+	ClientByEAP ClientAuth = iota
+	ClientByCertificate
+	ClientByPSK
+)
+
+// ResponderConfig is what a gateway is like.
+type ResponderConfig struct {
+	Rand    io.Reader
+	Address netip.Addr // its own; behind a NAT the private one
+	Port    uint16     // for IKE_SA_INIT; 0: 500
+	Trace   *Transcript
+
+	Identity    auth.Identity // IDr
+	Certificate *Certificate  // nil: authenticates by PSK
+	Scheme      auth.Scheme   // how it signs; "": as auth.ChooseScheme says
+	PSK         []byte
+	// NoSignatureHashes: RFC 7427 is not known here, only methods 1, 9, 10, 11.
+	NoSignatureHashes bool
+
+	Client        ClientAuth
+	Users         map[string]string // EAP user names and their passwords
+	ClientAnchors [][]byte          // DER; for ClientByCertificate
+	EAPMethods    []uint8           // proposed in this order; nil: MSCHAPv2
+	NoEAPIdentity bool              // the identity is not asked for
+
+	IKE, ESP []suite.Proposal // what it accepts, preferred first; nil: the defaults
+	Cookie   bool             // demands a cookie (RFC 7296 2.6)
+
+	Fragments    bool // RFC 7383
+	FragmentSize int  // longest IKE message it sends whole; 0: 1200
+
+	Addresses []netip.Prefix // to give away, one of each family
+	DNS       []netip.Addr
+	Subnets   []netip.Prefix
+	Domains   []string
+	Version   string
+	LocalTS   []wire.TrafficSelector // what it protects; nil: everything
+
+	// Refuse: IKE_SA_INIT, IKE_AUTH or CREATE_CHILD_SA requests are answered
+	// with this error alone, for as many times as RefuseTimes says (0: always).
+	Refuse      map[wire.ExchangeType]wire.NotifyType
+	RefuseTimes int
+	// RefuseChild: IKE_AUTH succeeds, but with this error in place of a Child SA.
+	RefuseChild wire.NotifyType
+
+	// OnRequest sees every authenticated request; false: as if it had been lost.
+	OnRequest func(x *Exchange) bool
+	// OnReply sees every answer before it is sealed and may change it.
+	OnReply func(x *Exchange)
+}
+
+// Exchange is a request of the client and its answer, in the clear.
+type Exchange struct {
+	Header   wire.Header // of the request
+	Request  []wire.Payload
+	Response []wire.Payload
+}
+
+// Responder is an IKEv2 gateway in memory. Like the client it has no I/O:
+// one input (Handle, HandleTimeout or a request of its own), then drain Poll.
+type Responder struct {
+	cfg    ResponderConfig
+	secret []byte // for cookies
+	out    []Packet
+	silent bool
+
+	sas      map[wire.SPI]*ikeSA // by our SPI
+	halfOpen map[string]Packet   // answers to IKE_SA_INIT, by the request's octets
+	children map[uint32]*Child   // by our inbound SPI
+	refused  int
+	serials  int
+
+	// Complaints lists what the client did against the RFC, in words.
+	Complaints []string
+	// Received counts authenticated requests of the client by exchange,
+	// without repetitions; IKE_SA_INIT counts every different one.
+	Received map[wire.ExchangeType]int
+	// Deleted counts IKE SAs that the client deleted.
+	Deleted int
+	// Keepalives counts NAT keepalives.
+	Keepalives int
+	// InitialContact tells whether the client sent INITIAL_CONTACT.
+	InitialContact bool
+	// ClientBehindNAT and BehindNAT are what NAT detection told the gateway.
+	ClientBehindNAT, BehindNAT bool
+	// Dead counts IKE SAs given up because a request stayed unanswered.
+	Dead int
+}
+
+// NewResponder makes a gateway.
+func NewResponder(cfg ResponderConfig) *Responder {
+	if cfg.IKE == nil {
+		cfg.IKE = suite.DefaultIKE()
+	}
+	if cfg.ESP == nil {
+		cfg.ESP = suite.DefaultESP()
+	}
+	if cfg.LocalTS == nil {
+		cfg.LocalTS = []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()}
+	}
+	if cfg.FragmentSize == 0 {
+		cfg.FragmentSize = 1200
+	}
+	if cfg.EAPMethods == nil {
+		cfg.EAPMethods = []uint8{eapMSCHAPv2}
+	}
+	cfg.Port = cmp.Or(cfg.Port, 500)
+	return &Responder{
+		cfg:      cfg,
+		secret:   octets(cfg.Rand, 32),
+		sas:      map[wire.SPI]*ikeSA{},
+		halfOpen: map[string]Packet{},
+		children: map[uint32]*Child{},
+		Received: map[wire.ExchangeType]int{},
+	}
+}
+
+// Silence makes the gateway deaf and dumb, or hear and speak again.
+func (r *Responder) Silence(on bool) { r.silent = on }
+
+// Poll gives the next packet to send.
+func (r *Responder) Poll() (Packet, bool) {
+	if len(r.out) == 0 {
+		return Packet{}, false
+	}
+	p := r.out[0]
+	r.out = r.out[1:]
+	return p, true
+}
+
+// NextTimeout is when HandleTimeout wants to be called; zero: never.
+func (r *Responder) NextTimeout() time.Time {
+	var next time.Time
+	for _, sa := range r.sas {
+		if at := sa.deadline(); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next
+}
+
+// HandleTimeout repeats and gives up requests.
+func (r *Responder) HandleTimeout(now time.Time) {
+	for _, sa := range r.sorted() {
+		if at := sa.deadline(); !at.IsZero() && !at.After(now) {
+			sa.timeout(now)
+		}
+	}
+}
+
+// Handle takes one packet. Whatever is wrong with it is ignored, as a gateway
+// does, and complained about where only the client can have sent it.
+func (r *Responder) Handle(now time.Time, p Packet) {
+	if r.silent {
+		return
+	}
+	if p.Keepalive {
+		r.Keepalives++
+		return
+	}
+	m, err := wire.ParseMessage(p.Data)
+	if err != nil {
+		r.trace(now, "   x %v", err)
+		return
+	}
+	if m.Exchange == wire.ExchangeIKESAInit && !m.Response() && m.MessageID == 0 && m.ResponderSPI == 0 {
+		r.handleInit(now, p, m)
+		return
+	}
+	ours := m.InitiatorSPI
+	if m.Flags.Has(wire.FlagInitiator) {
+		ours = m.ResponderSPI
+	}
+	sa, ok := r.sas[ours]
+	if !ok || sa.spiI() != m.InitiatorSPI || sa.spiR() != m.ResponderSPI {
+		r.trace(now, "   x %s for an IKE SA that is not here", describe(p))
+		return
+	}
+	sa.handle(now, p, m)
+}
+
+// Children lists the Child SAs of the gateway, oldest first.
+func (r *Responder) Children() []*Child {
+	var out []*Child
+	for _, c := range r.children {
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b *Child) int { return cmp.Compare(a.serial, b.serial) })
+	return out
+}
+
+// IKESAs counts the IKE SAs that stand (half-open ones do not count).
+func (r *Responder) IKESAs() int {
+	n := 0
+	for _, sa := range r.sas {
+		if sa.established {
+			n++
+		}
+	}
+	return n
+}
+
+// IKESuite is the proposal of the IKE SA that stands, of the newest where
+// there are more.
+func (r *Responder) IKESuite() suite.Proposal {
+	if sa := r.current(); sa != nil {
+		return sa.proposal
+	}
+	return suite.Proposal{}
+}
+
+// current is the IKE SA that carries the Child SAs: the newest that is
+// established and not on its way out.
+func (r *Responder) current() *ikeSA {
+	var best *ikeSA
+	for _, sa := range r.sorted() {
+		if sa.established && !sa.closing && !sa.replaced && (best == nil || sa.serial > best.serial) {
+			best = sa
+		}
+	}
+	return best
+}
+
+func (r *Responder) sorted() []*ikeSA {
+	var out []*ikeSA
+	for _, sa := range r.sas {
+		out = append(out, sa)
+	}
+	slices.SortFunc(out, func(a, b *ikeSA) int { return cmp.Compare(a.serial, b.serial) })
+	return out
+}
+
+func (r *Responder) complain(now time.Time, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.Complaints = append(r.Complaints, text)
+	r.trace(now, "   ! %s", text)
+}
+
+func (r *Responder) trace(now time.Time, format string, args ...any) {
+	if r.cfg.Trace != nil {
+		r.cfg.Trace.Add(now, format, args...)
+	}
+}
+
+// send queues a packet with a copy of its data.
+func (r *Responder) send(p Packet) {
+	if r.silent {
+		return
+	}
+	p.Data = bytes.Clone(p.Data)
+	r.out = append(r.out, p)
+}
+
+// newSPI draws an SPI that is not zero and not in use.
+func (r *Responder) newSPI() wire.SPI {
+	for {
+		spi := wire.SPI(binary.BigEndian.Uint64(octets(r.cfg.Rand, 8)))
+		if _, used := r.sas[spi]; spi != 0 && !used {
+			return spi
+		}
+	}
+}
+
+// newChildSPI draws an ESP SPI above the reserved ones (RFC 4303 2.1).
+func (r *Responder) newChildSPI() uint32 {
+	for {
+		spi := binary.BigEndian.Uint32(octets(r.cfg.Rand, 4))
+		if _, used := r.children[spi]; spi > 255 && !used {
+			return spi
+		}
+	}
+}
+
+func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+func notify(t wire.NotifyType, data ...byte) *wire.NotifyPayload {
+	return &wire.NotifyPayload{NotifyType: t, Data: data}
+}
