@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/homeward-vpn/homeward/esp"
 )
@@ -33,6 +34,8 @@ const (
 	keepalive  = 0xff
 	// maxReceiveErrors in a row mean that the socket is dead.
 	maxReceiveErrors = 16
+	// errorPause is the rest after a socket error that may pass.
+	errorPause = 100 * time.Millisecond
 )
 
 // receiver is one receive loop's state; everything belongs to its goroutine.

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/homeward-vpn/homeward/esp"
 )
@@ -17,8 +16,7 @@ import (
 //  1. read    TUN batch into the arena, with headroom for the ESP header
 //  2. route   inner header -> active SA by selector -> MTU rules, MSS clamp
 //  3. seal    sequence numbers for each run of one SA at once, in place
-//  4. pack    move sealed packets together where GSO can join them
-//  5. send    one batched Send
+//  4. send    one batched Send
 
 const (
 	// maxReadErrors in a row, without a packet between, mean the TUN is dead.
@@ -33,7 +31,8 @@ const (
 // The buffers overlap: slot i begins at i*stride of one arena and goes on to
 // the arena's end. The stride is the sealed length of a full packet, so when
 // the TUN cuts a large segment into full packets, their sealed forms lie one
-// behind the other and a transport that joins them for GSO has nothing to move.
+// behind the other: the batch fits the cache, and a transport that joins
+// packets for segmentation offload has nothing to move.
 type sender struct {
 	p *Plane
 	d *device
@@ -127,7 +126,6 @@ func (s *sender) batch(n int) {
 	s.p.outMu.Unlock()
 
 	if len(s.out) > 0 {
-		s.pack()
 		if s.send(s.out, t.peer) {
 			s.p.counters.sent(packets, octets)
 		}
@@ -204,29 +202,6 @@ func (s *sender) sealRun(out *esp.Outbound, from, end int) (packets, octets int)
 	return packets, octets
 }
 
-// pack moves each packet against the one before where GSO can join the two: a
-// run of equal lengths, of which the last may be shorter. Moves go towards the
-// arena's start and never reach a packet that is still to come.
-func (s *sender) pack() {
-	size, run := len(s.out[0]), s.out[0]
-	for i := 1; i < len(s.out); i++ {
-		b := s.out[i]
-		if len(b) > size || len(run)+len(b) > cap(run) {
-			size, run = len(b), b
-			continue
-		}
-		at := len(run)
-		run = run[:at+len(b)]
-		if &run[at] != &b[0] {
-			copy(run[at:], b)
-			s.out[i] = run[at : at+len(b) : cap(run)]
-		}
-		if len(b) < size {
-			size = 0 // the run has ended: the next packet is longer than 0
-		}
-	}
-}
-
 // send hands packets to the transport and reports whether they went.
 func (s *sender) send(packets [][]byte, peer netip.AddrPort) bool {
 	ok := true
@@ -271,6 +246,3 @@ func (s *sender) sendFailed(packets [][]byte, peer netip.AddrPort, err error) bo
 	s.failing = lost > 0
 	return lost == 0
 }
-
-// errorPause is how long a loop rests after a socket error that may pass.
-const errorPause = 100 * time.Millisecond
