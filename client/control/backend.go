@@ -1,0 +1,38 @@
+package control
+
+import (
+	"context"
+
+	"github.com/homeward-vpn/homeward/client/profile"
+)
+
+// Caller is who asks, as the operating system vouches.
+type Caller struct {
+	UID   uint32
+	PID   int32
+	Admin bool // may do everything to everybody's profiles
+}
+
+// Backend does what the calls ask for. Its methods may be called at the same
+// time. Errors that a caller should read are *Refusal; any other becomes an
+// internal error, whose text stays in the log.
+type Backend interface {
+	// Status gives what the caller may see. It never waits for anything.
+	Status(c Caller) Status
+	// Wait gives the newest status as soon as its revision is above after.
+	Wait(ctx context.Context, c Caller, after uint64) (Status, error)
+
+	Connect(ctx context.Context, c Caller, r ConnectRequest) (Accepted, error)
+	Disconnect(ctx context.Context, c Caller) (Accepted, error)
+	// Answer takes over a.Secret, and clears it after use.
+	Answer(ctx context.Context, c Caller, a Answer) error
+
+	Profiles(c Caller) []ProfileInfo
+	Profile(c Caller, name string) (*profile.Profile, error)
+	AddProfile(c Caller, p *profile.Profile) error
+	DeleteProfile(c Caller, name string) error
+
+	// Logs calls emit with the entries that the caller may see, oldest first,
+	// and with follow goes on until ctx ends or emit fails.
+	Logs(ctx context.Context, c Caller, follow bool, emit func([]LogEntry) error) error
+}

@@ -1,0 +1,29 @@
+// Package control is the local API between the service and the user's
+// programs: HTTP/1.1 with JSON over a Unix socket, or a named pipe on Windows.
+//
+// It owns the types that cross the socket, the server and the client. It
+// decides who is calling (by peer credentials, never by what a request says)
+// and bounds what a caller may send; what a caller may do and what becomes of
+// it is the Backend's business. Nothing secret is ever sent to a program:
+// secrets flow inward only.
+//
+// The calls, all below /v1/:
+//
+//	GET    status                what is, now
+//	GET    watch                 a stream of statuses, one per line; the newest wins
+//	POST   connect               ConnectRequest -> Accepted
+//	POST   disconnect            -> Accepted
+//	POST   answer                Answer to a Prompt of the status
+//	GET    profiles              the caller's profiles
+//	GET    profile?name=N        one of them, whole
+//	POST   profile               stores a profile.Profile
+//	DELETE profile?name=N        forgets one
+//	GET    logs[?follow=1]       the service's log, one entry per line
+//
+// Both sides send the header Homeward-API with every message. A service of
+// another version refuses with CodeVersion, and a client that finds another
+// version in an answer says so, before anything else is made of it.
+//
+// client/service implements Backend; app/homewardd runs the Server;
+// app/homewardctl and the desktop program use the Client.
+package control

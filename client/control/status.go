@@ -1,0 +1,108 @@
+package control
+
+import (
+	"net/netip"
+	"time"
+)
+
+// State is what a connection is doing.
+type State string
+
+// The states.
+const (
+	StateDisconnected  State = "disconnected"
+	StateConnecting    State = "connecting"
+	StateNeedsInput    State = "needs-input"
+	StateConnected     State = "connected"
+	StateDisconnecting State = "disconnecting"
+	StateBlocked       State = "blocked"
+)
+
+// Status is one full snapshot. What concerns one user only is left out for
+// everybody else: Redacted says that something was.
+type Status struct {
+	Revision uint64    `json:"revision"` // grows with every change
+	State    State     `json:"state"`
+	Since    time.Time `json:"since"` // when State began
+	Redacted bool      `json:"redacted,omitempty"`
+
+	Profile   string `json:"profile,omitempty"`
+	ProfileID string `json:"profile_id,omitempty"`
+	Step      string `json:"step,omitempty"` // of the handshake: resolving, reaching, checking, signing-in, setting-up
+
+	Gateway   *Gateway       `json:"gateway,omitempty"`
+	Addresses []netip.Prefix `json:"addresses"`
+	DNS       DNS            `json:"dns"`
+	Routes    []netip.Prefix `json:"routes"`
+	IKE       *IKE           `json:"ike,omitempty"`
+	ESP       *ESP           `json:"esp,omitempty"`
+
+	Error    *Error   `json:"error,omitempty"` // why there is no line, or why it was lost
+	Warnings []string `json:"warnings"`        // sentences
+	Prompts  []Prompt `json:"prompts,omitempty"`
+}
+
+// Gateway is the peer that was reached.
+type Gateway struct {
+	Address   netip.Addr `json:"address"`
+	Port      uint16     `json:"port"`
+	Identity  string     `json:"identity"`
+	BehindNAT bool       `json:"behind_nat"` // this computer is behind a NAT router
+}
+
+// DNS says who answers names while the line is up.
+type DNS struct {
+	Servers []netip.Addr `json:"servers"`
+	Domains []string     `json:"domains"` // empty with servers: every name
+}
+
+// IKE is the IKE SA.
+type IKE struct {
+	Suite       string    `json:"suite"`
+	Established time.Time `json:"established"`
+	RekeyAt     time.Time `json:"rekey_at"`
+}
+
+// ESP is the data plane.
+type ESP struct {
+	Suite     string            `json:"suite"`
+	ESN       bool              `json:"esn"`
+	TxBytes   uint64            `json:"tx_bytes"`
+	RxBytes   uint64            `json:"rx_bytes"`
+	TxPackets uint64            `json:"tx_packets"`
+	RxPackets uint64            `json:"rx_packets"`
+	Drops     map[string]uint64 `json:"drops"` // by reason
+}
+
+// Error is a failure as the user reads it: Cause is a diagnose.Cause, Message
+// its sentence, Detail what an administrator needs.
+type Error struct {
+	Cause   string `json:"cause"`
+	Message string `json:"message"`
+	Detail  string `json:"detail,omitempty"`
+}
+
+// PromptKind says what a Prompt wants.
+type PromptKind string
+
+// The kinds of prompts.
+const (
+	PromptPassword  PromptKind = "password"
+	PromptPSK       PromptKind = "psk"
+	PromptSignature PromptKind = "signature"
+)
+
+// Prompt is a question of the service that the user's program answers. Only
+// the owner of the connection sees it.
+type Prompt struct {
+	ID        uint64     `json:"id"`
+	Kind      PromptKind `json:"kind"`
+	Profile   string     `json:"profile"`
+	ProfileID string     `json:"profile_id"`
+	Text      string     `json:"text"`               // one line for a person
+	Username  string     `json:"username,omitempty"` // empty with PromptPassword: wanted, too
+	Message   string     `json:"message,omitempty"`  // the gateway's own words
+	Scheme    string     `json:"scheme,omitempty"`   // PromptSignature
+	Data      []byte     `json:"data,omitempty"`     // PromptSignature: what is to be signed
+	Expires   time.Time  `json:"expires"`
+}
