@@ -62,11 +62,13 @@ func newReceiver(p *Plane, receive ReceiveFunc) *receiver {
 		writes:  make([][]byte, 0, n),
 		control: make([]int, 0, n),
 	}
-	// One arena: pages that are never touched cost no memory.
-	slot := maxDatagram + 1 + slotSpread
+	// One arena: pages that are never touched cost no memory. The capacity
+	// ends at 64 KiB: a TUN joins segments for as long as there is capacity,
+	// and must not make a packet longer than an IP length can say.
+	const slot = maxDatagram + 1 + slotSpread
 	arena := make([]byte, n*slot)
 	for i := range r.bufs {
-		r.bufs[i] = arena[i*slot : i*slot+maxDatagram : (i+1)*slot]
+		r.bufs[i] = arena[i*slot : i*slot+maxDatagram : i*slot+maxDatagram]
 	}
 	return r
 }
