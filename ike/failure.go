@@ -26,6 +26,7 @@ const (
 	CauseNoChild         Cause = "no-child"          // IKE SA without a Child SA, for another reason
 	CauseClosedByGateway Cause = "closed-by-gateway" // Delete of the IKE SA, or of the last Child SA
 	CauseProtocol        Cause = "protocol"          // the authenticated peer broke the rules
+	CauseInternal        Cause = "internal"          // our own side failed: no randomness, an impossible key
 )
 
 // Failure is the fatal third of the error contract: the Session is over.

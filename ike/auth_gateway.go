@@ -1,0 +1,93 @@
+package ike
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// The gateway's proof (RFC 7296 2.15, 2.16). It is checked in this order:
+// identity, AUTH payload, and last, for a certificate, the verdict of the owner
+// on the chain. No EAP packet is looked at before.
+
+// takeFirst takes the answer to the first request.
+func (a *authentication) takeFirst(s *Session, now time.Time, ps []wire.Payload) error {
+	proof, ok := wire.Find[*wire.AuthPayload](ps)
+	if !ok {
+		if n, isError := wire.FirstError(ps); isError {
+			return failureOf(n)
+		}
+		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: errors.New("gateway sent no AUTH payload")})
+	}
+	id, ok := wire.FindType[*wire.IDPayload](ps, wire.PayloadIDr)
+	if !ok {
+		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: errors.New("gateway sent no IDr payload")})
+	}
+	a.gateway = auth.FromPayload(id)
+	if want := s.cfg.GatewayIdentity; want != nil && !want.Equal(a.gateway) {
+		return a.distrust(s, &Failure{
+			Cause: CauseGatewayIdentity,
+			Err:   &IdentityError{Seen: a.gateway.String(), Expected: want.String()},
+		})
+	}
+	a.rest = ps
+	if s.cfg.Gateway == GatewayPSK {
+		err := auth.VerifyPSK(proof, a.prf(), a.psk, a.gatewayOctets())
+		if err != nil {
+			return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: err})
+		}
+		return a.trust(s, now)
+	}
+	return a.checkSignature(s, proof, ps)
+}
+
+// checkSignature verifies AUTH with the leaf's key and asks for the verdict on
+// the chain. A signature by SHA-1 is taken only from a gateway that knows
+// nothing better, which it would have said in IKE_SA_INIT (RFC 7427 4).
+func (a *authentication) checkSignature(s *Session, proof *wire.AuthPayload, ps []wire.Payload) error {
+	var chain [][]byte
+	for _, p := range ps {
+		if c, ok := p.(*wire.CertPayload); ok && c.Encoding == wire.CertX509Signature {
+			chain = append(chain, bytes.Clone(c.Data))
+		}
+	}
+	if len(chain) == 0 {
+		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: errors.New("gateway sent no certificate")})
+	}
+	if err := auth.VerifyAuth(proof, chain[0], a.gatewayOctets(), a.peerHashes == nil); err != nil {
+		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: err})
+	}
+	s.emit(NeedVerdict{ID: a.ask(s, questionVerdict), Chain: chain, IDr: a.gateway})
+	return nil
+}
+
+// takeVerdict continues with the owner's word on the chain.
+func (a *authentication) takeVerdict(s *Session, now time.Time, v Verdict) error {
+	if v.Err != nil {
+		return a.distrust(s, &Failure{Cause: CauseGatewayCert, Err: v.Err})
+	}
+	return a.trust(s, now)
+}
+
+// trust goes on with a gateway that has proven who it is.
+func (a *authentication) trust(s *Session, now time.Time) error {
+	a.psk.Clear()
+	a.psk = nil
+	ps := a.rest
+	a.rest = nil
+	s.progress(StepSigningIn)
+	if s.cfg.Client == ClientEAP {
+		return a.beginEAP(s, now, ps)
+	}
+	return s.establish(now, a, ps)
+}
+
+// distrust tells the gateway that it did not convince us, without waiting for
+// an answer (RFC 7296 2.21.2), and gives the failure back.
+func (a *authentication) distrust(s *Session, f *Failure) *Failure {
+	s.sendOnce(a.sa, []wire.Payload{errorNotify(wire.NotifyAuthenticationFailed, nil)})
+	return f
+}

@@ -1,0 +1,176 @@
+package ike
+
+import (
+	"slices"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// How long the data plane and we wait around the end of a Child SA.
+const (
+	linger      = 5 * time.Second  // packets still under way after a Delete
+	forgetAfter = 45 * time.Second // for a Delete that the peer owes us
+)
+
+// childState says what is going on with a Child SA.
+type childState uint8
+
+const (
+	childLive     childState = iota // in use, or about to be
+	childRekeying                   // our rekey of it is under way
+	childReplaced                   // another has taken over; the peer is to delete it
+	childDeleting                   // our Delete of it is queued or under way
+)
+
+// child is one pair of ESP SAs (RFC 7296 1.3, 2.8). Its keys are with the data
+// plane only.
+type child struct {
+	inbound, outbound uint32
+	suite             suite.Proposal
+	localTS, remoteTS []wire.TrafficSelector
+	initiated         bool // our request made it
+	state             childState
+	active            bool // ChildActive has been emitted
+	queued            bool // a rekey waits for the window
+	deleteSent        bool // childDeleting: our request is under way
+	rekeyAt           time.Time
+	tries             int
+	predecessor       *child         // the SA that it takes over from, by the peer's rekey
+	crossing          *childCrossing // the peer's rekey of it, while ours was under way
+}
+
+// childCrossing is the peer's half of a simultaneous rekey (RFC 7296 2.8.1).
+type childCrossing struct {
+	successor *child
+	lowest    []byte // the lower nonce of the peer's exchange
+}
+
+func (s *Session) childByInbound(spi uint32) *child {
+	return s.findChild(func(c *child) bool { return c.inbound == spi })
+}
+
+func (s *Session) childByOutbound(spi uint32) *child {
+	return s.findChild(func(c *child) bool { return c.outbound == spi })
+}
+
+func (s *Session) findChild(f func(*child) bool) *child {
+	if i := slices.IndexFunc(s.children, f); i >= 0 {
+		return s.children[i]
+	}
+	return nil
+}
+
+// addChild hands a new Child SA to the owner and arms its soft lifetime.
+func (s *Session) addChild(c *child, keys suite.ChildKeys, replaces uint32) {
+	s.children = append(s.children, c)
+	s.timers.set(timerRekeyChild, uint64(c.inbound), c.rekeyAt)
+	esn := len(c.suite.ESN) > 0 && c.suite.ESN[0] == suite.ESNYes
+	s.emit(ChildAdded{
+		SA: ChildSA{
+			InboundSPI: c.inbound, OutboundSPI: c.outbound, Suite: c.suite, ESN: esn,
+			Keys: keys, Initiated: c.initiated,
+			LocalTS: c.localTS, RemoteTS: c.remoteTS, RekeyAt: c.rekeyAt,
+		},
+		Replaces: replaces,
+	})
+}
+
+// activate turns outbound traffic to a Child SA.
+func (s *Session) activate(c *child) {
+	if c.active || s.childByInbound(c.inbound) != c {
+		return
+	}
+	c.active = true
+	s.emit(ChildActive{InboundSPI: c.inbound})
+}
+
+// removeChild says that a Child SA is gone, and lets the one take over that the
+// peer made for it: the delete of the old one is the sign that the peer is ready
+// for traffic on the new (RFC 7296 2.8).
+func (s *Session) removeChild(c *child) {
+	s.children = slices.DeleteFunc(s.children, func(o *child) bool { return o == c })
+	s.timers.stop(timerRekeyChild, uint64(c.inbound))
+	s.timers.stop(timerForgetChild, uint64(c.inbound))
+	heir := s.findChild(func(o *child) bool { return o.predecessor == c && o.state != childDeleting })
+	if heir != nil && c.active {
+		heir.predecessor = nil
+		s.activate(heir)
+	}
+	s.emit(ChildRemoved{InboundSPI: c.inbound, Linger: linger})
+}
+
+// retire queues our Delete of a Child SA.
+func (s *Session) retire(c *child) {
+	if c.state == childDeleting {
+		return
+	}
+	c.state = childDeleting
+	s.timers.stop(timerRekeyChild, uint64(c.inbound))
+	s.timers.stop(timerForgetChild, uint64(c.inbound))
+	s.current.enqueue(&deleteChild{c})
+}
+
+// awaitDelete leaves the Delete of a Child SA to the peer, and does it
+// ourselves when the peer forgets.
+func (s *Session) awaitDelete(now time.Time, c *child) {
+	c.state = childReplaced
+	s.timers.stop(timerRekeyChild, uint64(c.inbound))
+	s.timers.set(timerForgetChild, uint64(c.inbound), now.Add(forgetAfter))
+}
+
+// forgetChild deletes what the peer should have deleted.
+func (s *Session) forgetChild(inbound uint32) error {
+	if c := s.childByInbound(inbound); c != nil && c.state == childReplaced {
+		s.retire(c)
+	}
+	return nil
+}
+
+// childless says whether nothing carries traffic, or is about to: every Child
+// SA is on its way out and no exchange would bring one.
+func (s *Session) childless() bool {
+	if s.findChild(func(c *child) bool { return c.state != childDeleting && c.state != childReplaced }) != nil {
+		return false
+	}
+	if s.needsRecover {
+		return false
+	}
+	creates := func(e exchange) bool { _, ok := e.(*createChild); return ok }
+	return !creates(s.current.window.exchange) && !slices.ContainsFunc(s.current.queue, creates)
+}
+
+// deleteChild is our Delete of a Child SA (RFC 7296 1.4.1):
+//
+//	--> INFORMATIONAL { D(ESP, our inbound SPI) }
+//	<-- INFORMATIONAL { D(ESP, the peer's inbound SPI) }
+type deleteChild struct{ c *child }
+
+func (*deleteChild) kind() wire.ExchangeType { return wire.ExchangeInformational }
+
+func (e *deleteChild) build(s *Session, _ *ikeSA, _ time.Time) ([]wire.Payload, error) {
+	if s.childByInbound(e.c.inbound) != e.c {
+		return nil, nil // the peer was faster
+	}
+	e.c.deleteSent = true
+	return []wire.Payload{&wire.DeletePayload{
+		Protocol: wire.ProtocolESP, SPIs: [][]byte{spiBytes(e.c.inbound)},
+	}}, nil
+}
+
+func (e *deleteChild) handle(s *Session, _ *ikeSA, _ time.Time, _ []wire.Payload) error {
+	if s.childByInbound(e.c.inbound) == e.c {
+		s.removeChild(e.c)
+	}
+	return s.checkChildless()
+}
+
+// checkChildless ends the Session when its last Child SA is gone: there is
+// nothing left to carry.
+func (s *Session) checkChildless() error {
+	if s.phase == phaseEstablished && s.childless() {
+		return &Failure{Cause: CauseClosedByGateway, Err: errNoChildLeft}
+	}
+	return nil
+}

@@ -1,0 +1,271 @@
+package ike
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// CREATE_CHILD_SA for Child SAs, as its initiator (RFC 7296 1.3.1, 1.3.3):
+//
+//	--> CREATE_CHILD_SA { [N(REKEY_SA),] SA, Ni, [KEi,] TSi, TSr }
+//	<-- CREATE_CHILD_SA { SA, Nr, [KEr,] TSi, TSr }
+//
+// A rekey goes on with: ChildAdded, ChildActive, Delete of the old one,
+// ChildRemoved. What the peer's own rekeys do to it is in rekey_child.go.
+
+// The bounds of rekeying and of creating anew.
+const (
+	maxRefusals   = 4 // INVALID_KE_PAYLOAD and the like, followed at once
+	maxRekeyTries = 10
+	retryFirst    = 5 * time.Second
+	retryMost     = time.Minute
+)
+
+// createChild rekeys a Child SA, or makes one where there is none any more.
+type createChild struct {
+	old      *child // nil: from scratch
+	group    uint16 // that the peer asked for; 0: our choice
+	noPFS    bool
+	refusals int
+
+	spi           uint32
+	nonce         []byte
+	kx            suite.KeyExchange // nil: without
+	offer         []suite.Proposal
+	local, remote []wire.TrafficSelector
+}
+
+func (*createChild) kind() wire.ExchangeType { return wire.ExchangeCreateChildSA }
+
+// startChildRekey queues the rekey of a Child SA, at the end of its soft
+// lifetime or on command.
+func (s *Session) startChildRekey(inbound uint32) error {
+	c := s.childByInbound(inbound)
+	if c == nil || c.state != childLive || c.queued {
+		return nil
+	}
+	c.queued = true
+	s.current.enqueue(&createChild{old: c})
+	return nil
+}
+
+// startCreateChild queues a Child SA from scratch.
+func (s *Session) startCreateChild() error {
+	s.needsRecover = false
+	s.current.enqueue(&createChild{})
+	return nil
+}
+
+// build implements exchange. A Child SA that the peer has rekeyed or deleted
+// while this waited for the window needs it no more.
+func (e *createChild) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload, error) {
+	e.local, e.remote = s.cfg.LocalTS, s.cfg.RemoteTS
+	if e.old != nil {
+		e.old.queued = false
+		if s.childByInbound(e.old.inbound) != e.old || e.old.state != childLive {
+			return nil, nil
+		}
+		e.local, e.remote = e.old.localTS, e.old.remoteTS
+	}
+	if err := e.prepare(s, sa); err != nil {
+		return nil, err
+	}
+	var ps []wire.Payload
+	if e.old != nil {
+		e.old.state = childRekeying
+		ps = append(ps, &wire.NotifyPayload{
+			Protocol: wire.ProtocolESP, SPI: spiBytes(e.old.inbound), NotifyType: wire.NotifyRekeySA,
+		})
+	}
+	ps = append(ps,
+		&wire.SAPayload{Proposals: suite.ToWire(e.offer, wire.ProtocolESP, spiBytes(e.spi))},
+		&wire.NoncePayload{Data: e.nonce})
+	if e.kx != nil {
+		ps = append(ps, &wire.KEPayload{Group: e.kx.Group(), Data: e.kx.Public()})
+	}
+	return append(ps,
+		&wire.TSPayload{Selectors: e.local},
+		&wire.TSPayload{Responder: true, Selectors: e.remote}), nil
+}
+
+// prepare draws SPI, nonce and private value. The group is the one that the
+// peer asked for, else that of the IKE SA, which it is known to have.
+func (e *createChild) prepare(s *Session, sa *ikeSA) error {
+	var err error
+	if e.spi, err = s.newESPSPI(); err != nil {
+		return err
+	}
+	if e.nonce, err = s.newNonce(); err != nil {
+		return err
+	}
+	groups := offeredGroups(s.cfg.ChildProposals)
+	if e.noPFS || len(groups) == 0 {
+		e.offer = withoutGroups(s.cfg.ChildProposals)
+		return nil
+	}
+	group := groups[0]
+	switch {
+	case e.group != 0:
+		group = e.group
+	case slices.Contains(groups, sa.suite.Group[0]):
+		group = sa.suite.Group[0]
+	}
+	if e.kx, err = suite.NewKeyExchange(group, s.cfg.Rand); err != nil {
+		return internal(err)
+	}
+	e.offer = suite.PreferGroup(s.cfg.ChildProposals, group)
+	return nil
+}
+
+// handle implements exchange.
+func (e *createChild) handle(s *Session, sa *ikeSA, now time.Time, ps []wire.Payload) error {
+	answer, ok := wire.Find[*wire.SAPayload](ps)
+	if !ok {
+		if n, isError := wire.FirstError(ps); isError {
+			return e.refused(s, sa, now, n)
+		}
+		return broken(errors.New("CREATE_CHILD_SA answered without an SA payload"))
+	}
+	c := &child{inbound: e.spi, initiated: true}
+	if err := c.choose(e.offer, answer); err != nil {
+		return broken(err)
+	}
+	if err := c.narrowTo(e.local, e.remote, ps); err != nil {
+		return broken(err)
+	}
+	nonce, ok := wire.Find[*wire.NoncePayload](ps)
+	if !ok {
+		return broken(errors.New("CREATE_CHILD_SA answered without a nonce"))
+	}
+	keys, err := e.derive(sa, c, nonce.Data, ps)
+	if err != nil {
+		return broken(err)
+	}
+	if c.rekeyAt, err = s.soften(now, s.cfg.ChildLifetime); err != nil {
+		return err
+	}
+	s.createTries = 0
+	s.settleChild(now, e, c, keys, lowerOf(e.nonce, slices.Clone(nonce.Data)))
+	return s.checkChildless()
+}
+
+// derive makes the keys of the new Child SA (RFC 7296 2.17).
+func (e *createChild) derive(sa *ikeSA, c *child, nonce []byte, ps []wire.Payload) (suite.ChildKeys, error) {
+	if err := checkNonce(nonce, sa.suite.PRF[0]); err != nil {
+		return suite.ChildKeys{}, err
+	}
+	var shared suite.Secret
+	if len(c.suite.Group) > 0 {
+		ke, ok := wire.Find[*wire.KEPayload](ps)
+		if !ok || e.kx == nil || ke.Group != e.kx.Group() || ke.Group != c.suite.Group[0] {
+			return suite.ChildKeys{}, errors.New("key exchange of another group than chosen")
+		}
+		var err error
+		if shared, err = e.kx.Shared(ke.Data); err != nil {
+			return suite.ChildKeys{}, err
+		}
+		defer shared.Clear()
+	}
+	return suite.DeriveChild(sa.suite, sa.keys.SK_d, shared, e.nonce, nonce, c.suite)
+}
+
+// refused decides what follows an error notification (RFC 7296 2.25).
+func (e *createChild) refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyPayload) error {
+	if n.NotifyType == wire.NotifyAuthenticationFailed || n.NotifyType == wire.NotifyInvalidSyntax {
+		return &Failure{Cause: CauseProtocol, Notify: n.NotifyType}
+	}
+	if e.old != nil {
+		if s.childByInbound(e.old.inbound) != e.old {
+			return s.checkChildless() // the peer deleted it meanwhile
+		}
+		e.old.state = childLive
+		if x := e.old.crossing; x != nil {
+			e.old.crossing = nil
+			if s.childByInbound(x.successor.inbound) == x.successor {
+				s.awaitDelete(now, e.old) // the peer's rekey stands, ours is forgotten
+				return nil
+			}
+		}
+	}
+	switch {
+	case n.NotifyType == wire.NotifyChildSANotFound && e.old != nil:
+		sa.enqueueFirst(&createChild{})
+		s.removeChild(e.old)
+		return nil
+	case e.refusals >= maxRefusals:
+	case n.NotifyType == wire.NotifyInvalidKEPayload:
+		if next := e.otherGroup(s, n.Data); next != nil {
+			sa.enqueueFirst(next)
+			return nil
+		}
+	case n.NotifyType == wire.NotifyNoProposalChosen && e.kx != nil && mayDropPFS(s.cfg.ChildProposals):
+		sa.enqueueFirst(&createChild{old: e.old, noPFS: true, refusals: e.refusals + 1})
+		return nil
+	}
+	return e.later(s, now, n.NotifyType)
+}
+
+// otherGroup is the next try with the group that the peer named, if it was
+// offered and is not the one just refused; else without a key exchange, if the
+// configuration allows that (RFC 7296 1.3).
+func (e *createChild) otherGroup(s *Session, data []byte) *createChild {
+	next := &createChild{old: e.old, refusals: e.refusals + 1}
+	if len(data) == 2 && e.kx != nil {
+		group := binary.BigEndian.Uint16(data)
+		if group != e.kx.Group() && slices.Contains(offeredGroups(s.cfg.ChildProposals), group) {
+			next.group = group
+			return next
+		}
+	}
+	if e.kx == nil || !mayDropPFS(s.cfg.ChildProposals) {
+		return nil
+	}
+	next.noPFS = true
+	return next
+}
+
+// mayDropPFS says whether any proposal is content without a key exchange.
+func mayDropPFS(ps []suite.Proposal) bool {
+	return slices.ContainsFunc(ps, func(p suite.Proposal) bool {
+		return len(p.Group) == 0 || slices.Contains(p.Group, suite.GroupNone)
+	})
+}
+
+// later tries again after a growing pause. A peer that refuses for minutes on
+// end will not come round: the IKE SA is closed (RFC 7296 2.25).
+func (e *createChild) later(s *Session, now time.Time, why wire.NotifyType) error {
+	tries := &s.createTries
+	if e.old != nil {
+		tries = &e.old.tries
+	}
+	at, err := s.retryAt(now, tries, why)
+	if err != nil {
+		return err
+	}
+	if e.old != nil {
+		s.timers.set(timerRekeyChild, uint64(e.old.inbound), at)
+		return nil
+	}
+	s.needsRecover = true
+	s.timers.set(timerCreateChild, 0, at)
+	return nil
+}
+
+// retryAt counts a refused rekey and says when to try again.
+func (s *Session) retryAt(now time.Time, tries *int, why wire.NotifyType) (time.Time, error) {
+	*tries++
+	if *tries > maxRekeyTries {
+		return time.Time{}, &Failure{
+			Cause: CauseProtocol, Notify: why,
+			Err: fmt.Errorf("gateway refused to rekey %d times", *tries),
+		}
+	}
+	pause := min(retryFirst<<(*tries-1), retryMost)
+	return s.jitter(now, pause, pause/4)
+}

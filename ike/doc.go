@@ -1,0 +1,70 @@
+// Package ike is the IKEv2 core of a road warrior (RFC 7296): an initiator that
+// also answers its peer's own requests, without any I/O.
+//
+// It owns the messages' meaning: the exchanges, the message windows, the IKE
+// SAs with their keys, the negotiation of Child SAs and every deadline among
+// them. It never opens a socket, reads a clock, starts a goroutine, touches the
+// disk, or sees an ESP packet; it never decides whether a certificate is to be
+// trusted, and it holds no private key. client/tunnel calls it, and iketest in
+// tests.
+//
+// # Input, then drain
+//
+// A Session has three inputs: HandleDatagram, HandleTimeout and Do. After every
+// one of them, whatever it returned, the caller drains PollTransmit and
+// PollEvent until both say false, and arms its one timer for NextTimeout:
+//
+//	s, err := ike.New(cfg)
+//	err = s.Do(now, ike.Connect{})
+//	for {
+//		drain(s)                  // send datagrams, perform events
+//		wait(s.NextTimeout())     // a datagram, an answer, or the time
+//		...                       // exactly one input
+//	}
+//
+// Slices in what Poll returns are valid until the next input, and must not be
+// written to; only the keys in ChildAdded belong to the receiver. Slices given
+// to an input are borrowed until it returns, but for the answers' secrets, which
+// the Session clears. A Session is not safe for concurrent use. The same inputs
+// with the same octets from Config.Rand give the same outputs.
+//
+// What is slow or secret leaves the core as a question (NeedVerdict,
+// NeedSignature, NeedCredentials, NeedPSK) and comes back through Do as the
+// answer with the same ID. There is no deadline on an answer in here: the owner
+// knows what a person may take, and can Delete at any time.
+//
+// # Errors
+//
+// What an input returns is for logs and tests; everything that must be acted on
+// comes out of Poll. There are three kinds:
+//
+//   - *DropError: the datagram was dropped and nothing changed. Counted by reason.
+//   - *NotifyError: the peer was told that its request cannot be served
+//     (RFC 7296 2.21.3); the Session goes on. Counted.
+//   - *Failure: the Session is over, with a cause that a person can be told. The
+//     same Failure comes in Closed, which is the last event: at once, or after an
+//     orderly Delete where the peer still holds an IKE SA (about two seconds at most).
+//
+// A command that does not fit the state of the Session returns one of the Err
+// values and changes nothing.
+//
+// Before keys exist nothing that anybody can forge ends the attempt: a COOKIE
+// or an INVALID_KE_PAYLOAD for an offered group starts one of a bounded number
+// of retries, an error notification is kept as a hint and believed only when
+// nothing better has come two seconds later, and of several IKE_SA_INIT responses each is
+// tried, up to a bound, until one of them leads to a protected message
+// (RFC 7296 2.4, 2.6, 2.21.1).
+//
+// # Bounds
+//
+// A Session keeps at most three candidate IKE SAs, one request and one response
+// per IKE SA and direction, and one message of up to 64 fragments under
+// reassembly per direction. Retries of every kind are counted.
+//
+// # Reading order
+//
+// session.go (inputs and outputs), receive.go (a datagram's way in), transmit.go
+// (a message's way out), window.go, reassembly.go, timers.go; then the exchanges:
+// init.go, auth*.go, create_child.go with rekey_child.go and rekey_ike.go,
+// informational.go; and what they keep: sa.go, child.go.
+package ike

@@ -1,0 +1,123 @@
+package ike
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// INFORMATIONAL (RFC 7296 1.4):
+//
+//	--> INFORMATIONAL { }      <-- INFORMATIONAL { }          a sign of life
+//	--> INFORMATIONAL { D }    <-- INFORMATIONAL { D or not } a Delete
+//
+// Notifications that are not known, and those that only tell something, are
+// answered and otherwise left alone.
+
+// liveness asks the peer for a sign of life (RFC 7296 2.4).
+type liveness struct{}
+
+func (*liveness) kind() wire.ExchangeType { return wire.ExchangeInformational }
+
+func (*liveness) build(*Session, *ikeSA, time.Time) ([]wire.Payload, error) {
+	return []wire.Payload{}, nil
+}
+
+// handle implements exchange: that an answer came is all there is to know.
+func (*liveness) handle(*Session, *ikeSA, time.Time, []wire.Payload) error { return nil }
+
+// armLiveness starts the watch over the peer.
+func (s *Session) armLiveness(now time.Time) {
+	if s.cfg.Liveness > 0 {
+		s.timers.set(timerLiveness, 0, now.Add(s.cfg.Liveness))
+	}
+}
+
+// checkLiveness asks when nothing was heard for long enough, else looks again
+// when that would be.
+func (s *Session) checkLiveness(now time.Time) error {
+	quiet := now.Sub(s.lastHeard)
+	if quiet >= s.cfg.Liveness {
+		s.askLiveness()
+		quiet = 0
+	}
+	s.timers.set(timerLiveness, 0, now.Add(s.cfg.Liveness-quiet))
+	return nil
+}
+
+// askLiveness queues a liveness check. Any request under way is one already.
+func (s *Session) askLiveness() {
+	if s.current.window.request == nil && len(s.current.queue) == 0 {
+		s.current.enqueue(&liveness{})
+	}
+}
+
+// answerInformational serves the peer's INFORMATIONAL.
+func (s *Session) answerInformational(now time.Time, sa *ikeSA, ps []wire.Payload) ([]wire.Payload, func() error) {
+	answer := []wire.Payload{}
+	var spis [][]byte
+	for _, p := range ps {
+		d, ok := p.(*wire.DeletePayload)
+		if !ok {
+			continue
+		}
+		switch d.Protocol {
+		case wire.ProtocolIKE:
+			return answer, func() error { return s.deletedByPeer(now, sa) }
+		case wire.ProtocolESP:
+			spis = append(spis, s.childrenDeletedByPeer(d.SPIs)...)
+		}
+	}
+	if len(spis) > 0 {
+		answer = append(answer, &wire.DeletePayload{Protocol: wire.ProtocolESP, SPIs: spis})
+	}
+	if n, ok := wire.Notify(ps, wire.NotifyAuthenticationFailed); ok && (sa.auth != nil || sa == s.current) {
+		// After its AUTH a gateway may still turn the client away (RFC 7296 2.21.2).
+		return answer, func() error { return failureOf(n) }
+	}
+	return answer, s.checkChildless
+}
+
+// deletedByPeer is the end of an IKE SA: of the Session, unless another IKE SA
+// takes over.
+func (s *Session) deletedByPeer(now time.Time, sa *ikeSA) error {
+	switch {
+	case sa == s.current && sa.crossing != nil && s.phase == phaseEstablished:
+		// The peer has not seen our simultaneous rekey and is done with its own.
+		heir := sa.crossing.sa
+		sa.crossing = nil
+		if err := s.replaceIKE(now, sa, heir, nil); err != nil {
+			return err
+		}
+	case s.phase == phaseClosing && sa == s.current:
+		s.finish(s.failure)
+		return nil
+	case sa == s.current, sa.auth != nil:
+		f := &Failure{Cause: CauseClosedByGateway, Err: errors.New("gateway deleted the ike sa")}
+		s.finish(f)
+		return f
+	}
+	s.dropSA(sa)
+	return nil
+}
+
+// childrenDeletedByPeer removes Child SAs and gives the SPIs for the answer: of
+// those only that we are not deleting ourselves at the same time (RFC 7296 1.4.1).
+func (s *Session) childrenDeletedByPeer(outbound [][]byte) (inbound [][]byte) {
+	for _, b := range outbound {
+		if len(b) != 4 {
+			continue
+		}
+		c := s.childByOutbound(binary.BigEndian.Uint32(b))
+		if c == nil {
+			continue
+		}
+		if c.state != childDeleting || !c.deleteSent {
+			inbound = append(inbound, spiBytes(c.inbound))
+		}
+		s.removeChild(c)
+	}
+	return inbound
+}

@@ -1,0 +1,312 @@
+package ike
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// IKE_SA_INIT (RFC 7296 1.2):
+//
+//	--> IKE_SA_INIT { [N(COOKIE)], SA, KE, Ni, N(NAT_DETECTION_*), N(FRAGMENTATION), N(HASHES) }
+//	<-- IKE_SA_INIT { N(COOKIE) }               the same again with the cookie in front
+//	<-- IKE_SA_INIT { N(INVALID_KE_PAYLOAD) }   the same again with another group
+//	<-- IKE_SA_INIT { N(error) }                a hint, believed after a while
+//	<-- IKE_SA_INIT { SA, KE, Nr, N... }        a candidate IKE SA: on to IKE_AUTH
+//
+// Nothing here is authenticated, so nothing here ends the attempt at once.
+
+// The bounds of what an unauthenticated answer can make us do.
+const (
+	maxCookies    = 5 // cookies followed, changed ones included (RFC 7296 2.6)
+	maxGroups     = 4 // INVALID_KE_PAYLOAD followed
+	maxCandidates = 3 // IKE_SA_INIT responses tried at a time
+	maxCookieLen  = 64
+	hintWait      = 2 * time.Second
+)
+
+// initiation is IKE_SA_INIT from our first request until a protected message
+// has shown which answer was the gateway's.
+type initiation struct {
+	id      uint64
+	spi     wire.SPI
+	nonce   []byte
+	kx      suite.KeyExchange
+	cookie  []byte
+	cookies int
+	groups  int
+	request []byte // the octets sent last: a part of the AUTH octets
+	sent    transmission
+	hint    *Failure // what an unprotected error would mean
+}
+
+// connect starts the handshake.
+func (s *Session) connect(now time.Time) error {
+	spi, err := s.newIKESPI()
+	if err != nil {
+		return err
+	}
+	nonce, err := s.newNonce()
+	if err != nil {
+		return err
+	}
+	s.nextID++
+	s.init = &initiation{id: s.nextID, spi: spi, nonce: nonce}
+	s.phase = phaseConnecting
+	s.progress(StepReaching)
+	return s.useGroup(now, offeredGroups(s.cfg.IKEProposals)[0])
+}
+
+// useGroup draws a private value of a group and sends IKE_SA_INIT with it.
+func (s *Session) useGroup(now time.Time, group uint16) error {
+	kx, err := suite.NewKeyExchange(group, s.cfg.Rand)
+	if err != nil {
+		return internal(err)
+	}
+	s.init.kx = kx
+	return s.sendInit(now)
+}
+
+// sendInit builds the request anew and starts its retransmissions. The SPI and
+// the nonce stay, so that a cookie made for them stays good (RFC 7296 2.6).
+func (s *Session) sendInit(now time.Time) error {
+	in := s.init
+	payloads, err := s.initPayloads()
+	if err != nil {
+		return err
+	}
+	m := wire.Message{
+		Header: wire.Header{
+			InitiatorSPI: in.spi, Version: wire.Version2,
+			Exchange: wire.ExchangeIKESAInit, Flags: wire.FlagInitiator,
+		},
+		Payloads: payloads,
+	}
+	in.request = m.Marshal()
+	in.sent = transmission{kind: wire.ExchangeIKESAInit, path: s.path, packets: [][]byte{in.request}}
+	return s.retransmitInit(now)
+}
+
+// initPayloads lists the request's payloads; a cookie comes first.
+func (s *Session) initPayloads() ([]wire.Payload, error) {
+	in := s.init
+	source, err := s.falseSource()
+	if err != nil {
+		return nil, err
+	}
+	var ps []wire.Payload
+	if in.cookie != nil {
+		ps = append(ps, &wire.NotifyPayload{NotifyType: wire.NotifyCookie, Data: in.cookie})
+	}
+	// SHA-2, and the hash that an algorithm brings itself (RFC 7427 4, RFC 8420 2).
+	var hashes []byte
+	for _, h := range auth.SupportedHashes() {
+		hashes = binary.BigEndian.AppendUint16(hashes, h)
+	}
+	return append(ps,
+		&wire.SAPayload{Proposals: suite.ToWire(s.cfg.IKEProposals, wire.ProtocolIKE, nil)},
+		&wire.KEPayload{Group: in.kx.Group(), Data: in.kx.Public()},
+		&wire.NoncePayload{Data: in.nonce},
+		&wire.NotifyPayload{NotifyType: wire.NotifyNATDetectionSourceIP, Data: source},
+		&wire.NotifyPayload{NotifyType: wire.NotifyNATDetectionDestinationIP, Data: natHash(in.spi, 0, s.cfg.Remote)},
+		&wire.NotifyPayload{NotifyType: wire.NotifyFragmentationSupported},
+		&wire.NotifyPayload{NotifyType: wire.NotifySignatureHashAlgorithms, Data: hashes},
+	), nil
+}
+
+// retransmitInit sends IKE_SA_INIT, the first time or again.
+func (s *Session) retransmitInit(now time.Time) error {
+	in := s.init
+	wait, ok := in.sent.backoff(s.cfg.Retransmit)
+	switch {
+	case ok:
+		s.sendTry(now, in.id, &in.sent, wait)
+		return nil
+	case len(s.sas) > 0:
+		return nil // candidates are being tried, and time out by themselves
+	case in.hint != nil:
+		return in.hint
+	default:
+		return &Failure{Cause: CauseNoAnswer, Err: fmt.Errorf("no answer to %v after %d tries", in.sent.kind, in.sent.tries)}
+	}
+}
+
+// receiveInit takes an IKE_SA_INIT message. Requests are none of a client's business.
+func (s *Session) receiveInit(now time.Time, d Datagram, h wire.Header) error {
+	in := s.init
+	switch {
+	case in == nil || !h.Response() || h.Flags.Has(wire.FlagInitiator) || h.MessageID != 0:
+		return dropped(DropUnexpected, nil)
+	case h.InitiatorSPI != in.spi:
+		return dropped(DropUnknownSPI, nil)
+	case d.Remote.IsValid() && !sameHost(d.Remote, s.cfg.Remote):
+		return dropped(DropWrongSource, nil)
+	}
+	m, err := wire.ParseMessage(d.Data)
+	if err != nil {
+		return dropped(DropMalformed, err)
+	}
+	if _, ok := wire.Find[*wire.SAPayload](m.Payloads); ok {
+		return s.tryCandidate(now, d, m)
+	}
+	if len(s.sas) > 0 {
+		return dropped(DropUnexpected, nil) // a full answer has come already
+	}
+	if n, ok := wire.Notify(m.Payloads, wire.NotifyCookie); ok {
+		return s.followCookie(now, n.Data)
+	}
+	if n, ok := wire.Notify(m.Payloads, wire.NotifyInvalidKEPayload); ok {
+		return s.followGroup(now, n.Data)
+	}
+	if n, ok := wire.FirstError(m.Payloads); ok {
+		return s.keepHint(now, failureOf(n))
+	}
+	return dropped(DropInitAnswer, errors.New("neither an SA nor a notification"))
+}
+
+// followCookie sends the request again with the responder's cookie. The cookie
+// may change from one answer to the next (RFC 7296 2.6), but not for ever.
+func (s *Session) followCookie(now time.Time, cookie []byte) error {
+	in := s.init
+	switch {
+	case len(cookie) == 0 || len(cookie) > maxCookieLen:
+		return dropped(DropInitAnswer, errors.New("cookie of a wrong length"))
+	case bytes.Equal(cookie, in.cookie):
+		return dropped(DropDuplicate, nil)
+	case in.cookies == maxCookies:
+		return dropped(DropRetries, nil)
+	}
+	in.cookies++
+	in.cookie = bytes.Clone(cookie)
+	return s.sendInit(now)
+}
+
+// followGroup sends the request again with a group that the responder wants,
+// if it is one that was offered (RFC 7296 1.2, 2.7).
+func (s *Session) followGroup(now time.Time, data []byte) error {
+	in := s.init
+	if len(data) != 2 {
+		return dropped(DropInitAnswer, errors.New("group of a wrong length"))
+	}
+	group := binary.BigEndian.Uint16(data)
+	switch {
+	case group == in.kx.Group():
+		return dropped(DropDuplicate, nil)
+	case !slices.Contains(offeredGroups(s.cfg.IKEProposals), group):
+		return s.keepHint(now, &Failure{
+			Cause: CauseNoProposal, Notify: wire.NotifyInvalidKEPayload,
+			Err: fmt.Errorf("gateway wants key exchange group %d, which was not offered", group),
+		})
+	case in.groups == maxGroups:
+		return dropped(DropRetries, nil)
+	}
+	in.groups++
+	return s.useGroup(now, group)
+}
+
+// keepHint remembers what an unprotected error would mean, and waits for
+// something better: anybody can send one (RFC 7296 2.21.1).
+func (s *Session) keepHint(now time.Time, f *Failure) error {
+	if s.init.hint == nil {
+		s.init.hint = f
+		s.timers.set(timerHint, 0, now.Add(hintWait))
+	}
+	return dropped(DropInitAnswer, f)
+}
+
+// believeHint ends the attempt for want of a better answer.
+func (s *Session) believeHint() error {
+	if s.init == nil || s.init.hint == nil || len(s.sas) > 0 {
+		return nil
+	}
+	return s.init.hint
+}
+
+// tryCandidate makes an IKE SA from an IKE_SA_INIT response and begins IKE_AUTH
+// on it. Until a protected message comes back it may be a forgery, so that
+// other responses are tried beside it (RFC 7296 2.4).
+func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error {
+	switch {
+	case m.ResponderSPI == 0:
+		return dropped(DropInitAnswer, errors.New("responder spi of zero"))
+	case slices.ContainsFunc(s.sas, func(sa *ikeSA) bool { return sa.remoteSPI == m.ResponderSPI }):
+		return dropped(DropDuplicate, nil)
+	case len(s.sas) == maxCandidates:
+		return dropped(DropRetries, nil)
+	}
+	sa, err := s.negotiateInit(m.ResponderSPI, m.Payloads)
+	if err != nil {
+		var f *Failure
+		if errors.As(err, &f) && len(s.sas) == 0 {
+			return s.keepHint(now, f)
+		}
+		return dropped(DropInitAnswer, err)
+	}
+	sa.auth = s.newAuthentication(sa, bytes.Clone(d.Data), m.Payloads)
+	if err := s.addSA(sa); err != nil {
+		return dropped(DropInitAnswer, err)
+	}
+	s.timers.stop(timerRetransmit, s.init.id)
+	s.timers.stop(timerHint, 0)
+	if len(s.sas) == 1 {
+		// From here on everything goes to the port for UDP encapsulation
+		// (RFC 7296 2.23), whatever NAT detection says.
+		s.path.remote = replacePort(s.path.remote, s.cfg.NATTPort)
+		s.path.encap = true
+		s.nat = s.detectNAT(d, m)
+	}
+	return sa.auth.begin(s, now)
+}
+
+// negotiateInit checks the response against the offer and derives the keys
+// (RFC 7296 2.7, 2.14). A *Failure is what the person would be told if no
+// better response comes.
+func (s *Session) negotiateInit(remote wire.SPI, ps []wire.Payload) (*ikeSA, error) {
+	in := s.init
+	answer, _ := wire.Find[*wire.SAPayload](ps)
+	ke, hasKE := wire.Find[*wire.KEPayload](ps)
+	nonce, hasNonce := wire.Find[*wire.NoncePayload](ps)
+	if !hasKE || !hasNonce {
+		return nil, errors.New("no key exchange or no nonce")
+	}
+	chosen, _, err := suite.Choose(s.cfg.IKEProposals, answer.Proposals, wire.ProtocolIKE)
+	if err != nil {
+		return nil, &Failure{Cause: CauseNoProposal, Err: err}
+	}
+	if err := checkNonce(nonce.Data, chosen.PRF[0]); err != nil {
+		return nil, err
+	}
+	if ke.Group != in.kx.Group() || ke.Group != chosen.Group[0] {
+		return nil, errors.New("key exchange of another group than chosen")
+	}
+	shared, err := in.kx.Shared(ke.Data)
+	if err != nil {
+		return nil, err
+	}
+	defer shared.Clear()
+	keys, err := suite.DeriveKeys(chosen, shared, in.nonce, nonce.Data, in.spi, remote)
+	if err != nil {
+		return nil, err
+	}
+	_, fragments := wire.Notify(ps, wire.NotifyFragmentationSupported)
+	return &ikeSA{
+		localSPI: in.spi, remoteSPI: remote, initiator: true,
+		suite: chosen, keys: keys, fragments: fragments,
+	}, nil
+}
+
+// checkNonce wants 16 to 256 octets and at least half the key of the PRF
+// (RFC 7296 2.10).
+func checkNonce(nonce []byte, prf uint16) error {
+	if len(nonce) < wire.MinNonceLen || len(nonce) > wire.MaxNonceLen || 2*len(nonce) < suite.PRFSize(prf) {
+		return fmt.Errorf("nonce of %d octets", len(nonce))
+	}
+	return nil
+}

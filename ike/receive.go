@@ -1,0 +1,233 @@
+package ike
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// A datagram's way in:
+//
+//	header -> IKE_SA_INIT: init.go
+//	       -> IKE SA by its SPIs -> place in the window -> shape
+//	       -> authenticate and decrypt -> fragments put together -> inner payloads
+//	       -> response: to the exchange that asked
+//	       -> request:  answered by its kind, once; repetitions get the same octets
+//
+// Whatever fails before authentication drops the datagram.
+
+// suspectPause is the least time between two liveness checks that unprotected
+// messages cause (RFC 7296 2.4: such messages are hints, and rate limited).
+const suspectPause = 10 * time.Second
+
+// received is a message whose outside has been looked at.
+type received struct {
+	from Datagram
+	msg  *wire.Message
+	sa   *ikeSA
+	rel  relation
+}
+
+// receive takes one datagram.
+func (s *Session) receive(now time.Time, d Datagram) error {
+	if s.phase == phaseIdle || s.phase == phaseClosed {
+		return dropped(DropIdle, nil)
+	}
+	h, err := wire.ParseHeader(d.Data)
+	if err != nil {
+		return dropped(DropMalformed, err)
+	}
+	if h.Exchange == wire.ExchangeIKESAInit {
+		return s.receiveInit(now, d, h)
+	}
+	sa := s.findSA(h)
+	if sa == nil {
+		return dropped(DropUnknownSPI, nil)
+	}
+	rel := sa.window.place(h)
+	if rel == outside {
+		return dropped(DropOutside, nil)
+	}
+	m, err := wire.ParseMessage(d.Data)
+	if err != nil {
+		return dropped(DropMalformed, err)
+	}
+	return s.open(now, received{from: d, msg: m, sa: sa, rel: rel})
+}
+
+// open authenticates a message and, when it is whole, hands its payloads on.
+func (s *Session) open(now time.Time, r received) error {
+	fragment, err := s.protectedPart(now, r)
+	if err != nil {
+		return err
+	}
+	first, plain, err := r.sa.protector.Open(r.from.Data, r.msg)
+	switch {
+	case errors.Is(err, suite.ErrIntegrity):
+		return dropped(DropNotAuthentic, err)
+	case err != nil:
+		return s.misbuilt(now, r, err)
+	}
+	s.heard(now, r)
+	if r.rel == repeated {
+		s.send(s.backTo(r.from), r.sa.window.response)
+		s.counters.Retransmitted += uint64(len(r.sa.window.response))
+		return nil
+	}
+	if fragment != nil {
+		var whole bool
+		if first, plain, whole = r.buffer().add(r.msg.MessageID, fragment, plain); !whole {
+			return nil
+		}
+	}
+	payloads, err := wire.ParseChain(first, plain)
+	if err != nil {
+		return s.misbuilt(now, r, err)
+	}
+	return s.dispatch(now, r, payloads)
+}
+
+// protectedPart finds the SK or SKF payload, and drops what needs no decryption
+// to be dropped: a fragment that is held already, and of a repeated request
+// every fragment but the first, which alone is answered (RFC 7383 2.6.1).
+func (s *Session) protectedPart(now time.Time, r received) (*wire.EncryptedFragment, error) {
+	if len(r.msg.Payloads) > 0 {
+		switch p := r.msg.Payloads[len(r.msg.Payloads)-1].(type) {
+		case *wire.Encrypted:
+			return nil, nil
+		case *wire.EncryptedFragment:
+			if r.rel == repeated && p.Number != 1 {
+				return nil, dropped(DropDuplicate, nil)
+			}
+			if r.rel == awaited && !r.buffer().wants(r.msg.MessageID, p) {
+				return nil, dropped(DropFragment, nil)
+			}
+			return p, nil
+		}
+	}
+	s.suspect(now, r)
+	return nil, dropped(DropUnprotected, nil)
+}
+
+// buffer is where fragments of this message are collected.
+func (r *received) buffer() *reassembly {
+	if r.msg.Response() {
+		return &r.sa.window.responses
+	}
+	return &r.sa.window.requests
+}
+
+// suspect takes an unprotected error for an established IKE SA as a hint that
+// the peer may have lost it, and asks the peer itself (RFC 7296 2.4).
+func (s *Session) suspect(now time.Time, r received) {
+	if _, isError := wire.FirstError(r.msg.Payloads); !isError || s.phase != phaseEstablished {
+		return
+	}
+	if !s.lastSuspect.IsZero() && now.Sub(s.lastSuspect) < suspectPause {
+		return
+	}
+	s.lastSuspect = now
+	s.askLiveness()
+}
+
+// heard notes an authenticated message. The first one settles which of the
+// IKE_SA_INIT responses was the gateway's (RFC 7296 2.4).
+func (s *Session) heard(now time.Time, r received) {
+	s.lastHeard = now
+	if r.from.Local.IsValid() {
+		s.path.local = r.from.Local
+	}
+	if s.init == nil {
+		return
+	}
+	s.timers.stop(timerRetransmit, s.init.id)
+	s.timers.stop(timerHint, 0)
+	s.init = nil
+	for i := len(s.sas) - 1; i >= 0; i-- {
+		if s.sas[i] != r.sa {
+			s.dropSA(s.sas[i])
+		}
+	}
+}
+
+// dispatch hands the payloads of a whole, authentic message on.
+func (s *Session) dispatch(now time.Time, r received, payloads []wire.Payload) error {
+	if r.msg.Response() {
+		s.timers.stop(timerRetransmit, r.sa.id)
+		e := r.sa.window.finish()
+		if e == nil {
+			return nil
+		}
+		if _, deleting := e.(*deleteIKE); s.phase == phaseClosing && !deleting {
+			return nil
+		}
+		return e.handle(s, r.sa, now, payloads)
+	}
+	r.sa.window.accept()
+	answer, then := s.answer(now, r.sa, r.msg.Header, payloads)
+	s.debug("answer", slog.String("exchange", r.msg.Exchange.String()), slog.Uint64("id", uint64(r.msg.MessageID)))
+	if err := s.respond(r.sa, r.from, r.msg.Header, answer); err != nil {
+		return err
+	}
+	if then == nil {
+		return refusal(answer)
+	}
+	if err := then(); err != nil {
+		return err
+	}
+	return refusal(answer)
+}
+
+// answer serves one request of the peer. then, where it is not nil, is what
+// follows once the answer is on its way.
+func (s *Session) answer(now time.Time, sa *ikeSA, h wire.Header, payloads []wire.Payload) (answer []wire.Payload, then func() error) {
+	switch h.Exchange {
+	case wire.ExchangeInformational:
+		return s.answerInformational(now, sa, payloads)
+	case wire.ExchangeCreateChildSA:
+		return s.answerCreateChild(now, sa, payloads)
+	default:
+		// The only other exchange of ours is IKE_AUTH, and a client never answers that.
+		return []wire.Payload{errorNotify(wire.NotifyInvalidSyntax, nil)}, nil
+	}
+}
+
+// misbuilt is for an authentic message whose inside does not hold together. In
+// a request the peer is told why; INVALID_SYNTAX ends the IKE SA, a critical
+// payload that is not known only the exchange (RFC 7296 2.5, 2.21).
+func (s *Session) misbuilt(now time.Time, r received, err error) error {
+	s.heard(now, r)
+	if r.msg.Response() {
+		s.timers.stop(timerRetransmit, r.sa.id)
+		r.sa.window.finish()
+		return broken(err)
+	}
+	if r.rel == repeated {
+		return dropped(DropDuplicate, err)
+	}
+	r.sa.window.accept()
+	var critical *wire.UnsupportedCriticalError
+	if errors.As(err, &critical) {
+		told := errorNotify(wire.NotifyUnsupportedCriticalPayload, []byte{byte(critical.Type)})
+		if err := s.respond(r.sa, r.from, r.msg.Header, []wire.Payload{told}); err != nil {
+			return err
+		}
+		return &NotifyError{Type: told.NotifyType}
+	}
+	told := []wire.Payload{errorNotify(wire.NotifyInvalidSyntax, nil)}
+	if rerr := s.respond(r.sa, r.from, r.msg.Header, told); rerr != nil {
+		return rerr
+	}
+	return broken(err)
+}
+
+// refusal is the NotifyError for an answer that refuses its request, else nil.
+func refusal(answer []wire.Payload) error {
+	if n, ok := wire.FirstError(answer); ok {
+		return &NotifyError{Type: n.NotifyType}
+	}
+	return nil
+}

@@ -1,0 +1,369 @@
+package ike
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// Defaults of Config, and the Session's own limits.
+const (
+	defaultIKELifetime   = 4 * time.Hour
+	defaultChildLifetime = time.Hour
+	defaultLiveness      = time.Minute
+	defaultKeepalive     = 20 * time.Second
+	defaultFragmentSize  = 1280
+	minFragmentSize      = 576 // the smallest datagram that every IPv4 host takes (RFC 791 3.1)
+	natTPort             = 4500
+	ikePort              = 500
+
+	closeWait = 1500 * time.Millisecond // how long an orderly Delete may take in all
+)
+
+// phase says how far a Session is.
+type phase uint8
+
+const (
+	phaseIdle        phase = iota
+	phaseConnecting        // IKE_SA_INIT and IKE_AUTH
+	phaseEstablished       // an IKE SA and a Child SA stand
+	phaseClosing           // our Delete is under way
+	phaseClosed            // Closed has been emitted
+)
+
+// path is where a message goes, and how.
+type path struct {
+	local, remote netip.AddrPort
+	encap         bool
+}
+
+// Session is one connection to one gateway, from IKE_SA_INIT to its end, over
+// any number of rekeyed IKE SAs. See the package documentation for its contract.
+type Session struct {
+	cfg      Config
+	log      *slog.Logger
+	phase    phase
+	timers   timerTable
+	counters Counters
+	out      []Datagram
+	events   []Event
+
+	path         path
+	init         *initiation // until a protected message settles which IKE SA it is
+	sas          []*ikeSA    // every IKE SA that still receives
+	current      *ikeSA      // where our requests go; nil until established
+	children     []*child
+	nextID       uint64 // ids of IKE SAs and of questions
+	step         StepName
+	lastHeard    time.Time // authenticated message or reported ESP traffic
+	lastSuspect  time.Time // liveness check for an unprotected error
+	createTries  int
+	failure      *Failure // what Closed will say while closing
+	nat          NAT
+	needsRecover bool // the only Child SA is gone and a new one is being asked for
+}
+
+// New makes a Session; nothing happens before Connect.
+func New(cfg Config) (*Session, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	cfg.setDefaults()
+	s := &Session{cfg: cfg, log: cfg.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.counters.Dropped = make(map[DropReason]uint64)
+	// On a port of its own a gateway expects the non-ESP marker from the first
+	// message on, as it does on 4500 (RFC 7296 2.23).
+	s.path = path{local: cfg.Local, remote: cfg.Remote, encap: cfg.Remote.Port() != ikePort}
+	return s, nil
+}
+
+// check refuses a configuration that cannot lead to a connection.
+func (c *Config) check() error {
+	switch {
+	case c.Rand == nil:
+		return errors.New("ike: config without a source of randomness")
+	case !c.Remote.IsValid() || c.Remote.Port() == 0:
+		return errors.New("ike: config without the gateway's address")
+	case len(c.Identity.Data) == 0:
+		return errors.New("ike: config without an identity")
+	case len(c.IKEProposals) == 0 || len(offeredGroups(c.IKEProposals)) == 0:
+		return errors.New("ike: config without a proposal for the ike sa")
+	case len(c.ChildProposals) == 0:
+		return errors.New("ike: config without a proposal for child sas")
+	case c.Client == ClientCertificate && len(c.Certificates) == 0:
+		return errors.New("ike: config without the client's certificate")
+	case c.Client == ClientEAP && len(c.EAPMethods) == 0:
+		return errors.New("ike: config without an eap method")
+	case c.Client < ClientEAP || c.Client > ClientPSK:
+		return fmt.Errorf("ike: unknown client authentication %d", c.Client)
+	case c.Gateway < GatewayCertificate || c.Gateway > GatewayPSK:
+		return fmt.Errorf("ike: unknown gateway authentication %d", c.Gateway)
+	}
+	return nil
+}
+
+// setDefaults replaces the zero values that stand for Homeward's own choice.
+func (c *Config) setDefaults() {
+	orDuration := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	orDuration(&c.IKELifetime, defaultIKELifetime)
+	orDuration(&c.ChildLifetime, defaultChildLifetime)
+	orDuration(&c.Liveness, defaultLiveness)
+	orDuration(&c.NATKeepalive, defaultKeepalive)
+	orDuration(&c.Retransmit.First, 500*time.Millisecond)
+	orDuration(&c.Retransmit.Max, 10*time.Second)
+	if c.Retransmit.Factor < 1 {
+		c.Retransmit.Factor = 1.8
+	}
+	if c.Retransmit.Tries <= 0 {
+		c.Retransmit.Tries = 7
+	}
+	if c.FragmentSize == 0 {
+		c.FragmentSize = defaultFragmentSize
+	}
+	c.FragmentSize = max(c.FragmentSize, minFragmentSize)
+	if c.NATTPort == 0 {
+		c.NATTPort = natTPort
+		if c.Remote.Port() != ikePort {
+			c.NATTPort = c.Remote.Port()
+		}
+	}
+	if len(c.LocalTS) == 0 {
+		c.LocalTS = anySelectors(c.RequestIPv4, c.RequestIPv6)
+	}
+	if len(c.RemoteTS) == 0 {
+		c.RemoteTS = anySelectors(c.RequestIPv4, c.RequestIPv6)
+	}
+}
+
+// HandleDatagram takes one datagram from the network. d.Data is borrowed until
+// the return. The error is a *DropError, a *NotifyError or a *Failure.
+func (s *Session) HandleDatagram(now time.Time, d Datagram) error {
+	s.counters.Received++
+	return s.conclude(now, s.receive(now, d))
+}
+
+// HandleTimeout performs everything that is due. Calling it early does nothing.
+func (s *Session) HandleTimeout(now time.Time) error {
+	var first error
+	for s.phase != phaseClosed {
+		key, due := s.timers.pop(now)
+		if !due {
+			break
+		}
+		if err := s.conclude(now, s.fire(now, key)); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// fire performs one timer.
+func (s *Session) fire(now time.Time, key timerKey) error {
+	switch key.kind {
+	case timerRetransmit:
+		return s.retransmit(now, key.owner)
+	case timerHint:
+		return s.believeHint()
+	case timerClose:
+		s.finish(s.failure)
+		return nil
+	case timerForgetIKE:
+		return s.forgetIKE(now, key.owner)
+	case timerForgetChild:
+		return s.forgetChild(uint32(key.owner))
+	case timerRekeyIKE:
+		return s.startIKERekey(key.owner)
+	case timerRekeyChild:
+		return s.startChildRekey(uint32(key.owner))
+	case timerCreateChild:
+		return s.startCreateChild()
+	case timerLiveness:
+		return s.checkLiveness(now)
+	case timerNATKeepalive:
+		s.sendKeepalive(now)
+	}
+	return nil
+}
+
+// PollTransmit gives the next datagram to send. Drain it after every input.
+func (s *Session) PollTransmit() (Datagram, bool) {
+	if len(s.out) == 0 {
+		return Datagram{}, false
+	}
+	d := s.out[0]
+	s.out = s.out[1:]
+	return d, true
+}
+
+// PollEvent gives the next event. Drain it after every input.
+func (s *Session) PollEvent() (Event, bool) {
+	if len(s.events) == 0 {
+		return nil, false
+	}
+	e := s.events[0]
+	s.events = s.events[1:]
+	return e, true
+}
+
+// NextTimeout is when HandleTimeout wants to be called; zero: never.
+func (s *Session) NextTimeout() time.Time { return s.timers.next() }
+
+// emit queues an event.
+func (s *Session) emit(e Event) { s.events = append(s.events, e) }
+
+// stepRank orders the steps.
+var stepRank = map[StepName]int{StepReaching: 1, StepChecking: 2, StepSigningIn: 3, StepSettingUp: 4}
+
+// progress emits a step, once and never backwards.
+func (s *Session) progress(name StepName) {
+	if stepRank[name] <= stepRank[s.step] {
+		return
+	}
+	s.step = name
+	s.emit(Step{Name: name})
+}
+
+// conclude ends every input: it counts, closes the Session for a Failure, and
+// lets the next requests out.
+func (s *Session) conclude(now time.Time, err error) error {
+	var drop *DropError
+	var told *NotifyError
+	var fatal *Failure
+	switch {
+	case errors.As(err, &fatal):
+		s.close(now, fatal)
+	case errors.As(err, &drop):
+		s.counters.Dropped[drop.Reason]++
+		s.log.Debug("datagram dropped", "reason", string(drop.Reason))
+	case errors.As(err, &told):
+		s.counters.Told++
+		s.log.Info("request refused", "notify", told.Type.String())
+	}
+	if pumpErr := s.pump(now); pumpErr != nil {
+		s.finish(pumpErr)
+		err = errors.Join(err, pumpErr)
+	}
+	return err
+}
+
+// close ends the Session for a reason: at once where the peer holds nothing or
+// is past hearing, else with a Delete and a bounded wait for its answer.
+func (s *Session) close(now time.Time, f *Failure) {
+	if s.phase == phaseClosing || s.phase == phaseClosed {
+		return
+	}
+	if f != nil {
+		s.log.Warn("session failed", "cause", string(f.Cause), "notify", uint16(f.Notify))
+	}
+	gone := f != nil && (f.Cause == CausePeerDead || f.Notify == wire.NotifyAuthenticationFailed)
+	if s.phase != phaseEstablished || s.current == nil || gone {
+		s.finish(f)
+		return
+	}
+	s.phase, s.failure = phaseClosing, f
+	s.keepOnly(s.current)
+	s.current.state = ikeClosing
+	s.current.queue = []exchange{&deleteIKE{}}
+	s.timers.set(timerClose, 0, now.Add(closeWait))
+}
+
+// keepOnly drops every IKE SA but one, and every timer but its retransmission.
+func (s *Session) keepOnly(sa *ikeSA) {
+	at, waiting := s.timers.at(timerRetransmit, sa.id)
+	for _, other := range s.sas {
+		if other != sa {
+			other.clear()
+		}
+	}
+	s.sas = []*ikeSA{sa}
+	s.timers.clear()
+	if waiting {
+		s.timers.set(timerRetransmit, sa.id, at)
+	}
+}
+
+// finish ends the Session now: the last event, and no key stays behind.
+func (s *Session) finish(f *Failure) {
+	if s.phase == phaseClosed {
+		return
+	}
+	s.phase = phaseClosed
+	for _, sa := range s.sas {
+		sa.clear()
+	}
+	s.sas, s.current, s.children, s.init = nil, nil, nil, nil
+	s.timers.clear()
+	s.emit(Closed{Failure: f})
+}
+
+// random draws n octets.
+func (s *Session) random(n int) ([]byte, error) {
+	b := make([]byte, n)
+	if err := readFull(s.cfg.Rand, b); err != nil {
+		return nil, internal(fmt.Errorf("randomness: %w", err))
+	}
+	return b, nil
+}
+
+// soften gives a moment between 80 and 90 percent of a soft lifetime, so that a
+// rekey is through before the end and two peers seldom begin together
+// (RFC 7296 2.8).
+func (s *Session) soften(now time.Time, lifetime time.Duration) (time.Time, error) {
+	return s.jitter(now, lifetime*8/10, lifetime/10)
+}
+
+// jitter gives now + base + a random part of spread.
+func (s *Session) jitter(now time.Time, base, spread time.Duration) (time.Time, error) {
+	b, err := s.random(2)
+	if err != nil {
+		return time.Time{}, err
+	}
+	part := int64(b[0])<<8 | int64(b[1])
+	return now.Add(base + time.Duration(int64(spread)/65536*part)), nil
+}
+
+// debug writes one line about an IKE SA; never keys, never payload contents.
+func (s *Session) debug(msg string, attrs ...slog.Attr) {
+	s.log.LogAttrs(context.Background(), slog.LevelDebug, msg, attrs...)
+}
+
+// anySelectors selects everything of the wanted families; both where none is wanted.
+func anySelectors(ipv4, ipv6 bool) []wire.TrafficSelector {
+	var ts []wire.TrafficSelector
+	if ipv4 || !ipv6 {
+		ts = append(ts, wire.AnyIPv4())
+	}
+	if ipv6 || !ipv4 {
+		ts = append(ts, wire.AnyIPv6())
+	}
+	return ts
+}
+
+// offeredGroups lists the groups of proposals in order of preference, without
+// repetitions and without GroupNone.
+func offeredGroups(ps []suite.Proposal) []uint16 {
+	var groups []uint16
+	seen := make(map[uint16]bool)
+	for _, p := range ps {
+		for _, g := range p.Group {
+			if g != suite.GroupNone && !seen[g] {
+				seen[g] = true
+				groups = append(groups, g)
+			}
+		}
+	}
+	return groups
+}

@@ -1,0 +1,201 @@
+package ike
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// A message's way out:
+//
+//	exchange queued -> pump: window free? -> build -> seal, in fragments where it
+//	must be -> stored in the window -> sent, and sent again until it is answered
+//
+//	request answered -> seal -> stored in the window -> sent to where the request
+//	came from, and again for every repetition of it
+
+// enqueue lines an exchange up on an IKE SA.
+func (sa *ikeSA) enqueue(e exchange) { sa.queue = append(sa.queue, e) }
+
+// enqueueFirst puts an exchange before all others: a retry of one just refused.
+func (sa *ikeSA) enqueueFirst(e exchange) { sa.queue = slices.Insert(sa.queue, 0, e) }
+
+// pump starts the next exchange wherever a window is free.
+func (s *Session) pump(now time.Time) *Failure {
+	for _, sa := range slices.Clone(s.sas) {
+		for s.phase != phaseClosed && sa.window.request == nil && len(sa.queue) > 0 {
+			e := sa.queue[0]
+			sa.queue = sa.queue[1:]
+			if err := s.begin(now, sa, e); err != nil {
+				return asFailure(err)
+			}
+		}
+	}
+	return nil
+}
+
+// begin sends the request of one exchange.
+func (s *Session) begin(now time.Time, sa *ikeSA, e exchange) error {
+	payloads, err := e.build(s, sa, now)
+	if err != nil || payloads == nil {
+		return err
+	}
+	id, ok := sa.window.begin(e.kind(), e)
+	if !ok {
+		return broken(errNoMessageID)
+	}
+	packets, err := s.seal(sa, sa.header(e.kind(), id, false), payloads)
+	if err != nil {
+		return internal(err)
+	}
+	t := sa.window.request
+	t.packets, t.path = packets, s.path
+	s.debug("request", slog.String("exchange", e.kind().String()), slog.Uint64("id", uint64(id)), slog.Int("packets", len(packets)))
+	return s.retransmit(now, sa.id)
+}
+
+// seal protects a message, in fragments where it is too long for the path and
+// the peer takes them (RFC 7383 2.5).
+func (s *Session) seal(sa *ikeSA, h wire.Header, payloads []wire.Payload) ([][]byte, error) {
+	if sa.fragments {
+		return sa.protector.SealFragments(h, payloads, s.maxMessage())
+	}
+	packet, err := sa.protector.Seal(h, payloads)
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{packet}, nil
+}
+
+// maxMessage is the longest IKE message for the configured datagram size: what
+// IP, UDP and the non-ESP marker leave.
+func (s *Session) maxMessage() int {
+	const udp, marker = 8, 4
+	ip := 20
+	if s.path.remote.Addr().Unmap().Is6() {
+		ip = 40
+	}
+	return s.cfg.FragmentSize - ip - udp - marker
+}
+
+// send queues datagrams for one destination.
+func (s *Session) send(p path, packets [][]byte) {
+	for _, b := range packets {
+		s.counters.Sent++
+		s.out = append(s.out, Datagram{Local: p.local, Remote: p.remote, Encap: p.encap, Data: b})
+	}
+}
+
+// retransmit sends the request under way of an IKE SA, or of IKE_SA_INIT, the
+// first time or again, and gives up after the last try (RFC 7296 2.1, 2.4).
+func (s *Session) retransmit(now time.Time, id uint64) error {
+	if s.init != nil && id == s.init.id {
+		return s.retransmitInit(now)
+	}
+	sa := s.saByID(id)
+	if sa == nil || sa.window.request == nil {
+		return nil
+	}
+	t := sa.window.request
+	wait, ok := t.backoff(s.cfg.Retransmit)
+	if !ok {
+		return s.unanswered(sa, t)
+	}
+	s.sendTry(now, id, t, wait)
+	return nil
+}
+
+// sendTry sends one try of a transmission and arms its timer.
+func (s *Session) sendTry(now time.Time, id uint64, t *transmission, wait time.Duration) {
+	s.send(t.path, t.packets)
+	if t.tries > 1 {
+		s.counters.Retransmitted += uint64(len(t.packets))
+		s.debug("retransmission", slog.String("exchange", t.kind.String()), slog.Int("try", t.tries))
+	}
+	s.timers.set(timerRetransmit, id, now.Add(wait))
+}
+
+// unanswered decides what an IKE SA without an answer means: a candidate may
+// have been a forgery, and one that is replaced anyway is forgotten.
+func (s *Session) unanswered(sa *ikeSA, t *transmission) error {
+	err := fmt.Errorf("no answer to %v after %d tries", t.kind, t.tries)
+	switch {
+	case s.phase == phaseClosing:
+		s.finish(s.failure)
+		return nil
+	case sa.state == ikeCandidate && len(s.sas) > 1:
+		s.dropSA(sa)
+		return nil
+	case s.current == nil:
+		return &Failure{Cause: CauseNoAnswer, Err: err}
+	case sa == s.current:
+		return &Failure{Cause: CausePeerDead, Err: err}
+	default:
+		s.dropSA(sa)
+		return nil
+	}
+}
+
+// respond answers the peer's request, to where it came from (RFC 7296 2.11),
+// and keeps the answer for repetitions of the request.
+func (s *Session) respond(sa *ikeSA, d Datagram, h wire.Header, payloads []wire.Payload) error {
+	packets, err := s.seal(sa, sa.header(h.Exchange, h.MessageID, true), payloads)
+	if err != nil {
+		return internal(err)
+	}
+	sa.window.response = packets
+	s.send(s.backTo(d), packets)
+	return nil
+}
+
+// backTo is the path on which a datagram came, the other way round.
+func (s *Session) backTo(d Datagram) path {
+	p := path{local: d.Local, remote: d.Remote, encap: d.Encap}
+	if !p.remote.IsValid() {
+		return s.path
+	}
+	return p
+}
+
+// sendOnce sends one request for which nobody waits: a farewell to a peer that
+// is not trusted with more.
+func (s *Session) sendOnce(sa *ikeSA, payloads []wire.Payload) {
+	id, ok := sa.window.begin(wire.ExchangeInformational, nil)
+	if !ok {
+		return
+	}
+	if packets, err := s.seal(sa, sa.header(wire.ExchangeInformational, id, false), payloads); err == nil {
+		s.send(s.path, packets)
+	}
+}
+
+// sendKeepalive keeps the NAT's mapping alive (RFC 3948 2.3, 4).
+func (s *Session) sendKeepalive(now time.Time) {
+	s.counters.Sent++
+	s.out = append(s.out, Datagram{Local: s.path.local, Remote: s.path.remote, Keepalive: true})
+	s.timers.set(timerNATKeepalive, 0, now.Add(s.cfg.NATKeepalive))
+}
+
+// errorNotify is a Notify payload of an error type, without an SPI.
+func errorNotify(t wire.NotifyType, data []byte) *wire.NotifyPayload {
+	return &wire.NotifyPayload{NotifyType: t, Data: data}
+}
+
+// sameHost compares the addresses of two ends, an IPv4 address written as IPv6 included.
+func sameHost(a, b netip.AddrPort) bool { return a.Addr().Unmap() == b.Addr().Unmap() }
+
+// lower compares nonces octet by octet; a prefix is the lower (RFC 7296 2.8.1).
+func lower(a, b []byte) bool { return bytes.Compare(a, b) < 0 }
+
+// lowerOf gives the lower of the two nonces of an exchange.
+func lowerOf(a, b []byte) []byte {
+	if lower(b, a) {
+		return b
+	}
+	return a
+}
