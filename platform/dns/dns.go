@@ -1,0 +1,258 @@
+// Package dns makes the system ask the company's resolvers while the tunnel is up.
+//
+// Set says how it should be; it looks at the system each time, chooses who keeps
+// the system's resolver configuration there (decide.go), and tells that one:
+//
+//	systemd-resolved   over D-Bus, per link; the only one with real split DNS
+//	openresolv         by resolvconf; split where it feeds a local resolver
+//	resolvconf         Debian's
+//	file               resolv.conf itself, where nobody keeps it
+//
+// Clear takes everything back, and caches are flushed both ways.
+//
+// It owns what it has written and nothing else: what somebody else writes into
+// resolv.conf after us is kept (file.go). Everything is in the ledger before it
+// is done. It never resolves a name and never chooses a resolver. client/service
+// calls it.
+package dns
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/homeward-vpn/homeward/platform/ledger"
+)
+
+// The modes that Mode tells.
+const (
+	ModeNone       = ""
+	ModeResolved   = "systemd-resolved"
+	ModeOpenresolv = "openresolv"
+	ModeResolvconf = "resolvconf"
+	ModeFile       = "file"
+)
+
+// Config is how it should be.
+type Config struct {
+	Interface string       // the tunnel device
+	Servers   []netip.Addr // the company's resolvers, preferred first; none: as Clear
+	// Domains go to Servers, and other names do not (split DNS). Empty: every name.
+	Domains []string
+	Search  []string // appended to names without a dot
+}
+
+// SplitUnsupportedError is a warning: Set has done its work, but the system
+// cannot ask different resolvers for different names, so every name goes to
+// the company's resolvers first. Find it with errors.As.
+type SplitUnsupportedError struct{ Mode string }
+
+func (e *SplitUnsupportedError) Error() string {
+	return fmt.Sprintf("the system's resolver configuration (%s) cannot treat names differently: "+
+		"every name is asked at the company's resolvers first", e.Mode)
+}
+
+// Configurator sets and clears the resolver configuration. It is safe for
+// concurrent use.
+type Configurator struct {
+	ledger *ledger.Ledger
+	logger *slog.Logger
+	env    Environment
+
+	mu      sync.Mutex
+	applied backend // who holds our settings, nil: nobody
+	last    Config
+	split   bool
+}
+
+// backend is one way of telling the system.
+type backend interface {
+	mode() string
+	// set applies c, whatever stood before; split: names outside c.Domains
+	// must go elsewhere.
+	set(c Config, split bool) error
+	// holds tells whether what set did last still stands.
+	holds() bool
+	clear() error
+}
+
+// New returns a configurator that has set nothing yet. ledger may be nil
+// (nothing is recorded), logger too. env is System() but in tests.
+func New(l *ledger.Ledger, logger *slog.Logger, env Environment) (*Configurator, error) {
+	if env.Files == nil {
+		return nil, fmt.Errorf("preparing DNS: %w", errors.ErrUnsupported)
+	}
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &Configurator{ledger: l, logger: logger, env: env}, nil
+}
+
+// Set makes the system follow c. The same c again changes nothing, unless the
+// system's way of keeping its resolvers has changed meanwhile, or somebody has
+// overwritten ours: then it is set anew. A *SplitUnsupportedError is a
+// warning; any other error says that c does not stand.
+func (d *Configurator) Set(c Config) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(c.Servers) == 0 {
+		return d.clear()
+	}
+	c, err := c.normal()
+	if err != nil {
+		return err
+	}
+	f := look(d.env)
+	if b, ok := d.applied.(*fileBackend); ok && b.holds() {
+		f.conf = b.entry.Before // the choice must not turn on our own writing
+	}
+	choice := choose(f)
+	split := len(c.Domains) > 0 && choice.split
+	if d.applied != nil && d.applied.mode() != choice.mode {
+		d.logger.Info("DNS is kept by someone else now", "before", d.applied.mode(), "now", choice.mode)
+		if err := d.clear(); err != nil {
+			return err
+		}
+	}
+	if d.applied == nil || split != d.split || !c.equal(d.last) || !d.applied.holds() {
+		if err := d.apply(c, choice, split); err != nil {
+			return fmt.Errorf("setting DNS by %s: %w", choice.mode, err)
+		}
+	}
+	if len(c.Domains) > 0 && !split {
+		return &SplitUnsupportedError{Mode: choice.mode}
+	}
+	return nil
+}
+
+func (d *Configurator) apply(c Config, choice decision, split bool) error {
+	if d.applied == nil {
+		d.applied = newBackend(choice.mode, d.env, d.ledger)
+	}
+	if err := d.applied.set(c, split); err != nil {
+		return err
+	}
+	d.last, d.split = c, split
+	d.logger.Info("DNS is set", "mode", choice.mode, "reason", choice.reason, "split", split)
+	d.flush()
+	return nil
+}
+
+// Clear takes back whatever Set has done. Clearing twice does nothing.
+func (d *Configurator) Clear() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.clear()
+}
+
+func (d *Configurator) clear() error {
+	if d.applied == nil {
+		return nil
+	}
+	if err := d.applied.clear(); err != nil {
+		return fmt.Errorf("clearing DNS by %s: %w", d.applied.mode(), err)
+	}
+	d.applied, d.last, d.split = nil, Config{}, false
+	d.flush()
+	return nil
+}
+
+// Mode names who holds our settings, ModeNone where nothing is set.
+func (d *Configurator) Mode() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.applied == nil {
+		return ModeNone
+	}
+	return d.applied.mode()
+}
+
+// SupportsSplit tells whether Set could treat names differently just now.
+func (d *Configurator) SupportsSplit() bool { return choose(look(d.env)).split }
+
+func (d *Configurator) flush() {
+	if err := flushCaches(d.env); err != nil {
+		d.logger.Warn("a DNS cache could not be flushed", "error", err)
+	}
+}
+
+func newBackend(mode string, env Environment, l *ledger.Ledger) backend {
+	switch mode {
+	case ModeResolved:
+		return &resolvedBackend{env: env, ledger: l}
+	case ModeOpenresolv, ModeResolvconf:
+		return &resolvconfBackend{env: env, ledger: l, flavour: mode}
+	default:
+		return &fileBackend{env: env, ledger: l}
+	}
+}
+
+// normal checks c and brings names and addresses into one form.
+func (c Config) normal() (Config, error) {
+	if c.Interface == "" {
+		return c, errors.New("setting DNS: no interface is named")
+	}
+	n := Config{Interface: c.Interface}
+	for _, a := range c.Servers {
+		if !a.IsValid() {
+			return c, errors.New("setting DNS: a server has no address")
+		}
+		n.Servers = appendNew(n.Servers, a.Unmap())
+	}
+	for _, list := range []struct{ from, to *[]string }{{&c.Domains, &n.Domains}, {&c.Search, &n.Search}} {
+		for _, name := range *list.from {
+			clean, err := domain(name)
+			if err != nil {
+				return c, fmt.Errorf("setting DNS: %w", err)
+			}
+			*list.to = appendNew(*list.to, clean)
+		}
+	}
+	return n, nil
+}
+
+func appendNew[E comparable](list []E, e E) []E {
+	if slices.Contains(list, e) {
+		return list
+	}
+	return append(list, e)
+}
+
+func (c Config) equal(o Config) bool {
+	return c.Interface == o.Interface && slices.Equal(c.Servers, o.Servers) &&
+		slices.Equal(c.Domains, o.Domains) && slices.Equal(c.Search, o.Search)
+}
+
+// Undo returns what the ledger needs to take this package's changes back.
+func Undo() map[string]func(json.RawMessage) error { return undoWith(System()) }
+
+func undoWith(env Environment) map[string]func(json.RawMessage) error {
+	return map[string]func(json.RawMessage) error{
+		fileKind:       func(raw json.RawMessage) error { return replay(raw, env, undoFile) },
+		resolvedKind:   func(raw json.RawMessage) error { return replay(raw, env, undoResolved) },
+		resolvconfKind: func(raw json.RawMessage) error { return replay(raw, env, undoResolvconf) },
+	}
+}
+
+// replay reads a record, undoes it and flushes caches. A cache that cannot
+// be flushed is no reason to keep the record.
+func replay[E any](raw json.RawMessage, env Environment, undo func(Environment, E) error) error {
+	var e E
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return fmt.Errorf("reading a record of DNS: %w", err)
+	}
+	if env.Files == nil {
+		return errors.ErrUnsupported
+	}
+	if err := undo(env, e); err != nil {
+		return err
+	}
+	if err := flushCaches(env); err != nil {
+		slog.Warn("a DNS cache could not be flushed", "error", err)
+	}
+	return nil
+}

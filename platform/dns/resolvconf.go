@@ -1,0 +1,136 @@
+package dns
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/homeward-vpn/homeward/platform/ledger"
+)
+
+// resolvconfKind is the ledger's name for an entry given to resolvconf.
+const resolvconfKind = "dns-resolvconf"
+
+// resolvconfEntry is the record.
+type resolvconfEntry struct {
+	Flavour string `json:"flavour"`
+	Name    string `json:"name"`
+}
+
+// resolvconfBackend hands our servers to the program that keeps resolv.conf.
+type resolvconfBackend struct {
+	env     Environment
+	ledger  *ledger.Ledger
+	flavour string
+	entry   *resolvconfEntry
+	record  ledger.ID
+}
+
+func (b *resolvconfBackend) mode() string { return b.flavour }
+
+func (b *resolvconfBackend) holds() bool { return b.entry != nil }
+
+func (b *resolvconfBackend) set(c Config, split bool) error {
+	program := b.env.program("resolvconf")
+	if program == "" {
+		return errors.New("resolvconf is not installed any more")
+	}
+	next := resolvconfEntry{Flavour: b.flavour, Name: entryName(b.flavour, c.Interface)}
+	if b.entry != nil && *b.entry != next {
+		if err := b.clear(); err != nil {
+			return err
+		}
+	}
+	if b.entry == nil {
+		if b.ledger != nil {
+			var err error
+			if b.record, err = b.ledger.Record(resolvconfKind, next); err != nil {
+				return err
+			}
+		}
+		b.entry = &next
+	}
+	return runProgram(b.env, stanza(c, split), program, addArgs(next, split)...)
+}
+
+// entryName names our entry. Debian's resolvconf orders entries by patterns of
+// their names, and knows tun* as what stands before the physical interfaces.
+func entryName(flavour, iface string) string {
+	if flavour == flavourDebian {
+		return "tun." + iface + ".homeward"
+	}
+	return iface + ".homeward"
+}
+
+// addArgs: openresolv takes a metric, and an entry may be the only one (-x),
+// or serve none but its own domains (-p).
+func addArgs(e resolvconfEntry, split bool) []string {
+	if e.Flavour != flavourOpenresolv {
+		return []string{"-a", e.Name}
+	}
+	exclusive := "-x"
+	if split {
+		exclusive = "-p"
+	}
+	return []string{"-m", "0", exclusive, "-a", e.Name}
+}
+
+// stanza is the resolv.conf of our entry.
+func stanza(c Config, split bool) []byte {
+	var b bytes.Buffer
+	for _, a := range c.Servers {
+		fmt.Fprintf(&b, "nameserver %s\n", a)
+	}
+	search := c.Search
+	if split {
+		for _, d := range c.Domains {
+			search = appendNew(search, d)
+		}
+	}
+	if len(search) > 0 {
+		fmt.Fprintf(&b, "search %s\n", strings.Join(search, " "))
+	}
+	return b.Bytes()
+}
+
+func (b *resolvconfBackend) clear() error {
+	if b.entry == nil {
+		return nil
+	}
+	if err := undoResolvconf(b.env, *b.entry); err != nil {
+		return err
+	}
+	if b.ledger != nil && b.record != 0 {
+		if err := b.ledger.Forget(b.record); err != nil {
+			return err
+		}
+	}
+	b.entry, b.record = nil, 0
+	return nil
+}
+
+// undoResolvconf deletes our entry; resolvconf writes the file anew without it.
+func undoResolvconf(env Environment, e resolvconfEntry) error {
+	program := env.program("resolvconf")
+	if program == "" {
+		return nil // removed, and its entries with it
+	}
+	args := []string{"-d", e.Name}
+	if e.Flavour == flavourOpenresolv {
+		args = []string{"-f", "-d", e.Name} // an entry that is gone is no error
+	}
+	return runProgram(env, nil, program, args...)
+}
+
+// runProgram runs a program; what it printed goes into the error.
+func runProgram(env Environment, stdin []byte, program string, args ...string) error {
+	return within(func(ctx context.Context) error {
+		out, err := env.Run(ctx, stdin, program, args...)
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+	})
+}
