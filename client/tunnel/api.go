@@ -32,6 +32,9 @@ type Config struct {
 	Ask func(ctx context.Context, q Question) (Answer, error)
 	// SystemRoots is the system's trust, DER, used where the profile has no anchors.
 	SystemRoots func() ([][]byte, error)
+	// LocalNetworks are the prefixes that this machine is directly on: a
+	// gateway may not claim them by surprise. nil: none are known.
+	LocalNetworks func() []netip.Prefix
 }
 
 // Transport is a UDP socket pair, one port for both families.

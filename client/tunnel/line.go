@@ -1,0 +1,235 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/esp/dataplane"
+	"github.com/homeward-vpn/homeward/ike"
+)
+
+const (
+	// goodbye bounds how long an orderly end may take.
+	goodbye = 2 * time.Second
+	// inboundQueue bounds the IKE datagrams that wait for the loop. One IKE
+	// exchange is in flight at a time; more than this is a flood.
+	inboundQueue   = 64
+	defaultIKEPort = 500
+)
+
+// line is one attempt at one address, and what grows out of it. All of it but
+// the queue, the answers and the plane belongs to the goroutine of loop.
+type line struct {
+	*Tunnel
+	emit  func(Event)
+	creds *credentials
+
+	session   *ike.Session
+	plane     *dataplane.Plane
+	transport Transport
+	tun       TUN // nil until there are addresses
+
+	inbound chan ike.Datagram
+	answers chan ike.Command
+	pending []ike.Command // answers found while draining; they go in after it
+	asking  sync.WaitGroup
+	cancel  context.CancelFunc // ends the questions that are open
+
+	remote   netip.AddrPort
+	world    world
+	info     Info
+	sendErr  error  // why the last datagram could not leave
+	traffic  uint64 // plane.LastInbound at the last look
+	up       bool
+	marked   []byte // scratch: non-ESP marker and message
+	finished error
+	done     bool
+}
+
+// attempt brings up one line to one address and keeps it until it ends. It
+// returns nil only when ctx ended it.
+func (t *Tunnel) attempt(ctx context.Context, addr netip.Addr, creds *credentials, emit func(Event)) (err error) {
+	port := t.cfg.Profile.Gateway.Port
+	if port == 0 {
+		port = defaultIKEPort
+	}
+	l := &line{
+		Tunnel: t, emit: emit, creds: creds,
+		remote:  netip.AddrPortFrom(addr, port),
+		inbound: make(chan ike.Datagram, inboundQueue),
+		answers: make(chan ike.Command),
+	}
+	l.transport, err = t.cfg.OpenTransport()
+	if err != nil {
+		return &diagnose.Failure{Cause: diagnose.CauseTransportFailed, Err: err}
+	}
+	l.plane = dataplane.New(dataplane.Config{Transport: l.transport, Control: l.receive, Logger: t.log, Now: time.Now})
+	t.plane.Store(l.plane)
+	defer func() { err = errors.Join(err, l.close()) }()
+
+	cfg, err := t.sessionConfig(l.transport.LocalAddr(l.remote), l.remote, creds)
+	if err != nil {
+		return &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
+	}
+	if l.session, err = ike.New(cfg); err != nil {
+		return &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
+	}
+	l.plane.Start()
+	return l.loop(ctx)
+}
+
+// close takes the line's parts down. The TUN device goes last but for the
+// socket, so that nothing is sent in clear by a device that is half gone.
+func (l *line) close() error {
+	var errs []error
+	if err := l.plane.Close(); err != nil {
+		errs = append(errs, fmt.Errorf("tunnel: closing the data plane: %w", err))
+	}
+	if l.tun != nil {
+		if err := l.tun.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("tunnel: closing the device: %w", err))
+		}
+	}
+	if err := l.transport.Close(); err != nil {
+		errs = append(errs, fmt.Errorf("tunnel: closing the transport: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// receive takes a datagram that is not ESP from the plane's goroutine. The
+// plane lends the bytes, so they are copied; a full queue drops, as a network would.
+func (l *line) receive(d dataplane.ControlDatagram) {
+	in := ike.Datagram{Remote: d.From, Encap: d.Encap, Data: append([]byte(nil), d.Data...)}
+	select {
+	case l.inbound <- in:
+	default:
+	}
+}
+
+// loop feeds the session until it is over or ctx ends it.
+func (l *line) loop(ctx context.Context) error {
+	questions, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	l.cancel = cancel
+	defer func() { cancel(); l.asking.Wait() }()
+
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	if err := l.do(questions, ike.Connect{}); err != nil {
+		return err
+	}
+	stop, overdue := ctx.Done(), (<-chan time.Time)(nil)
+	for !l.done {
+		l.arm(timer)
+		var err error
+		select {
+		case d := <-l.inbound:
+			err = l.session.HandleDatagram(time.Now(), d)
+		case c := <-l.answers:
+			err = l.session.Do(time.Now(), c)
+		case <-timer.C:
+			err = l.timeout()
+		case err := <-l.plane.Err():
+			return l.broken(err)
+		case <-stop:
+			stop = nil
+			cancel()
+			overdue = time.After(goodbye)
+			err = l.session.Do(time.Now(), ike.Delete{})
+		case <-overdue:
+			return nil
+		}
+		if err != nil {
+			l.log.Debug("the session refused an input", "err", err)
+		}
+		l.drain(questions)
+	}
+	return l.finished
+}
+
+func (l *line) do(ctx context.Context, c ike.Command) error {
+	if err := l.session.Do(time.Now(), c); err != nil {
+		return fmt.Errorf("tunnel: %w", err)
+	}
+	l.drain(ctx)
+	return nil
+}
+
+// timeout tells the session of inbound ESP before its timers run, so that a
+// busy line needs no liveness check (RFC 7296 2.4).
+func (l *line) timeout() error {
+	now := time.Now()
+	if n := l.plane.LastInbound(); n != l.traffic {
+		l.traffic = n
+		if err := l.session.Do(now, ike.InboundTraffic{}); err != nil {
+			return err
+		}
+	}
+	return l.session.HandleTimeout(now)
+}
+
+func (l *line) arm(timer *time.Timer) {
+	if at := l.session.NextTimeout(); at.IsZero() {
+		timer.Stop()
+	} else {
+		timer.Reset(max(0, time.Until(at)))
+	}
+}
+
+// broken explains the end of the plane: the device or the socket died.
+func (l *line) broken(err error) error {
+	cause := diagnose.CauseTransportFailed
+	if l.tun != nil {
+		cause = diagnose.CauseTUNFailed
+	}
+	return &diagnose.Failure{Cause: cause, Err: err}
+}
+
+// drain performs everything that the session wants after an input, and then
+// what that led to.
+func (l *line) drain(ctx context.Context) {
+	for {
+		if d, ok := l.session.PollTransmit(); ok {
+			l.send(d)
+		} else if ev, ok := l.session.PollEvent(); ok {
+			l.handle(ctx, ev)
+		} else if len(l.pending) > 0 {
+			c := l.pending[0]
+			l.pending = l.pending[1:]
+			if err := l.session.Do(time.Now(), c); err != nil {
+				l.log.Debug("the session refused an input", "err", err)
+			}
+		} else {
+			return
+		}
+	}
+}
+
+// later keeps a command for when the session is drained: what Poll gave is
+// valid only until the next input.
+func (l *line) later(c ike.Command) { l.pending = append(l.pending, c) }
+
+// send puts an IKE message on the wire, behind the non-ESP marker where the
+// session says so (RFC 3948 2.2). A failure is the network's: the session's
+// retransmission is the answer, but the reason is kept for the person.
+func (l *line) send(d ike.Datagram) {
+	b := l.marked[:0]
+	switch {
+	case d.Keepalive:
+		b = append(b, 0xFF)
+	case d.Encap:
+		b = append(append(b, 0, 0, 0, 0), d.Data...)
+	default:
+		b = append(b, d.Data...)
+	}
+	l.marked = b
+	err := l.transport.Send([][]byte{b}, d.Remote)
+	if err != nil {
+		l.log.Debug("an IKE message could not be sent", "to", d.Remote, "err", err)
+	}
+	l.sendErr = err
+}

@@ -1,0 +1,182 @@
+package tunnel
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/ike"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// world is what network decides from: the profile's wish, the gateway's word,
+// and the networks that this machine is directly on.
+type world struct {
+	profile *profile.Profile
+	given   ike.Configuration
+	remote  []wire.TrafficSelector // what the Child SA carries
+	local   []netip.Prefix         // on-link prefixes
+}
+
+// network says what routes and DNS should be. The gateway may claim only what
+// the profile allows; what it claims beyond that is listed in Refused.
+func (w world) network() Network {
+	var n Network
+	n.Addresses = w.addresses()
+	carried := w.carried(n.Addresses)
+	n.Routes, n.Refused = w.routes(carried)
+	n.Full = w.profile.Traffic.Full && slices.ContainsFunc(n.Routes, func(p netip.Prefix) bool { return p.Bits() == 0 })
+	n.Exclude = slices.Clone(w.profile.Traffic.Exclude)
+
+	n.DNS = w.given.DNS
+	if len(w.profile.DNS.Servers) > 0 {
+		n.DNS = w.profile.DNS.Servers
+	}
+	n.DNS = slices.DeleteFunc(slices.Clone(n.DNS), func(a netip.Addr) bool {
+		return !anyContains(carried, a)
+	})
+	for _, a := range n.DNS {
+		if !anyContains(n.Routes, a) {
+			n.Routes = append(n.Routes, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	domains, refused := w.domains()
+	n.Refused = append(n.Refused, refused...)
+	if n.Full {
+		// Every name goes to the company's servers; its own domains still
+		// complete short names.
+		n.Search = slices.Clone(w.profile.DNS.Search)
+	} else {
+		n.Domains, n.Search = domains, slices.Clone(w.profile.DNS.Search)
+	}
+	return n
+}
+
+// addresses are the inner addresses as host prefixes: the tunnel has no other
+// hosts on its link, whatever netmask the gateway sent.
+func (w world) addresses() []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range w.given.Addresses {
+		a := p.Addr().Unmap()
+		out = append(out, netip.PrefixFrom(a, a.BitLen()))
+	}
+	return out
+}
+
+// carried is what the Child SA's selectors let through, for the families that
+// we have an address of.
+func (w world) carried(addresses []netip.Prefix) []netip.Prefix {
+	var out []netip.Prefix
+	for _, ts := range w.remote {
+		for _, p := range ts.Prefixes() {
+			if slices.ContainsFunc(addresses, func(a netip.Prefix) bool { return a.Addr().Is4() == p.Addr().Is4() }) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+func (w world) routes(carried []netip.Prefix) (routes []netip.Prefix, refused []string) {
+	t := w.profile.Traffic
+	if t.Full {
+		return carried, nil
+	}
+	want := slices.Clone(t.Include)
+	if t.AcceptPushed {
+		for _, p := range w.given.Subnets {
+			if reason := w.refuseSubnet(p); reason != "" {
+				refused = append(refused, reason)
+				continue
+			}
+			want = append(want, p)
+		}
+	}
+	if len(want) == 0 {
+		// Nobody named a subnet: what the gateway narrowed the selectors to
+		// is its answer to what it carries.
+		return carried, refused
+	}
+	for _, p := range want {
+		for _, c := range carried {
+			if q, ok := intersect(p, c); ok && !slices.Contains(routes, q) {
+				routes = append(routes, q)
+			}
+		}
+	}
+	return routes, refused
+}
+
+// refuseSubnet says why a pushed subnet is not taken; "" when it is.
+func (w world) refuseSubnet(p netip.Prefix) string {
+	allow := w.profile.Traffic.AllowPushed
+	if len(allow) > 0 {
+		if !slices.ContainsFunc(allow, func(a netip.Prefix) bool { return a.Bits() <= p.Bits() && a.Contains(p.Addr()) }) {
+			return fmt.Sprintf("subnet %s: the profile does not allow it", p)
+		}
+		return ""
+	}
+	for _, l := range w.local {
+		if l.Overlaps(p) && p.Bits() >= l.Bits() {
+			return fmt.Sprintf("subnet %s: it is part of the local network %s", p, l)
+		}
+	}
+	return ""
+}
+
+// domains are the split-DNS names: the profile's own, and the gateway's where
+// the profile takes them.
+func (w world) domains() (domains, refused []string) {
+	add := func(d string) {
+		if !slices.Contains(domains, d) {
+			domains = append(domains, d)
+		}
+	}
+	for _, d := range w.profile.DNS.Domains {
+		add(normalDomain(d))
+	}
+	if !w.profile.DNS.AcceptPushed {
+		for _, d := range w.given.Domains {
+			refused = append(refused, fmt.Sprintf("domain %s: the profile does not take domains from the gateway", d))
+		}
+		return domains, refused
+	}
+	for _, d := range w.given.Domains {
+		name := normalDomain(d)
+		if suffix, _ := publicsuffix.PublicSuffix(name); name == "" || suffix == name && !privateUse(name) {
+			refused = append(refused, fmt.Sprintf("domain %q: it is a public suffix, not a company's", d))
+			continue
+		}
+		add(name)
+	}
+	return domains, refused
+}
+
+// privateUse reports a single label that is no public suffix: the list's own
+// default rule takes every unknown label for one, yet "corp" or "lan" are what
+// companies use inside.
+func privateUse(name string) bool {
+	_, listed := publicsuffix.PublicSuffix(name)
+	return !listed && !strings.Contains(name, ".") && name != ""
+}
+
+func normalDomain(d string) string { return strings.ToLower(strings.Trim(strings.TrimSpace(d), ".")) }
+
+func anyContains(ps []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(ps, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// intersect gives the smaller of two prefixes where one holds the other.
+func intersect(a, b netip.Prefix) (netip.Prefix, bool) {
+	if !a.Overlaps(b) {
+		return netip.Prefix{}, false
+	}
+	if a.Bits() >= b.Bits() {
+		return a.Masked(), true
+	}
+	return b.Masked(), true
+}

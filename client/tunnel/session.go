@@ -1,0 +1,167 @@
+package tunnel
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/ike"
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// credentials is what must be known before the first message: who signs in.
+// A password is held only where the user name had to be asked for, since one
+// prompt asks for both; it still leaves this machine only after the gateway
+// has proven itself.
+type credentials struct {
+	username string
+	password []byte
+}
+
+func (c *credentials) clear() { clear(c.password) }
+
+func (t *Tunnel) credentials(ctx context.Context) (*credentials, error) {
+	p := t.cfg.Profile
+	c := &credentials{username: t.cfg.Username}
+	if c.username == "" {
+		c.username = p.Client.Username
+	}
+	if p.Client.Auth != profile.ClientMSCHAPv2 || c.username != "" {
+		return c, nil
+	}
+	answer, err := t.cfg.Ask(ctx, Question{Kind: AskPassword})
+	if err != nil {
+		return nil, err
+	}
+	c.username, c.password = answer.Username, answer.Secret
+	return c, nil
+}
+
+// sessionConfig says to the IKE core what the profile says to us.
+func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials) (ike.Config, error) {
+	p := t.cfg.Profile
+	cfg := ike.Config{
+		Rand:           rand.Reader,
+		Logger:         t.log,
+		Local:          local,
+		Remote:         remote,
+		Certificates:   p.Client.Certificates,
+		EAPMethods:     []uint8{eap.TypeMSCHAPv2},
+		EAPIdentity:    creds.username,
+		LocalTS:        []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()},
+		RemoteTS:       []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()},
+		RequestIPv4:    true,
+		RequestIPv6:    true,
+		IKELifetime:    time.Duration(p.IKE.Lifetime),
+		ChildLifetime:  time.Duration(p.Child.Lifetime),
+		Liveness:       time.Duration(p.Session.Liveness),
+		NATKeepalive:   time.Duration(p.Session.NATKeepalive),
+		InitialContact: true,
+	}
+	var err error
+	if cfg.Client, cfg.Gateway, err = authentication(p); err != nil {
+		return cfg, err
+	}
+	if cfg.Identity, err = localIdentity(p, creds.username, local.Addr()); err != nil {
+		return cfg, err
+	}
+	if p.Gateway.Identity != "" {
+		id, err := auth.ParseIdentity(p.Gateway.Identity)
+		if err != nil {
+			return cfg, fmt.Errorf("tunnel: the gateway's identity: %w", err)
+		}
+		cfg.GatewayIdentity = &id
+	}
+	if cfg.IKEProposals, err = proposals(p.IKE, true); err != nil {
+		return cfg, err
+	}
+	if cfg.ChildProposals, err = proposals(p.Child, false); err != nil {
+		return cfg, err
+	}
+	for _, der := range p.Gateway.Anchors {
+		hash, err := auth.SPKIHash(der)
+		if err != nil {
+			return cfg, fmt.Errorf("tunnel: a trust anchor of the profile: %w", err)
+		}
+		cfg.CertRequests = append(cfg.CertRequests, hash)
+	}
+	return cfg, nil
+}
+
+func authentication(p *profile.Profile) (c ike.ClientAuth, g ike.GatewayAuth, err error) {
+	switch p.Client.Auth {
+	case profile.ClientMSCHAPv2:
+		c = ike.ClientEAP
+	case profile.ClientCertificate:
+		c = ike.ClientCertificate
+	case profile.ClientPSK:
+		c = ike.ClientPSK
+	default:
+		return 0, 0, fmt.Errorf("tunnel: unknown client authentication %q", p.Client.Auth)
+	}
+	switch p.Gateway.Auth {
+	case profile.GatewayCertificate:
+		g = ike.GatewayCertificate
+	case profile.GatewayPSK:
+		g = ike.GatewayPSK
+	default:
+		return 0, 0, fmt.Errorf("tunnel: unknown gateway authentication %q", p.Gateway.Auth)
+	}
+	return c, g, nil
+}
+
+// localIdentity is IDi: what the profile names, else the user name, else the
+// subject of the client's certificate, else our address (RFC 7296 3.5).
+func localIdentity(p *profile.Profile, username string, local netip.Addr) (auth.Identity, error) {
+	if p.Client.Identity != "" {
+		id, err := auth.ParseIdentity(p.Client.Identity)
+		if err != nil {
+			return id, fmt.Errorf("tunnel: the client's identity: %w", err)
+		}
+		return id, nil
+	}
+	switch {
+	case p.Client.Auth == profile.ClientMSCHAPv2:
+		return auth.ParseIdentity(username)
+	case p.Client.Auth == profile.ClientCertificate && len(p.Client.Certificates) > 0:
+		leaf, err := x509.ParseCertificate(p.Client.Certificates[0])
+		if err != nil {
+			return auth.Identity{}, fmt.Errorf("tunnel: the client's certificate: %w", err)
+		}
+		return auth.Identity{Type: auth.IDDERDN, Data: leaf.RawSubject}, nil
+	}
+	return auth.ParseIdentity(local.String())
+}
+
+// proposals turns the profile's keywords into proposals; Homeward's own set
+// follows them unless the profile is strict.
+func proposals(sa profile.SA, forIKE bool) ([]suite.Proposal, error) {
+	var out []suite.Proposal
+	for _, k := range sa.Proposals {
+		var p suite.Proposal
+		var err error
+		if forIKE {
+			p, err = suite.ParseIKE(k.Encryption, k.Integrity, k.PRF, k.Group)
+		} else {
+			p, err = suite.ParseESP(k.Encryption, k.Integrity, k.Group)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("tunnel: a proposal of the profile: %w", err)
+		}
+		out = append(out, p)
+	}
+	if sa.Strict && len(out) > 0 {
+		return out, nil
+	}
+	if forIKE {
+		return append(out, suite.DefaultIKE()...), nil
+	}
+	return append(out, suite.DefaultESP()...), nil
+}

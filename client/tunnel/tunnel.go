@@ -1,0 +1,120 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/esp/dataplane"
+	"github.com/homeward-vpn/homeward/ike"
+)
+
+// The flow of a tunnel's life, and the functions in that order:
+//
+//	Run: resolve the gateway's name, then for each address
+//	  attempt: open the transport, start the plane, start the session
+//	    line.loop: datagrams, answers and timers into the session,
+//	               drain what it wants sent, perform what it says
+//	      ChildAdded, ChildActive, ChildRemoved -> SAs in the plane
+//	      Established + first Child SA          -> TUN device, Up
+//	    end: Delete to the gateway, plane, device and transport closed
+
+// maxAddresses bounds how many addresses of a gateway's name are tried.
+const maxAddresses = 4
+
+// Tunnel is one line to one gateway, from its first datagram to its last. It
+// is used once.
+type Tunnel struct {
+	cfg   Config
+	log   *slog.Logger
+	plane atomic.Pointer[dataplane.Plane]
+}
+
+// New makes a Tunnel. Nothing happens before Run.
+func New(cfg Config) *Tunnel {
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Tunnel{cfg: cfg, log: log}
+}
+
+// Stats gives the data plane's counters; zero before there is one. Safe for
+// concurrent use.
+func (t *Tunnel) Stats() Stats {
+	if p := t.plane.Load(); p != nil {
+		return p.Stats()
+	}
+	return Stats{}
+}
+
+// Run brings the line up and keeps it until the gateway or ctx ends it. emit
+// is called on Run's goroutine, in order, and must not block for long.
+//
+// When ctx is cancelled the gateway is told, for at most two seconds, and Run
+// returns nil. Every other end is a *diagnose.Failure.
+func (t *Tunnel) Run(ctx context.Context, emit func(Event)) error {
+	creds, err := t.credentials(ctx)
+	if err != nil {
+		return t.ended(ctx, err)
+	}
+	defer creds.clear()
+
+	emit(Progress{Step: "resolving"})
+	addrs, err := t.resolve(ctx)
+	if err != nil {
+		return t.ended(ctx, err)
+	}
+	var last error
+	for _, addr := range addrs {
+		last = t.attempt(ctx, addr, creds, emit)
+		if !worthAnotherAddress(last) {
+			break
+		}
+		t.log.Info("no answer from this address of the gateway", "address", addr)
+	}
+	return t.ended(ctx, last)
+}
+
+// ended turns how an attempt ended into what Run promises to return.
+func (t *Tunnel) ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil || err == nil {
+		return nil
+	}
+	f := t.explain(err)
+	t.log.Warn("the line is down", "cause", f.Cause, "err", err)
+	return f
+}
+
+// worthAnotherAddress reports whether another address of the same gateway may
+// do better: only silence says so, an answer of any kind is the gateway's word.
+func worthAnotherAddress(err error) bool {
+	var f *ike.Failure
+	return errors.As(err, &f) && f.Cause == ike.CauseNoAnswer
+}
+
+func (t *Tunnel) resolve(ctx context.Context) ([]netip.Addr, error) {
+	host := t.cfg.Profile.Gateway.Address
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr.Unmap()}, nil
+	}
+	addrs, err := t.cfg.Resolve(ctx, host)
+	if err != nil {
+		return nil, &diagnose.Failure{Cause: diagnose.CauseNameNotFound, Expected: host, Err: err}
+	}
+	if len(addrs) == 0 {
+		return nil, &diagnose.Failure{Cause: diagnose.CauseNameNotFound, Expected: host, Err: fmt.Errorf("no address for %q", host)}
+	}
+	if len(addrs) > maxAddresses {
+		addrs = addrs[:maxAddresses]
+	}
+	out := make([]netip.Addr, len(addrs))
+	for i, a := range addrs {
+		out[i] = a.Unmap()
+	}
+	return out, nil
+}
