@@ -1,0 +1,240 @@
+package mobileconfig
+
+import (
+	"strings"
+
+	"github.com/homeward-vpn/homeward/client/profile"
+)
+
+// The authentication methods of AuthenticationMethod.
+const (
+	methodNone        = "None"
+	methodSecret      = "SharedSecret"
+	methodCertificate = "Certificate"
+	methodPassword    = "Password" // not in Apple's schema, yet found
+)
+
+// minPSK is the length below which a shared key can be guessed by someone who
+// recorded one handshake (RFC 7296 5: a shared key wants as much entropy as
+// the strongest key that is derived).
+const minPSK = 16
+
+// authentication decides how both sides prove who they are, after the matrix
+// of method, EAP and client certificate.
+func (c *connection) authentication() error {
+	method, note, err := c.method()
+	if err != nil {
+		return err
+	}
+	eap := c.ike.flag("ExtendedAuthEnabled", false) || method == methodPassword
+	if c.alwaysOn && eap {
+		return unsupported("%s signs in by EAP inside an always-on configuration, which this version does not do", quote(c.profile.Name))
+	}
+	switch {
+	case method == methodSecret && eap:
+		return unsupported("%s would give your password to a gateway that proves itself only by a key that everybody shares; ask for a profile in which the gateway has a certificate", quote(c.profile.Name))
+	case eap:
+		err = c.useEAP()
+	case method == methodCertificate:
+		err = c.useCertificate()
+	default:
+		err = c.usePSK()
+	}
+	if err != nil {
+		return err
+	}
+	if note == "" {
+		c.ike.honour("AuthenticationMethod", "")
+	} else {
+		c.ike.approx("AuthenticationMethod", note)
+	}
+	c.ike.honour("ExtendedAuthEnabled", "")
+	c.identities()
+	c.gatewayProof()
+	c.unusedSecrets()
+	return nil
+}
+
+// method gives the method, and a note where it is not the file's own word.
+func (c *connection) method() (method, note string, err error) {
+	eap := c.ike.flag("ExtendedAuthEnabled", false)
+	switch m := c.ike.text("AuthenticationMethod"); m {
+	case methodSecret, methodCertificate:
+		return m, "", nil
+	case methodPassword:
+		return m, "taken as EAP with a user name and a password", nil
+	case methodNone:
+		if eap {
+			return m, "the gateway must prove itself by a certificate", nil
+		}
+		return methodSecret, "without EAP this means a shared key", nil
+	case "":
+		switch {
+		case c.certificateUUID() != "":
+			return methodCertificate, "", nil
+		case c.ike.text("SharedSecret") != "" && !eap:
+			return methodSecret, "", nil
+		case eap:
+			return methodNone, "", nil
+		}
+		return "", "", incomplete("%s does not say how you sign in: AuthenticationMethod is missing", quote(c.profile.Name))
+	default:
+		return "", "", unsupported("%s wants you to sign in by the method %s, which IKEv2 does not have", quote(c.profile.Name), quote(m))
+	}
+}
+
+// useEAP takes EAP with a password. EAP-TLS is for a later version.
+func (c *connection) useEAP() error {
+	if uuid := c.certificateUUID(); uuid != "" {
+		found := c.container.certs.holds(uuid)
+		if found || c.ike.text("AuthName") == "" {
+			return unsupported("%s signs in by EAP-TLS, a client certificate inside EAP, which this version does not do; ask for a profile with a certificate or a password", quote(c.profile.Name))
+		}
+		c.ike.ignoreAll("the file does not hold that certificate, and a user name is given: the password is used",
+			"PayloadCertificateUUID", "CertificateUUID")
+	}
+	p := &c.profile
+	p.Client.Auth = profile.ClientMSCHAPv2
+	p.Gateway.Auth = profile.GatewayCertificate
+	p.Client.Username = profile.CleanText(c.ike.text("AuthName"), 256)
+	if p.Client.Username != "" {
+		c.ike.honour("AuthName", "")
+	} else {
+		c.ike.approx("AuthName", "empty, so you are asked when you connect")
+	}
+	for _, key := range []string{"AuthPassword", methodPassword} {
+		if c.secrets.Password != nil {
+			break
+		}
+		v := c.ike.get(key)
+		if v == nil {
+			continue
+		}
+		if c.secrets.Password = secretBytes(v); c.secrets.Password == nil {
+			c.ike.approx(key, "empty, so you are asked when you connect")
+			continue
+		}
+		c.ike.honour(key, "goes to your sealed store; the file itself still holds it, so delete the file")
+	}
+	return nil
+}
+
+// useCertificate takes the client certificate that the profile names.
+func (c *connection) useCertificate() error {
+	uuid := c.certificateUUID()
+	name := quote(c.profile.Name)
+	if uuid == "" {
+		return incomplete("%s wants a client certificate and does not name one; ask for a complete profile", name)
+	}
+	id, err := c.container.certs.identity(uuid, name)
+	if err != nil {
+		return err
+	}
+	p := &c.profile
+	p.Client.Auth = profile.ClientCertificate
+	p.Gateway.Auth = profile.GatewayCertificate
+	p.Client.Certificates = id.chain
+	c.secrets.PrivateKey = append([]byte(nil), id.key...)
+	c.identity = id
+	c.ike.honour("PayloadCertificateUUID", "")
+	c.ike.approx("CertificateUUID", "taken as PayloadCertificateUUID")
+	switch want := c.ike.text("CertificateType"); {
+	case want == id.kind || (want == "RSA-PSS" && id.kind == "RSA"):
+		c.ike.honour("CertificateType", "")
+	default:
+		c.ike.approx("CertificateType", "the key in the file is "+id.kind+", which counts")
+	}
+	return nil
+}
+
+func (c *connection) certificateUUID() string {
+	if u := c.ike.text("PayloadCertificateUUID"); u != "" {
+		return u
+	}
+	return c.ike.text("CertificateUUID")
+}
+
+// usePSK takes a shared key for both sides.
+func (c *connection) usePSK() error {
+	p := &c.profile
+	p.Client.Auth = profile.ClientPSK
+	p.Gateway.Auth = profile.GatewayPSK
+	v := c.ike.get("SharedSecret")
+	if v == nil {
+		return nil // asked for when the connection is made
+	}
+	c.secrets.PSK = secretBytes(v)
+	switch n := len(c.secrets.PSK); {
+	case n == 0:
+		c.ike.approx("SharedSecret", "empty, so you are asked when you connect")
+	case n > maxSecret:
+		return damaged("the file is damaged: the shared key of %s is longer than %d bytes", quote(c.profile.Name), maxSecret)
+	case n < minPSK:
+		c.ike.honour("SharedSecret", "goes to your sealed store; it is so short that somebody who records the handshake can guess it")
+		c.ike.lowers("SharedSecret")
+	default:
+		c.ike.honour("SharedSecret", "goes to your sealed store; the file itself still holds it, so delete the file")
+	}
+	return nil
+}
+
+// maxSecret bounds a password or a shared key, in bytes.
+const maxSecret = 1024
+
+// secretBytes gives the bytes of a secret, text or data; nil where it is empty.
+func secretBytes(v *value) []byte {
+	b := append([]byte(nil), v.data...)
+	if t, ok := v.asText(); ok {
+		b = []byte(t)
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+// identities reads who each side says it is.
+func (c *connection) identities() {
+	p := &c.profile
+	p.Client.Identity = profile.CleanText(c.ike.text("LocalIdentifier"), 512)
+	switch {
+	case p.Client.Identity == "":
+		c.ike.approx("LocalIdentifier", "empty, so you are named by your user name, your certificate or your address")
+	case strings.Contains(p.Client.Identity, "="):
+		c.ike.approx("LocalIdentifier", "sent as a distinguished name; Apple sends it as a host name")
+	default:
+		c.ike.honour("LocalIdentifier", "")
+	}
+	p.Gateway.Identity = profile.CleanText(c.ike.text("RemoteIdentifier"), 512)
+	if p.Gateway.Identity == "" {
+		c.ike.approx("RemoteIdentifier", "empty, so the gateway must be "+p.Gateway.Address)
+	} else {
+		c.ike.honour("RemoteIdentifier", "")
+	}
+}
+
+// gatewayProof reads what the gateway's certificate must be like, and takes
+// the certificates that it is checked against.
+func (c *connection) gatewayProof() {
+	p := &c.profile
+	if p.Gateway.Auth != profile.GatewayCertificate {
+		c.ike.ignoreAll("the gateway proves itself by the shared key", "ServerCertificateCommonName", "ServerCertificateIssuerCommonName")
+		return
+	}
+	p.Gateway.CertificateName = profile.CleanText(c.ike.text("ServerCertificateCommonName"), 256)
+	p.Gateway.IssuerName = profile.CleanText(c.ike.text("ServerCertificateIssuerCommonName"), 256)
+	c.ike.honour("ServerCertificateCommonName", "must stand in the certificate's subject alternative names")
+	c.ike.honour("ServerCertificateIssuerCommonName", "")
+	p.Gateway.Anchors, p.Gateway.Intermediates = c.container.certs.trust()
+	if len(p.Gateway.Anchors) == 0 && c.identity != nil {
+		p.Gateway.Anchors = c.identity.anchorsNamed(p.Gateway.IssuerName)
+	}
+}
+
+// unusedSecrets reports the secrets and certificates that the method has no
+// use for.
+func (c *connection) unusedSecrets() {
+	c.ike.ignoreAll("not used by this way to sign in", "SharedSecret", "AuthName", "AuthPassword", "Password",
+		"PayloadCertificateUUID", "CertificateUUID", "CertificateType")
+	c.ike.ignoreAll("for EAP-TLS", "TLSMinimumVersion", "TLSMaximumVersion")
+}

@@ -1,0 +1,103 @@
+package mobileconfig
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/profile"
+)
+
+// livenessRates are the silences after which the gateway is asked for a sign
+// of life. Negative: never.
+var livenessRates = map[string]time.Duration{
+	"None": -time.Second, "Low": 30 * time.Minute, "Medium": 10 * time.Minute, "High": time.Minute,
+}
+
+// The range of NATKeepAliveInterval: Apple's own lower end, and the half of
+// what a careful NAT keeps a mapping for (RFC 4787 4.3).
+const (
+	minKeepalive = 20 * time.Second
+	maxKeepalive = 150 * time.Second
+)
+
+// onDemandKeys start and stop a connection by itself, in the IKEv2 dictionary
+// or, in some files, beside it.
+var onDemandKeys = []string{
+	"OnDemandEnabled", "OnDemandRules", "OnDemandUserOverrideDisabled",
+	"OnDemandMatchDomainsAlways", "OnDemandMatchDomainsNever", "OnDemandMatchDomainsOnRetry",
+}
+
+const onDemandNote = "connecting by itself is not in this version: you connect and disconnect yourself"
+
+// session reads how the line behaves over time.
+func (c *connection) session() {
+	c.liveness()
+	c.keepalive()
+	s, ike := &c.profile.Session, c.ike
+	s.NoMOBIKE = ike.flag("DisableMOBIKE", false)
+	s.NoRedirect = ike.flag("DisableRedirect", false)
+	if s.NoMOBIKE {
+		ike.honour("DisableMOBIKE", "")
+	}
+	ike.approx("DisableMOBIKE", "allowed, and not used by this version")
+	if s.NoRedirect {
+		ike.honour("DisableRedirect", "")
+	}
+	ike.approx("DisableRedirect", "allowed, and not followed by this version")
+	if ike.flag("EnableCertificateRevocationCheck", false) {
+		ike.refuse("EnableCertificateRevocationCheck", "this version does not ask whether the gateway's certificate was revoked")
+	}
+	ike.honour("EnableCertificateRevocationCheck", "")
+	if ike.flag("DisconnectOnIdle", false) {
+		ike.refuse("DisconnectOnIdle", "this version stays connected until you disconnect")
+	}
+	ike.honour("DisconnectOnIdle", "")
+	ike.ignore("DisconnectOnIdleTimer", "only counts with DisconnectOnIdle")
+	ike.ignoreAll(onDemandNote, onDemandKeys...)
+	ike.ignoreAll("for Apple devices", "NATKeepAliveOffloadEnable", "ProviderType", "ProviderBundleIdentifier",
+		"ProviderDesignatedRequirement")
+	if c.alwaysOn {
+		ike.honour("ProtocolType", "")
+		ike.ignore("Interfaces", "the connection is made over whatever network you are in")
+	}
+}
+
+func (c *connection) liveness() {
+	const key = "DeadPeerDetectionRate"
+	rate := c.ike.text(key)
+	if rate == "" {
+		return
+	}
+	d, known := livenessRates[rate]
+	if !known {
+		c.ike.refuse(key, "not a rate; this version's own is used")
+		return
+	}
+	c.profile.Session.Liveness = profile.Duration(d)
+	if d < 0 {
+		c.ike.honour(key, "a gateway that is gone is noticed only when you disconnect")
+		return
+	}
+	c.ike.honour(key, fmt.Sprintf("the gateway is asked for a sign of life after %d min of silence", int(d.Minutes())))
+}
+
+func (c *connection) keepalive() {
+	const key = "NATKeepAliveInterval"
+	v := c.ike.get(key)
+	if v == nil {
+		return
+	}
+	n, ok := v.asInteger()
+	if !ok || n <= 0 {
+		c.ike.refuse(key, "not a number of seconds; this version's own is used")
+		return
+	}
+	d := time.Duration(min(n, int64(maxKeepalive/time.Second))) * time.Second
+	d = max(d, minKeepalive)
+	c.profile.Session.NATKeepalive = profile.Duration(d)
+	if d == time.Duration(n)*time.Second {
+		c.ike.honour(key, "")
+	} else {
+		c.ike.approx(key, fmt.Sprintf("taken as %v, so that routers on the way keep the line", d))
+	}
+}
