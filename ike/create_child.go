@@ -39,6 +39,16 @@ type createChild struct {
 	kx            suite.KeyExchange // nil: without
 	offer         []suite.Proposal
 	local, remote []wire.TrafficSelector
+	deleted       []uint32 // outbound SPIs that the peer deleted before we knew them
+}
+
+// createUnderWay is our request for a Child SA that waits for its answer.
+func (sa *ikeSA) createUnderWay() (*createChild, bool) {
+	if sa == nil {
+		return nil, false
+	}
+	e, ok := sa.window.exchange.(*createChild)
+	return e, ok
 }
 
 func (*createChild) kind() wire.ExchangeType { return wire.ExchangeCreateChildSA }
@@ -152,6 +162,9 @@ func (e *createChild) handle(s *Session, sa *ikeSA, now time.Time, ps []wire.Pay
 	}
 	s.createTries = 0
 	s.settleChild(now, e, c, keys, lowerOf(e.nonce, slices.Clone(nonce.Data)))
+	if slices.Contains(e.deleted, c.outbound) {
+		s.removeChild(c)
+	}
 	return s.checkChildless()
 }
 

@@ -83,12 +83,11 @@ func (s *Session) answerInformational(now time.Time, sa *ikeSA, ps []wire.Payloa
 // deletedByPeer is the end of an IKE SA: of the Session, unless another IKE SA
 // takes over.
 func (s *Session) deletedByPeer(now time.Time, sa *ikeSA) error {
+	x := s.takeCrossing(sa)
 	switch {
-	case sa == s.current && sa.crossing != nil && s.phase == phaseEstablished:
+	case sa == s.current && x != nil && s.phase == phaseEstablished:
 		// The peer has not seen our simultaneous rekey and is done with its own.
-		heir := sa.crossing.sa
-		sa.crossing = nil
-		if err := s.replaceIKE(now, sa, heir, nil); err != nil {
+		if err := s.replaceIKE(now, sa, x.sa, nil); err != nil {
 			return err
 		}
 	case s.phase == phaseClosing && sa == s.current:
@@ -103,6 +102,15 @@ func (s *Session) deletedByPeer(now time.Time, sa *ikeSA) error {
 	return nil
 }
 
+// noteEarlyDelete remembers a Delete for a Child SA that we may be about to
+// hear of: the answer that makes it can be later than the Delete.
+func (s *Session) noteEarlyDelete(outbound uint32) {
+	const most = 8
+	if e, ok := s.current.createUnderWay(); ok && len(e.deleted) < most {
+		e.deleted = append(e.deleted, outbound)
+	}
+}
+
 // childrenDeletedByPeer removes Child SAs and gives the SPIs for the answer: of
 // those only that we are not deleting ourselves at the same time (RFC 7296 1.4.1).
 func (s *Session) childrenDeletedByPeer(outbound [][]byte) (inbound [][]byte) {
@@ -110,8 +118,10 @@ func (s *Session) childrenDeletedByPeer(outbound [][]byte) (inbound [][]byte) {
 		if len(b) != 4 {
 			continue
 		}
-		c := s.childByOutbound(binary.BigEndian.Uint32(b))
+		spi := binary.BigEndian.Uint32(b)
+		c := s.childByOutbound(spi)
 		if c == nil {
+			s.noteEarlyDelete(spi)
 			continue
 		}
 		if c.state != childDeleting || !c.deleteSent {

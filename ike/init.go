@@ -299,6 +299,7 @@ func (s *Session) negotiateInit(remote wire.SPI, ps []wire.Payload) (*ikeSA, err
 	return &ikeSA{
 		localSPI: in.spi, remoteSPI: remote, initiator: true,
 		suite: chosen, keys: keys, fragments: fragments,
+		window: window{next: 1}, // IKE_SA_INIT was message 0
 	}, nil
 }
 

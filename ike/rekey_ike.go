@@ -26,6 +26,17 @@ type ikeCrossing struct {
 	lowest []byte
 }
 
+// takeCrossing ends the simultaneous rekey of an IKE SA and gives the peer's
+// half; nil where there is none, or where the peer has deleted its IKE SA.
+func (s *Session) takeCrossing(sa *ikeSA) *ikeCrossing {
+	x := sa.crossing
+	sa.crossing = nil
+	if x == nil || s.saByID(x.sa.id) != x.sa {
+		return nil
+	}
+	return x
+}
+
 // rekeyIKE is our rekey of the IKE SA.
 type rekeyIKE struct {
 	group    uint16 // that the peer asked for; 0: that of the old IKE SA
@@ -107,8 +118,7 @@ func (e *rekeyIKE) handle(s *Session, sa *ikeSA, now time.Time, ps []wire.Payloa
 	if err != nil {
 		return broken(err)
 	}
-	x := sa.crossing
-	sa.crossing = nil
+	x := s.takeCrossing(sa)
 	if x == nil {
 		return s.replaceIKE(now, sa, mine, sa)
 	}
@@ -206,8 +216,7 @@ func (e *rekeyIKE) refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyP
 	if n.NotifyType == wire.NotifyAuthenticationFailed || n.NotifyType == wire.NotifyInvalidSyntax {
 		return &Failure{Cause: CauseProtocol, Notify: n.NotifyType}
 	}
-	if x := sa.crossing; x != nil {
-		sa.crossing = nil
+	if x := s.takeCrossing(sa); x != nil {
 		s.timers.set(timerForgetIKE, sa.id, now.Add(forgetAfter))
 		return s.replaceIKE(now, sa, x.sa, nil) // the peer's rekey stands, ours is forgotten
 	}

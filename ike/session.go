@@ -266,7 +266,7 @@ func (s *Session) close(now time.Time, f *Failure) {
 		return
 	}
 	if f != nil {
-		s.log.Warn("session failed", "cause", string(f.Cause), "notify", uint16(f.Notify))
+		s.log.Warn("session failed", "cause", string(f.Cause), "notify", uint16(f.Notify), "err", f.Err)
 	}
 	gone := f != nil && (f.Cause == CausePeerDead || f.Notify == wire.NotifyAuthenticationFailed)
 	if s.phase != phaseEstablished || s.current == nil || gone {

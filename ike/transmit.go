@@ -107,6 +107,11 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 		return s.unanswered(sa, t)
 	}
 	s.sendTry(now, id, t, wait)
+	if sa.state == ikeCandidate && t.tries > 2 && s.init != nil && len(s.sas) < maxCandidates {
+		// What this IKE SA was made from may have been forged, and the gateway's
+		// own answer lost: ask for it again.
+		s.send(s.init.sent.path, s.init.sent.packets)
+	}
 	return nil
 }
 
