@@ -1,0 +1,401 @@
+package suite
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	mathrand "math/rand/v2"
+	"testing"
+	"testing/iotest"
+)
+
+var allGroups = []uint16{Group2048, Group3072, Group4096, GroupP256, GroupP384, GroupP521, GroupX25519}
+
+func seeded(n byte) io.Reader { return mathrand.NewChaCha8([32]byte{n}) }
+
+func mustExchange(t testing.TB, group uint16, r io.Reader) KeyExchange {
+	t.Helper()
+	kx, err := NewKeyExchange(group, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kx
+}
+
+func TestBothSidesAgree(t *testing.T) {
+	t.Parallel()
+	lengths := map[uint16][2]int{ // public value, shared secret
+		Group2048: {256, 256}, Group3072: {384, 384}, Group4096: {512, 512},
+		GroupP256: {64, 32}, GroupP384: {96, 48}, GroupP521: {132, 66}, GroupX25519: {32, 32},
+	}
+	for _, group := range allGroups {
+		t.Run(fmt.Sprint(group), func(t *testing.T) {
+			t.Parallel()
+			i, r := mustExchange(t, group, rand.Reader), mustExchange(t, group, rand.Reader)
+			one, err := i.Shared(r.Public())
+			if err != nil {
+				t.Fatal(err)
+			}
+			two, err := r.Shared(i.Public())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(one, two) {
+				t.Error("the two sides differ")
+			}
+			if want := lengths[group]; len(i.Public()) != want[0] || len(one) != want[1] {
+				t.Errorf("lengths %d and %d, want %v", len(i.Public()), len(one), want)
+			}
+			if i.Group() != group || !KnownGroup(group) {
+				t.Error("group number lost")
+			}
+		})
+	}
+}
+
+func TestExchangeFollowsItsReader(t *testing.T) {
+	t.Parallel()
+	for _, group := range allGroups {
+		a, b, c := mustExchange(t, group, seeded(1)), mustExchange(t, group, seeded(1)), mustExchange(t, group, seeded(2))
+		if !bytes.Equal(a.Public(), b.Public()) {
+			t.Errorf("group %d: same octets, another value", group)
+		}
+		if bytes.Equal(a.Public(), c.Public()) {
+			t.Errorf("group %d: other octets, same value", group)
+		}
+	}
+}
+
+// RFC 6989 2: values that no honest peer sends.
+func TestPeerValuesAreChecked(t *testing.T) {
+	t.Parallel()
+	for _, g := range modpGroups {
+		p := new(big.Int).SetBytes(g.modulus().Nat().Bytes(g.modulus()))
+		kx := mustExchange(t, g.id, seeded(1))
+		size := len(kx.Public())
+		fill := func(n *big.Int) []byte { return n.FillBytes(make([]byte, size)) }
+		for name, peer := range map[string][]byte{
+			"empty":        nil,
+			"zero":         fill(new(big.Int)),
+			"one":          fill(big.NewInt(1)),
+			"p-1":          fill(new(big.Int).Sub(p, big.NewInt(1))),
+			"p":            fill(p),
+			"p+1":          fill(new(big.Int).Add(p, big.NewInt(1))),
+			"all ones":     bytes.Repeat([]byte{0xff}, size),
+			"short":        kx.Public()[1:],
+			"long":         append([]byte{0}, kx.Public()...),
+			"without zero": {2},
+		} {
+			if _, err := kx.Shared(peer); !errors.Is(err, ErrPeerValue) {
+				t.Errorf("group %d: %s: %v", g.id, name, err)
+			}
+		}
+		if _, err := kx.Shared(fill(big.NewInt(2))); err != nil {
+			t.Errorf("group %d: 2 is a fine value: %v", g.id, err)
+		}
+		if _, err := kx.Shared(fill(new(big.Int).Sub(p, big.NewInt(2)))); err != nil {
+			t.Errorf("group %d: p-2 is a fine value: %v", g.id, err)
+		}
+	}
+	for _, group := range []uint16{GroupP256, GroupP384, GroupP521} {
+		kx := mustExchange(t, group, seeded(1))
+		other := mustExchange(t, group, seeded(2)).Public()
+		off := bytes.Clone(other)
+		off[len(off)-1] ^= 1
+		for name, peer := range map[string][]byte{
+			"empty": nil, "zeros": make([]byte, len(other)), "short": other[1:],
+			"with 04": append([]byte{4}, other...), "off the curve": off,
+			"ones": bytes.Repeat([]byte{0xff}, len(other)),
+		} {
+			if _, err := kx.Shared(peer); !errors.Is(err, ErrPeerValue) {
+				t.Errorf("group %d: %s: %v", group, name, err)
+			}
+		}
+	}
+	kx := mustExchange(t, GroupX25519, seeded(1))
+	one := make([]byte, 32)
+	one[0] = 1
+	for name, peer := range map[string][]byte{"empty": nil, "zero": make([]byte, 32), "one": one, "long": make([]byte, 33)} {
+		if _, err := kx.Shared(peer); !errors.Is(err, ErrPeerValue) {
+			t.Errorf("X25519: %s: %v", name, err)
+		}
+	}
+}
+
+func TestPoorRandomness(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for _, group := range allGroups {
+		if _, err := NewKeyExchange(group, iotest.ErrReader(broken)); !errors.Is(err, broken) {
+			t.Errorf("group %d: %v", group, err)
+		}
+		if _, err := NewKeyExchange(group, bytes.NewReader([]byte{1, 2, 3})); err == nil {
+			t.Errorf("group %d: made a key of three octets", group)
+		}
+		zero := bytes.NewReader(make([]byte, 8*66))
+		if _, err := NewKeyExchange(group, zero); group != GroupX25519 && !errors.Is(err, errWeakRandom) {
+			t.Errorf("group %d: all-zero private value: %v", group, err)
+		}
+	}
+	if _, err := NewKeyExchange(2, rand.Reader); !errors.Is(err, ErrGroup) {
+		t.Errorf("group 2: %v", err)
+	}
+	if KnownGroup(2) || KnownGroup(GroupNone) {
+		t.Error("groups 0 and 2 are not known")
+	}
+}
+
+// A scalar at or above the order is drawn again, not reduced.
+func TestScalarOutOfRangeIsDrawnAgain(t *testing.T) {
+	t.Parallel()
+	good := make([]byte, 32)
+	good[31] = 7
+	r := io.MultiReader(bytes.NewReader(bytes.Repeat([]byte{0xff}, 32)), bytes.NewReader(good))
+	want := mustExchange(t, GroupP256, bytes.NewReader(good))
+	if got := mustExchange(t, GroupP256, r); !bytes.Equal(got.Public(), want.Public()) {
+		t.Error("the second draw did not count")
+	}
+}
+
+// The primes are safe primes as long as their names say, and equal RFC 3526's.
+func TestPrimes(t *testing.T) {
+	t.Parallel()
+	bits := map[uint16]int{Group2048: 2048, Group3072: 3072, Group4096: 4096}
+	for _, g := range modpGroups {
+		p := new(big.Int).SetBytes(g.modulus().Nat().Bytes(g.modulus()))
+		if p.BitLen() != bits[g.id] {
+			t.Errorf("group %d: %d bits", g.id, p.BitLen())
+		}
+		// One round each: the vectors below are the real check.
+		if !p.ProbablyPrime(0) || !new(big.Int).Rsh(p, 1).ProbablyPrime(0) {
+			t.Errorf("group %d: not a safe prime", g.id)
+		}
+	}
+	var file struct {
+		Vectors []struct {
+			Group uint16
+			Prime hexBytes
+		}
+	}
+	loadVectors(t, "rfc/rfc3526-modp-groups.json", &file)
+	seen := 0
+	for _, v := range file.Vectors {
+		if g := findMODP(v.Group); g != nil {
+			seen++
+			if m := g.modulus(); !bytes.Equal(m.Nat().Bytes(m), v.Prime) {
+				t.Errorf("group %d: another prime", v.Group)
+			}
+		}
+	}
+	if seen != len(modpGroups) {
+		t.Errorf("%d of %d groups checked", seen, len(modpGroups))
+	}
+}
+
+// withPrivate makes an exchange from a private value of a vector.
+func withPrivate(t *testing.T, group uint16, private []byte) KeyExchange {
+	t.Helper()
+	if g := findMODP(group); g != nil {
+		kx, err := g.exchange(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kx
+	}
+	_, size, _ := curveOf(group)
+	for len(private) > size && private[0] == 0 {
+		private = private[1:]
+	}
+	padded := make([]byte, size)
+	copy(padded[size-len(private):], private)
+	return mustExchange(t, group, bytes.NewReader(padded))
+}
+
+func TestStrongSwanExchanges(t *testing.T) {
+	t.Parallel()
+	methods := map[string]uint16{
+		"MODP_2048_BIT": Group2048, "MODP_3072_BIT": Group3072, "MODP_4096_BIT": Group4096,
+		"ECP_256_BIT": GroupP256, "ECP_384_BIT": GroupP384, "ECP_521_BIT": GroupP521, "CURVE_25519": GroupX25519,
+	}
+	var raw struct{ Vectors []map[string]any }
+	loadVectors(t, "strongswan/dh.json", &raw)
+	text := func(v map[string]any, key string) string { s, _ := v[key].(string); return s }
+	seen := map[uint16]bool{}
+	for _, v := range raw.Vectors {
+		group, ok := methods[text(v, "method")]
+		if !ok {
+			continue
+		}
+		seen[group] = true
+		i := withPrivate(t, group, unhex(t, text(v, "priv_i")))
+		r := withPrivate(t, group, unhex(t, text(v, "priv_r")))
+		checkExchange(t, text(v, "name"), i, r, unhex(t, text(v, "pub_i")), unhex(t, text(v, "pub_r")), unhex(t, text(v, "shared")))
+	}
+	if len(seen) != len(methods) {
+		t.Errorf("vectors for %d of %d groups", len(seen), len(methods))
+	}
+}
+
+func checkExchange(t *testing.T, name string, i, r KeyExchange, pubI, pubR, shared []byte) {
+	t.Helper()
+	if !bytes.Equal(i.Public(), pubI) || !bytes.Equal(r.Public(), pubR) {
+		t.Errorf("%s: another public value", name)
+	}
+	for _, side := range []struct {
+		kx   KeyExchange
+		peer []byte
+	}{{i, pubR}, {r, pubI}} {
+		if got, err := side.kx.Shared(side.peer); err != nil || !bytes.Equal(got, shared) {
+			t.Errorf("%s: another shared secret, %v", name, err)
+		}
+	}
+}
+
+// RFC 5903 8 and RFC 8031 A.
+func TestRFCExchanges(t *testing.T) {
+	t.Parallel()
+	var ecp struct {
+		Vectors []struct {
+			Group                    uint16
+			I, R, Gix, Giy, Grx, Gry hexBytes
+			Girx                     hexBytes
+			KEi                      hexBytes `json:"kei_payload"`
+			KEr                      hexBytes `json:"ker_payload"`
+		}
+	}
+	loadVectors(t, "rfc/rfc5903-ecp-ke.json", &ecp)
+	for _, v := range ecp.Vectors {
+		i, r := withPrivate(t, v.Group, v.I), withPrivate(t, v.Group, v.R)
+		checkExchange(t, fmt.Sprint(v.Group), i, r, v.KEi[8:], v.KEr[8:], v.Girx)
+	}
+	var x struct {
+		Vectors []struct {
+			I      hexBytes `json:"random_i"`
+			R      hexBytes `json:"random_r"`
+			PubI   hexBytes `json:"pub_i"`
+			PubR   hexBytes `json:"pub_r"`
+			Shared hexBytes
+		}
+	}
+	loadVectors(t, "rfc/rfc8031-x25519.json", &x)
+	for _, v := range x.Vectors {
+		checkExchange(t, "X25519", withPrivate(t, GroupX25519, v.I), withPrivate(t, GroupX25519, v.R), v.PubI, v.PubR, v.Shared)
+	}
+	if len(ecp.Vectors) != 3 || len(x.Vectors) != 1 {
+		t.Errorf("%d and %d vectors", len(ecp.Vectors), len(x.Vectors))
+	}
+}
+
+type wycheproofECDH struct {
+	TestGroups []struct {
+		Tests []struct {
+			ID                      int `json:"tcId"`
+			Comment, Result         string
+			Flags                   []string
+			Public, Private, Shared string
+		}
+	}
+}
+
+// Acceptable rows of X25519 are non-canonical public values, which RFC 8031 3.2
+// wants accepted, and values of small order, which are refused here (RFC 7748 6).
+func TestWycheproofX25519(t *testing.T) {
+	t.Parallel()
+	var file wycheproofECDH
+	loadVectors(t, "wycheproof/x25519_test.json", &file)
+	n := 0
+	for _, g := range file.TestGroups {
+		for _, v := range g.Tests {
+			n++
+			shared := unhex(t, v.Shared)
+			got, err := withPrivate(t, GroupX25519, unhex(t, v.Private)).Shared(unhex(t, v.Public))
+			if bytes.Equal(shared, make([]byte, 32)) {
+				if !errors.Is(err, ErrPeerValue) {
+					t.Errorf("%d: all-zero secret not refused: %v", v.ID, err)
+				}
+				continue
+			}
+			if err != nil || !bytes.Equal(got, shared) {
+				t.Errorf("%d (%s): another secret, %v", v.ID, v.Comment, err)
+			}
+		}
+	}
+	if n < 500 {
+		t.Errorf("only %d tests", n)
+	}
+}
+
+func TestWycheproofP256(t *testing.T) {
+	t.Parallel()
+	var file wycheproofECDH
+	loadVectors(t, "wycheproof/ecdh_secp256r1_ecpoint_test.json", &file)
+	valid, invalid := 0, 0
+	for _, g := range file.TestGroups {
+		for _, v := range g.Tests {
+			public := unhex(t, v.Public)
+			if len(public) > 0 && public[0] != 4 {
+				continue // IKE has no compressed form (RFC 5903 7)
+			}
+			if len(public) > 0 {
+				public = public[1:]
+			}
+			got, err := withPrivate(t, GroupP256, unhex(t, v.Private)).Shared(public)
+			if v.Result == "invalid" {
+				invalid++
+				if !errors.Is(err, ErrPeerValue) {
+					t.Errorf("%d (%s): accepted: %v", v.ID, v.Comment, err)
+				}
+				continue
+			}
+			valid++
+			if err != nil || !bytes.Equal(got, unhex(t, v.Shared)) {
+				t.Errorf("%d (%s): another secret, %v", v.ID, v.Comment, err)
+			}
+		}
+	}
+	if valid < 300 || invalid < 5 {
+		t.Errorf("only %d valid and %d invalid tests", valid, invalid)
+	}
+}
+
+func FuzzShared(f *testing.F) {
+	for i, g := range allGroups {
+		f.Add(uint8(i), mustExchange(f, g, seeded(3)).Public())
+	}
+	sides := make([]KeyExchange, len(allGroups))
+	for i, g := range allGroups {
+		sides[i] = mustExchange(f, g, seeded(4))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, peer []byte) {
+		kx := sides[int(which)%len(sides)]
+		shared, err := kx.Shared(peer)
+		switch {
+		case err != nil && !errors.Is(err, ErrPeerValue):
+			t.Error(err)
+		case err == nil && len(peer) != len(kx.Public()):
+			t.Error("a value of another length was accepted")
+		case err == nil && bytes.Equal(shared, make([]byte, len(shared))):
+			t.Error("the secret is zero")
+		}
+	})
+}
+
+// One key exchange as the initiator sees it: a private value, and the secret.
+func BenchmarkKeyExchange(b *testing.B) {
+	for _, group := range allGroups {
+		word, _ := keywordOf(groups, group)
+		peer := mustExchange(b, group, seeded(5)).Public()
+		b.Run(word, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				kx := mustExchange(b, group, rand.Reader)
+				if _, err := kx.Shared(peer); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
