@@ -19,7 +19,7 @@ const (
 // That is the rare case of a path smaller than the TUN's MTU and a sender that
 // does not discover it; so the pieces go one by one.
 func (s *sender) fragment(t *table, o *outboundSA, packet []byte) {
-	clampMSS(packet, &s.inner, mssLimitFor(o.maxInner))
+	clampMSS(packet, &s.inner, o.mss)
 	header := int(packet[0]&0x0f) * 4
 	room := (min(o.maxInner, len(s.scratch)-esp.HeaderRoom-esp.TrailerRoom) - header) &^ 7
 	if room < 8 {

@@ -36,11 +36,7 @@ func innerMTU(out *esp.Outbound, outer int, peer netip.AddrPort) int {
 	return out.MaxInner(outer - outerHeaders(peer))
 }
 
-// smallestInner is the limit that holds for every active SA.
-func (t *table) smallestInner() int {
-	return t.innerFor(t.pathMTU)
-}
-
+// innerFor is the limit that holds for every active SA over a path of that MTU.
 func (t *table) innerFor(outer int) int {
 	if len(t.outbound) == 0 {
 		return outer - outerHeaders(t.peer) - worstOverhead
@@ -57,4 +53,25 @@ func (t *table) innerFor(outer int) int {
 // suite could carry. It is the right MTU for the TUN.
 func (p *Plane) InnerMTU(outer int) int {
 	return p.table.Load().innerFor(max(outer, MinPathMTU))
+}
+
+// pathKnower is a Transport that knows what the system has learnt about paths.
+type pathKnower interface {
+	// PathMTU is the largest IP packet towards an address; 0: not known.
+	PathMTU(to netip.AddrPort) int
+}
+
+// learnPathMTU lowers the path MTU after the system has refused a packet for
+// its length, where the transport can tell to what.
+func (p *Plane) learnPathMTU(peer netip.AddrPort) {
+	k, ok := p.transport.(pathKnower)
+	if !ok {
+		return
+	}
+	mtu := k.PathMTU(peer)
+	if mtu <= 0 || mtu >= p.table.Load().pathMTU {
+		return
+	}
+	p.logger.Info("path MTU lowered", "mtu", mtu)
+	p.SetPathMTU(mtu)
 }

@@ -31,7 +31,8 @@ type ReceiveFunc = func(bufs [][]byte, sizes []int, from []netip.AddrPort) (int,
 
 // Transport is a set of UDP sockets. Send may be called from any goroutine; it
 // does not keep bufs, but it may overwrite the spare capacity behind bufs[i]
-// while it works through bufs in order.
+// while it works through bufs in order. A Transport that joins datagrams for
+// the system to cut up again must itself send them singly where that is refused.
 type Transport interface {
 	// Receivers gives one blocking function per socket. Each is called
 	// from one goroutine. They return net.ErrClosed after Close.

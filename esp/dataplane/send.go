@@ -39,6 +39,7 @@ type sender struct {
 
 	arena  []byte
 	stride int
+	full   int // longest packet that the layout holds
 	bufs   [][]byte
 	sizes  []int
 
@@ -50,10 +51,12 @@ type sender struct {
 	writes  [1][]byte
 	single  [1][]byte
 	failing bool // the last Send failed
+	refused bool // a Send failed because of the packets' length
 }
 
 func newSender(p *Plane, d *device) *sender {
 	n := max(d.BatchSize(), 1)
+	full := max(d.mtu, ipv6MinMTU)
 	s := &sender{
 		p:       p,
 		d:       d,
@@ -61,19 +64,17 @@ func newSender(p *Plane, d *device) *sender {
 		sizes:   make([]int, n),
 		routes:  make([]*outboundSA, n),
 		out:     make([][]byte, 0, n),
-		scratch: make([]byte, esp.HeaderRoom+max(d.mtu, ipv6MinMTU)+esp.TrailerRoom),
+		full:    full,
+		scratch: make([]byte, esp.HeaderRoom+full+esp.TrailerRoom),
+		arena:   make([]byte, n*(full+worstOverhead)+arenaSlack),
 	}
-	s.arrange(d.mtu + worstOverhead)
+	s.arrange(full + worstOverhead)
 	return s
 }
 
-// arrange lays the slots out for sealed packets of the given length. It must
-// hold a full packet with its headroom, or neighbours would overlap.
+// arrange lays the slots out for sealed packets of the given length.
 func (s *sender) arrange(stride int) {
 	s.stride = stride
-	if need := len(s.bufs)*stride + arenaSlack; len(s.arena) < need {
-		s.arena = make([]byte, need)
-	}
 	for i := range s.bufs {
 		s.bufs[i] = s.arena[i*stride:]
 	}
@@ -104,11 +105,16 @@ func (s *sender) run() {
 func (s *sender) batch(n int) {
 	t := s.p.table.Load()
 	s.out = s.out[:0]
+	stride := t.stride(s.full)
+	if n > 1 && stride > s.stride {
+		// An SA that needs more room came while Read was waiting.
+		s.spread(n, stride)
+	}
 
 	s.p.outMu.Lock()
 	packets, octets := 0, 0
 	for i := range n {
-		s.routes[i] = s.route(t, i)
+		s.routes[i] = s.route(t, i, n == 1)
 	}
 	for i := 0; i < n; {
 		o := s.routes[i]
@@ -125,22 +131,39 @@ func (s *sender) batch(n int) {
 	}
 	s.p.outMu.Unlock()
 
-	if len(s.out) > 0 {
-		if s.send(s.out, t.peer) {
-			s.p.counters.sent(packets, octets)
-		}
+	if len(s.out) > 0 && s.send(s.out, t.peer) {
+		s.p.counters.sent(packets, octets)
 	}
-	if len(t.outbound) > 0 {
-		// The next batch gets the layout of the SA in use.
-		if want := t.outbound[0].out.SealedLen(s.d.mtu); want != s.stride {
-			s.arrange(want)
-		}
+	if stride != s.stride && stride > 0 {
+		s.arrange(stride)
+	}
+	if s.refused {
+		s.refused = false
+		s.p.learnPathMTU(t.peer)
 	}
 }
 
+// stride is the distance at which full packets of any active SA can be sealed
+// side by side; 0 without one.
+func (t *table) stride(full int) int {
+	n := 0
+	for i := range t.outbound {
+		n = max(n, t.outbound[i].out.SealedLen(full))
+	}
+	return n
+}
+
+// spread moves the packets of a batch to a wider layout, the last one first.
+func (s *sender) spread(n, stride int) {
+	for i := n - 1; i > 0; i-- {
+		copy(s.arena[i*stride+esp.HeaderRoom:], s.bufs[i][esp.HeaderRoom:esp.HeaderRoom+s.sizes[i]])
+	}
+	s.arrange(stride)
+}
+
 // route decides about packet i: the SA that takes it, or nil when it has been
-// dealt with.
-func (s *sender) route(t *table, i int) *outboundSA {
+// dealt with. alone: it is the only one of its batch.
+func (s *sender) route(t *table, i int, alone bool) *outboundSA {
 	size := s.sizes[i]
 	if size == 0 {
 		return nil
@@ -163,12 +186,18 @@ func (s *sender) route(t *table, i int) *outboundSA {
 		c.drop(dropOutside, 1)
 		return nil
 	}
-	s.sizes[i] = s.inner.Length
 	packet = packet[:s.inner.Length]
+	s.sizes[i] = len(packet)
+	if size > s.full && !alone {
+		// The device's MTU was raised behind our back: neighbours overlap.
+		c.drop(dropTooBig, 1)
+		s.tooBig(packet, min(o.maxInner, s.full))
+		return nil
+	}
 	if len(packet) > o.maxInner && s.oversize(t, o, packet) {
 		return nil
 	}
-	clampMSS(packet, &s.inner, mssLimitFor(o.maxInner))
+	clampMSS(packet, &s.inner, o.mss)
 	return o
 }
 
@@ -208,7 +237,8 @@ func (s *sender) send(packets [][]byte, peer netip.AddrPort) bool {
 	for len(packets) > 0 {
 		n := min(len(packets), max(s.p.transport.BatchSize(), 1))
 		if err := s.p.transport.Send(packets[:n], peer); err != nil {
-			ok = s.sendFailed(packets[:n], peer, err) && ok
+			ok = false
+			s.sendFailed(packets[:n], err)
 		} else {
 			s.failing = false
 		}
@@ -217,32 +247,20 @@ func (s *sender) send(packets [][]byte, peer netip.AddrPort) bool {
 	return ok
 }
 
-// sendFailed deals with a refused batch. A dead transport is reported. A batch
-// refused for its shape (Linux: GSO segments longer than the path MTU that the
-// kernel has learnt) goes again packet by packet, which lets the kernel
-// fragment. Anything else (no route, no buffers, a firewall) may pass: the
-// packets count as dropped and the loop goes on.
-func (s *sender) sendFailed(packets [][]byte, peer netip.AddrPort, err error) bool {
+// sendFailed deals with a refused batch. A dead transport is reported. Anything
+// else (no route, no buffers, a firewall) may pass: the packets count as dropped
+// and the loop goes on.
+func (s *sender) sendFailed(packets [][]byte, err error) {
+	s.p.counters.drop(dropSend, len(packets))
 	if errors.Is(err, net.ErrClosed) {
 		s.p.fail(fmt.Errorf("dataplane: sending: %w", err))
-		s.p.counters.drop(dropSend, len(packets))
-		return false
+		return
 	}
-	lost := len(packets)
-	if len(packets) > 1 && (errors.Is(err, syscall.EMSGSIZE) || errors.Is(err, syscall.EINVAL)) {
-		for _, b := range packets {
-			s.single[0] = b
-			if s.p.transport.Send(s.single[:], peer) == nil {
-				lost--
-			}
-		}
+	if errors.Is(err, syscall.EMSGSIZE) {
+		s.refused = true
 	}
-	if lost > 0 {
-		s.p.counters.drop(dropSend, lost)
-		if !s.failing {
-			s.p.logger.Warn("sending to the gateway fails", "error", err)
-		}
+	if !s.failing {
+		s.failing = true
+		s.p.logger.Warn("sending to the gateway fails", "error", err)
 	}
-	s.failing = lost > 0
-	return lost == 0
 }

@@ -39,6 +39,7 @@ type outboundSA struct {
 	out      *esp.Outbound
 	spi      uint32 // of the inbound partner
 	maxInner int    // longest inner packet that fits the path
+	mss      mssLimit
 }
 
 // change replaces the table by an edited copy. The edit gets fresh containers.
@@ -68,13 +69,14 @@ func (p *Plane) changeLocked(edit func(t *table) error) error {
 
 // derive computes what follows from path MTU, peer and SAs.
 func (t *table) derive() {
-	limit := t.smallestInner()
 	for i := range t.outbound {
 		o := &t.outbound[i]
 		o.maxInner = innerMTU(o.out, t.pathMTU, t.peer)
+		o.mss = mssLimitFor(o.maxInner)
 	}
+	limit := mssLimitFor(t.innerFor(t.pathMTU))
 	for spi, sa := range t.inbound {
-		if limit := mssLimitFor(limit); sa.mss != limit {
+		if sa.mss != limit {
 			changed := *sa
 			changed.mss = limit
 			t.inbound[spi] = &changed
