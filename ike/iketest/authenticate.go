@@ -135,7 +135,8 @@ func (sa *ikeSA) verifyClient(request []wire.Payload, a *wire.AuthPayload) error
 	if err := checkClientChain(chain, sa.r.cfg.ClientAnchors); err != nil {
 		return err
 	}
-	return auth.VerifyAuth(a, chain[0], sa.clientOctets(), false)
+	// Method 1 is by SHA-1 between peers without RFC 7427 (RFC 7296 3.8).
+	return auth.VerifyAuth(a, chain[0], sa.clientOctets(), sa.r.cfg.NoSignatureHashes)
 }
 
 // prove makes IDr, CERT and AUTH.

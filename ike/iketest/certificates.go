@@ -102,7 +102,7 @@ type Leaf struct {
 func NewAuthority(name string, kind KeyKind) *Authority {
 	key := newKey(kind, true)
 	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: name},
+		Subject:   pkix.Name{CommonName: name},
 		NotBefore: Epoch.AddDate(-5, 0, 0), NotAfter: Epoch.AddDate(5, 0, 0),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
@@ -113,7 +113,7 @@ func NewAuthority(name string, kind KeyKind) *Authority {
 func (a *Authority) Intermediate(name string, kind KeyKind) *Authority {
 	key := newKey(kind, false)
 	return sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: name},
+		Subject:   pkix.Name{CommonName: name},
 		NotBefore: Epoch.AddDate(-5, 0, 0), NotAfter: Epoch.AddDate(5, 0, 0),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}, a.cert, key, a.key)
@@ -139,7 +139,7 @@ func (a *Authority) Issue(l Leaf, between ...*Authority) *Certificate {
 	}
 	key := newKey(l.Kind, false)
 	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: l.CommonN},
+		Subject:   pkix.Name{CommonName: l.CommonN},
 		NotBefore: l.NotBefore, NotAfter: l.NotAfter,
 		DNSNames: l.DNSNames, EmailAddresses: l.Emails,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: l.Usages, UnknownExtKeyUsage: l.OIDs,

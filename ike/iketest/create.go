@@ -166,6 +166,11 @@ func (sa *ikeSA) childBusy() bool {
 func (sa *ikeSA) inform(now time.Time, request []wire.Payload) ([]wire.Payload, func()) {
 	var answer []wire.Payload
 	var after func()
+	if _, ok := wire.Notify(request, wire.NotifyAuthenticationFailed); ok && !sa.established {
+		// The client was not convinced by the gateway (RFC 7296 2.21.2).
+		sa.r.Distrusted++
+		return nil, sa.drop
+	}
 	for _, p := range request {
 		d, ok := p.(*wire.DeletePayload)
 		if !ok {

@@ -100,6 +100,9 @@ type Responder struct {
 	Received map[wire.ExchangeType]int
 	// Deleted counts IKE SAs that the client deleted.
 	Deleted int
+	// Distrusted counts handshakes that the client ended because the gateway
+	// did not convince it.
+	Distrusted int
 	// Keepalives counts NAT keepalives.
 	Keepalives int
 	// InitialContact tells whether the client sent INITIAL_CONTACT.

@@ -1,0 +1,119 @@
+package ike_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike"
+	"github.com/homeward-vpn/homeward/ike/iketest"
+	"github.com/homeward-vpn/homeward/ike/suite"
+)
+
+var (
+	ikeCiphers = [][2]string{
+		{"aes128gcm16", ""}, {"aes256gcm16", ""}, {"chacha20poly1305", ""},
+		{"aes128", "sha256"}, {"aes256", "sha256"}, {"aes256", "sha384"}, {"aes256", "sha512"},
+	}
+	ikePRFs = []string{"sha256", "sha384", "sha512"}
+	groups  = []string{"modp2048", "modp3072", "modp4096", "ecp256", "ecp384", "ecp521", "x25519"}
+)
+
+// lives brings a pair up and rekeys both kinds of SA from either side, so that
+// every key of the suite is used in every role (RFC 7296 2.14, 2.17, 2.18).
+func lives(t *testing.T, c iketest.PairConfig) {
+	t.Helper()
+	p := connected(t, c)
+	if err := p.Do(ike.RekeyChild{InboundSPI: p.Active().InboundSPI}); err != nil {
+		t.Fatal(err)
+	}
+	mustSettle(t, p, 5*time.Second, 1)
+	if err := p.Do(ike.RekeyIKE{}); err != nil {
+		t.Fatal(err)
+	}
+	mustSettle(t, p, 5*time.Second, 1)
+	if err := p.Tell(p.Gateway.RekeyIKE); err != nil {
+		t.Fatal(err)
+	}
+	mustSettle(t, p, 5*time.Second, 1)
+	spi := p.Active().OutboundSPI
+	if err := p.Tell(func(now time.Time) error { return p.Gateway.RekeyChild(now, spi) }); err != nil {
+		t.Fatal(err)
+	}
+	mustSettle(t, p, 5*time.Second, 1)
+	if n := iketest.Count[ike.IKERekeyed](p); n != 2 {
+		t.Errorf("%d IKE rekeys told, want 2", n)
+	}
+	if n := iketest.Count[ike.ChildAdded](p); n != 3 {
+		t.Errorf("%d child SAs in all, want 3", n)
+	}
+}
+
+// Every cipher with every PRF for the IKE SA (RFC 5282, RFC 7634, RFC 4868).
+func TestTwoPeerIKECiphers(t *testing.T) {
+	t.Parallel()
+	for _, c := range ikeCiphers {
+		for _, prf := range ikePRFs {
+			t.Run(c[0]+c[1]+prf, func(t *testing.T) {
+				t.Parallel()
+				lives(t, oneSuite(t, [4]string{c[0], c[1], prf, "x25519"}, [3]string{"aes256gcm16", "", "x25519"}))
+			})
+		}
+	}
+}
+
+// Every group for the IKE SA, and the same one for Child SAs (RFC 3526,
+// RFC 5903, RFC 8031).
+func TestTwoPeerGroups(t *testing.T) {
+	t.Parallel()
+	for _, g := range groups {
+		t.Run(g, func(t *testing.T) {
+			t.Parallel()
+			lives(t, oneSuite(t, [4]string{"aes256gcm16", "", "sha256", g}, [3]string{"aes256gcm16", "", g}))
+		})
+	}
+}
+
+// Every cipher for ESP, with a key exchange of its own at rekey and without.
+func TestTwoPeerESPCiphers(t *testing.T) {
+	t.Parallel()
+	for _, c := range ikeCiphers {
+		for _, group := range []string{"", "ecp256"} {
+			t.Run(c[0]+c[1]+group, func(t *testing.T) {
+				t.Parallel()
+				lives(t, oneSuite(t, [4]string{"aes256gcm16", "", "sha384", "x25519"}, [3]string{c[0], c[1], group}))
+			})
+		}
+	}
+}
+
+// RFC 4304: the gateway decides between 32-bit and 64-bit sequence numbers.
+func TestTwoPeerESN(t *testing.T) {
+	t.Parallel()
+	for _, esn := range []uint16{suite.ESNNo, suite.ESNYes} {
+		p := connected(t, iketest.PairConfig{Gateway: func(r *iketest.ResponderConfig) {
+			r.ESP = suite.DefaultESP()
+			for i := range r.ESP {
+				r.ESP[i].ESN = []uint16{esn}
+			}
+		}})
+		if got := p.Active().ESN; got != (esn == suite.ESNYes) {
+			t.Errorf("ESN %v for transform %d", got, esn)
+		}
+	}
+}
+
+// The default proposals lead to AEAD where the gateway has it, and to CBC with
+// HMAC where it does not.
+func TestTwoPeerDefaultProposals(t *testing.T) {
+	t.Parallel()
+	p := connected(t, iketest.PairConfig{})
+	if !p.Established.Suite.AEAD() || !p.Active().Suite.AEAD() {
+		t.Errorf("suites %v and %v", p.Established.Suite, p.Active().Suite)
+	}
+	p = connected(t, iketest.PairConfig{Gateway: func(r *iketest.ResponderConfig) {
+		r.IKE, r.ESP = suite.DefaultIKE()[1:], suite.DefaultESP()[1:]
+	}})
+	if p.Established.Suite.AEAD() || p.Active().Suite.AEAD() {
+		t.Errorf("suites %v and %v", p.Established.Suite, p.Active().Suite)
+	}
+}
