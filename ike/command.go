@@ -20,6 +20,13 @@ type Delete struct{}
 // CheckLiveness asks the peer for a sign of life now.
 type CheckLiveness struct{}
 
+// CheckPath asks whether IP packets of Size octets reach the gateway: an
+// INFORMATIONAL padded to that size goes out whole (RFC 8899 3, with IKE as the
+// packetization layer). PathChecked is the answer. The gateway's own direction
+// is not tested. ErrNoFragments where the gateway could not be asked again in
+// smaller pieces, since a lost message would then end the IKE SA.
+type CheckPath struct{ Size int }
+
 // InboundTraffic tells that ESP packets were received since the last call, so
 // that liveness checks can stay quiet (RFC 7296 2.4).
 type InboundTraffic struct{}
@@ -59,6 +66,7 @@ func (RekeyChild) command()     {}
 func (Delete) command()         {}
 func (CheckLiveness) command()  {}
 func (InboundTraffic) command() {}
+func (CheckPath) command()      {}
 func (Verdict) command()        {}
 func (Signature) command()      {}
 func (Credentials) command()    {}

@@ -65,6 +65,8 @@ func (s *Session) maintain(now time.Time, c Command) error {
 	case InboundTraffic:
 		s.lastHeard = now
 		return nil
+	case CheckPath:
+		return s.checkPath(c.Size)
 	default:
 		return fmt.Errorf("ike: unknown command %T", c)
 	}

@@ -102,6 +102,14 @@ type IKERekeyed struct {
 	RekeyAt time.Time
 }
 
+// PathChecked answers CheckPath: whether an IP packet of Size octets, header
+// included, has reached the gateway. Size is what was really sent: with a block
+// cipher up to a block less than was asked for.
+type PathChecked struct {
+	Size int
+	OK   bool
+}
+
 // Closed is the last event of a Session. Failure is nil when it was us who closed.
 type Closed struct{ Failure *Failure }
 
@@ -129,4 +137,5 @@ func (ChildAdded) event()      {}
 func (ChildActive) event()     {}
 func (ChildRemoved) event()    {}
 func (IKERekeyed) event()      {}
+func (PathChecked) event()     {}
 func (Closed) event()          {}

@@ -49,14 +49,35 @@ func (s *Session) begin(now time.Time, sa *ikeSA, e exchange) error {
 	if !ok {
 		return broken(errNoMessageID)
 	}
-	packets, err := s.seal(sa, sa.header(e.kind(), id, false), payloads)
+	t := sa.window.request
+	packets, err := s.sealRequest(sa, t, e, payloads)
 	if err != nil {
 		return internal(err)
 	}
-	t := sa.window.request
 	t.packets, t.path = packets, s.path
 	s.debug("request", slog.String("exchange", e.kind().String()), slog.Uint64("id", uint64(id)), slog.Int("packets", len(packets)))
 	return s.retransmit(now, sa.id)
+}
+
+// sealRequest protects a request. One that is meant to test the path goes out
+// whole, and in fragments only once it has been lost for long enough: RFC 7383
+// 2.4 allows both forms of one message.
+func (s *Session) sealRequest(sa *ikeSA, t *transmission, e exchange, payloads []wire.Payload) ([][]byte, error) {
+	h := sa.header(t.kind, t.id, false)
+	check, ok := e.(*pathCheck)
+	if !ok {
+		return s.seal(sa, h, payloads)
+	}
+	t.fallback = func() ([][]byte, error) {
+		check.lost = true
+		return s.seal(sa, h, payloads)
+	}
+	packet, err := sa.protector.Seal(h, payloads)
+	if err != nil {
+		return nil, err
+	}
+	check.size -= s.messageRoom(check.size) - len(packet)
+	return [][]byte{packet}, nil
 }
 
 // seal protects a message, in fragments where it is too long for the path and
@@ -72,15 +93,18 @@ func (s *Session) seal(sa *ikeSA, h wire.Header, payloads []wire.Payload) ([][]b
 	return [][]byte{packet}, nil
 }
 
-// maxMessage is the longest IKE message for the configured datagram size: what
+// maxMessage is the longest IKE message for the configured datagram size.
+func (s *Session) maxMessage() int { return s.messageRoom(s.cfg.FragmentSize) }
+
+// messageRoom is the longest IKE message in an IP packet of size octets: what
 // IP, UDP and the non-ESP marker leave.
-func (s *Session) maxMessage() int {
+func (s *Session) messageRoom(size int) int {
 	const udp, marker = 8, 4
 	ip := 20
 	if s.path.remote.Addr().Unmap().Is6() {
 		ip = 40
 	}
-	return s.cfg.FragmentSize - ip - udp - marker
+	return size - ip - udp - marker
 }
 
 // send queues datagrams for one destination.
@@ -105,6 +129,13 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 	wait, ok := t.backoff(s.cfg.Retransmit)
 	if !ok {
 		return s.unanswered(sa, t)
+	}
+	if t.fallback != nil && t.tries > wholeTries {
+		packets, err := t.fallback()
+		if err != nil {
+			return internal(err)
+		}
+		t.packets, t.fallback = packets, nil
 	}
 	s.sendTry(now, id, t, wait)
 	if sa.state == ikeCandidate && t.tries > 2 && s.init != nil && len(s.sas) < maxCandidates {

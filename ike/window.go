@@ -29,6 +29,9 @@ type transmission struct {
 	packets [][]byte
 	tries   int
 	wait    time.Duration
+	// fallback gives the same message in fragments, to be sent from the try
+	// after wholeTries on; nil: the packets stay as they are.
+	fallback func() ([][]byte, error)
 }
 
 // relation says how a received message stands to the window.

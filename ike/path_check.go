@@ -1,0 +1,57 @@
+package ike
+
+import (
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// wholeTries is how often a path check goes out whole before it counts as lost
+// and continues in fragments. With the usual schedule that is 1.4 seconds.
+const wholeTries = 2
+
+// pathCheck is an INFORMATIONAL of an exact size:
+//
+//	--> INFORMATIONAL { N(private use, padding) }    <-- INFORMATIONAL { }
+//
+// A notification of a status type that a peer does not know is ignored by it
+// (RFC 7296 3.10.1), and the empty answer says that the request has arrived.
+type pathCheck struct {
+	size int  // of the IP packet
+	lost bool // it had to be sent in fragments
+}
+
+// checkPath queues a path check.
+func (s *Session) checkPath(size int) error {
+	if !s.current.fragments {
+		return ErrNoFragments
+	}
+	if size <= s.cfg.FragmentSize {
+		// No larger than what every message may be cut to anyway.
+		s.emit(PathChecked{Size: size, OK: true})
+		return nil
+	}
+	s.current.enqueue(&pathCheck{size: size})
+	return nil
+}
+
+func (*pathCheck) kind() wire.ExchangeType { return wire.ExchangeInformational }
+
+// build pads the message as near to the size as the cipher's blocks allow, and
+// never beyond it.
+func (c *pathCheck) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload, error) {
+	const notifyHeader = 8 // RFC 7296 3.10
+	room := s.messageRoom(c.size) - wire.HeaderLen - sa.protector.Overhead() - notifyHeader
+	return []wire.Payload{&wire.NotifyPayload{
+		NotifyType: wire.NotifyType(notifyPathCheck),
+		Data:       make([]byte, max(0, room)),
+	}}, nil
+}
+
+// notifyPathCheck is a status type from the range for private use (RFC 7296 3.10.1).
+const notifyPathCheck = 49152
+
+func (c *pathCheck) handle(s *Session, _ *ikeSA, _ time.Time, _ []wire.Payload) error {
+	s.emit(PathChecked{Size: c.size, OK: !c.lost})
+	return nil
+}
