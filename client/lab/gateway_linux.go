@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 )
 
 // Gateway is a strongSwan daemon on the gateway machine. Safe for concurrent
@@ -212,7 +211,7 @@ func (c *charon) Restart(ctx context.Context) error {
 }
 
 func (c *charon) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), stopWait)
 	defer cancel()
 	return c.Stop(ctx)
 }

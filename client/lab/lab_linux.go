@@ -37,7 +37,6 @@ type Lab struct {
 	CompanyDNS *Resolver // answers inside only
 
 	network  network
-	web      []*webServer
 	mu       sync.Mutex
 	closers  []func() error
 	closeErr error

@@ -17,8 +17,8 @@ type network struct {
 // that answers names itself.
 const publicResolv = "# made by the home router\nnameserver 192.168.77.1\noptions timeout:2 attempts:2\n"
 
-// build makes the machines, the cables, the addresses and the rules, in that
-// order. On an error the caller closes what is there.
+// build makes the machines, their settings, the cables, the addresses and the
+// rules, in that order. On an error the caller closes what is there.
 func (w *network) build() error {
 	for _, m := range []struct {
 		n    **Namespace
@@ -34,7 +34,7 @@ func (w *network) build() error {
 		}
 		*m.n = n
 	}
-	for _, step := range []func() error{w.cables, w.sysctls, w.addresses, w.rules} {
+	for _, step := range []func() error{w.sysctls, w.cables, w.addresses, w.rules} {
 		if err := step(); err != nil {
 			return fmt.Errorf("lab: building the network: %w", err)
 		}
@@ -68,8 +68,8 @@ func (w *network) cables() error {
 	return nil
 }
 
-// sysctls are set before the addresses are: no waiting for duplicate address
-// detection, and the routers forward.
+// sysctls are set before the cables are there, which take them over: no waiting
+// for duplicate address detection, and the routers forward.
 func (w *network) sysctls() error {
 	for _, n := range w.machines() {
 		set := "net/ipv6/conf/all/accept_dad=0 net/ipv6/conf/default/accept_dad=0 net/ipv6/conf/all/accept_ra=0"

@@ -36,6 +36,9 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
+// stopWait is how long Close gives a program to end by itself.
+const stopWait = 5 * time.Second
+
 // Until calls condition, at once and then every few milliseconds, until it
 // says true or fails, or ctx ends; what names the condition in the error.
 func Until(ctx context.Context, what string, condition func() (bool, error)) error {

@@ -1,0 +1,3 @@
+package main
+import "context"
+func serviceSection(ctx context.Context, a, b string) error { return nil }

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package lab
+
+import "runtime"
+
+// Enter says that only Linux has what a lab is made of.
+func Enter() error {
+	return &NotPermittedError{Detail: runtime.GOOS + " has no network namespaces", Advice: "run it on Linux"}
+}

@@ -1,0 +1,277 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// Binaries are Homeward's programs.
+type Binaries struct {
+	Service string // homewardd
+	Control string // homewardctl
+}
+
+// BinariesVariable names a folder with ready programs; empty: they are built.
+const BinariesVariable = "HOMEWARD_LAB_BIN"
+
+// Programs gives Homeward's programs, built once per process from the source
+// tree that the process was started in.
+var Programs = sync.OnceValues(func() (Binaries, error) {
+	if err := requireInside(); err != nil {
+		return Binaries{}, err
+	}
+	if dir := os.Getenv(BinariesVariable); dir != "" {
+		dir, err := filepath.Abs(dir)
+		return Binaries{Service: filepath.Join(dir, "homewardd"), Control: filepath.Join(dir, "homewardctl")}, err
+	}
+	root, err := sourceRoot()
+	if err != nil {
+		return Binaries{}, err
+	}
+	dir := filepath.Join(runDir, "bin")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/", "./app/homewardd", "./app/homewardctl")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly")
+	if _, err := output(cmd); err != nil {
+		return Binaries{}, fmt.Errorf("lab: building Homeward: %w", err)
+	}
+	return Binaries{Service: filepath.Join(dir, "homewardd"), Control: filepath.Join(dir, "homewardctl")}, nil
+})
+
+// sourceRoot is the folder of go.mod.
+func sourceRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("lab: finding the source tree: %w", err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("lab: not inside Homeward's source tree")
+		}
+	}
+}
+
+// Homeward is an installation on the client's machine: its folders, and the
+// service while it runs.
+type Homeward struct {
+	Socket   string
+	StateDir string
+	Home     string // of the person who uses homewardctl
+	Binaries Binaries
+
+	machine *Namespace
+	mu      sync.Mutex
+	service *Process
+	output  *syncBuffer
+	env     []string // more environment for both programs
+}
+
+// InstallHomeward prepares folders for the service and a home for the person.
+// Nothing runs yet.
+func (l *Lab) InstallHomeward() (*Homeward, error) {
+	programs, err := Programs()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(l.Dir, "homeward")
+	h := &Homeward{
+		Socket: filepath.Join(dir, "run", "homewardd.sock"), StateDir: filepath.Join(dir, "state"), Home: filepath.Join(dir, "home"),
+		Binaries: programs, machine: l.Client, output: &syncBuffer{},
+	}
+	for d, mode := range map[string]os.FileMode{h.StateDir: 0o700, h.Home: 0o700, filepath.Dir(h.Socket): 0o755} {
+		if err := os.MkdirAll(d, mode); err != nil {
+			return nil, fmt.Errorf("lab: installing Homeward: %w", err)
+		}
+	}
+	l.onClose(h.close)
+	return h, nil
+}
+
+// Setenv adds to the environment of both programs from their next start on.
+func (h *Homeward) Setenv(key, value string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.env = append(h.env, key+"="+value)
+}
+
+// Environment is what the person's programs are started with: a home of their
+// own, and no keychain unless the lab has one.
+func (h *Homeward) Environment() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var env []string
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if name == "HOME" || name == "HOMEWARD_SOCKET" || name == "DBUS_SESSION_BUS_ADDRESS" || name == "DISPLAY" || name == "WAYLAND_DISPLAY" || strings.HasPrefix(name, "XDG_") {
+			continue
+		}
+		env = append(env, kv)
+	}
+	env = append(env, "HOME="+h.Home, "HOMEWARD_SOCKET="+h.Socket)
+	return append(env, h.env...)
+}
+
+// Start starts the service and returns when it answers.
+func (h *Homeward) Start(ctx context.Context) error {
+	cmd := h.machine.Command(context.Background(), h.Binaries.Service, "run", "--state-dir", h.StateDir, "--socket", h.Socket)
+	cmd.Env = h.Environment()
+	cmd.Stdout, cmd.Stderr = h.output, h.output
+	p, err := startProcess("homewardd", cmd)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.service = p
+	h.mu.Unlock()
+	if err := waitForSocket(ctx, h.Socket, p); err != nil {
+		return fmt.Errorf("lab: the service does not come up: %w: %s", err, h.Log())
+	}
+	return nil
+}
+
+// Service is the process of the last Start; nil: there was none.
+func (h *Homeward) Service() *Process {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.service
+}
+
+// Stop ends the service in an orderly way.
+func (h *Homeward) Stop(ctx context.Context) error {
+	if p := h.Service(); p != nil {
+		return p.Stop(ctx)
+	}
+	return nil
+}
+
+// Kill ends the service with SIGKILL.
+func (h *Homeward) Kill() error {
+	if p := h.Service(); p != nil {
+		return p.Kill()
+	}
+	return nil
+}
+
+func (h *Homeward) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWait)
+	defer cancel()
+	return h.Stop(ctx)
+}
+
+// CleanUp runs `homewardd cleanup`, as the service manager's stop hook does.
+func (h *Homeward) CleanUp(ctx context.Context) (string, error) {
+	cmd := h.machine.Command(ctx, h.Binaries.Service, "cleanup", "--state-dir", h.StateDir)
+	cmd.Env = h.Environment()
+	return output(cmd)
+}
+
+// Log is what the service has written so far, over all its starts.
+func (h *Homeward) Log() string { return h.output.String() }
+
+// Result is how a run of homewardctl ended.
+type Result struct {
+	Code           int
+	Stdout, Stderr string
+}
+
+// Ctl runs homewardctl on the client's machine with stdin as its input. An
+// exit code is no error; not to have run is.
+func (h *Homeward) Ctl(ctx context.Context, stdin string, args ...string) (Result, error) {
+	cmd := h.CtlCommand(ctx, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
+	err := cmd.Run()
+	r := Result{Code: cmd.ProcessState.ExitCode(), Stdout: stdout.String(), Stderr: stderr.String()}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() >= 0 {
+		err = nil
+	}
+	if err != nil {
+		return r, fmt.Errorf("lab: running homewardctl %s: %w: %s", strings.Join(args, " "), err, r.Stderr)
+	}
+	return r, nil
+}
+
+// CtlCommand prepares a run of homewardctl on the client's machine; the
+// caller sets its streams.
+func (h *Homeward) CtlCommand(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := h.machine.Command(ctx, h.Binaries.Control, args...)
+	cmd.Env = h.Environment()
+	return cmd
+}
+
+// Keychain is a D-Bus session with an unlocked gnome-keyring on the client's
+// machine, for the person who uses homewardctl.
+type Keychain struct{ bus, keyring *Process }
+
+// ErrNoKeyring says that the keychain's programs are not installed.
+var ErrNoKeyring = errors.New("dbus-daemon or gnome-keyring-daemon is not installed: run packaging/setup.sh")
+
+// StartKeychain gives the installation a keychain.
+func (h *Homeward) StartKeychain(ctx context.Context, l *Lab) (*Keychain, error) {
+	for _, program := range []string{"dbus-daemon", "gnome-keyring-daemon"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return nil, fmt.Errorf("lab: %w", ErrNoKeyring)
+		}
+	}
+	address := filepath.Join(l.Dir, "session-bus")
+	runtimeDir := filepath.Join(h.Home, ".runtime")
+	if err := os.MkdirAll(runtimeDir, 0o700); err != nil {
+		return nil, fmt.Errorf("lab: starting a keychain: %w", err)
+	}
+	bus := h.machine.Command(context.Background(), "dbus-daemon", "--session", "--nofork", "--nopidfile", "--address=unix:path="+address)
+	bus.Env = h.Environment()
+	k := &Keychain{}
+	var err error
+	if k.bus, err = startProcess("dbus-daemon", bus); err != nil {
+		return nil, err
+	}
+	l.onClose(k.Stop)
+	if err := waitForSocket(ctx, address, k.bus); err != nil {
+		return nil, err
+	}
+	h.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+address)
+	h.Setenv("XDG_RUNTIME_DIR", runtimeDir)
+	ring := h.machine.Command(context.Background(), "gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
+	ring.Env = h.Environment()
+	ring.Stdin = strings.NewReader("the lab's login password")
+	said := &syncBuffer{}
+	ring.Stdout, ring.Stderr = io.Discard, said
+	if k.keyring, err = startProcess("gnome-keyring-daemon", ring); err != nil {
+		return nil, err
+	}
+	return k, Until(ctx, "the keychain answers", func() (bool, error) {
+		select {
+		case <-k.keyring.Done():
+			return false, fmt.Errorf("gnome-keyring-daemon has ended: %s", said)
+		default:
+		}
+		ask := h.machine.Command(ctx, "dbus-send", "--bus=unix:path="+address, "--print-reply=literal", "--dest=org.freedesktop.DBus",
+			"/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets")
+		out, err := output(ask)
+		return strings.Contains(out, "true"), err
+	})
+}
+
+// Stop takes the keychain away again.
+func (k *Keychain) Stop() error {
+	var errs []error
+	for _, p := range []*Process{k.keyring, k.bus} {
+		if p != nil {
+			errs = append(errs, p.Signal(syscall.SIGKILL))
+			<-p.Done()
+		}
+	}
+	return errors.Join(errs...)
+}
