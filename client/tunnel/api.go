@@ -41,6 +41,7 @@ type Config struct {
 type Transport interface {
 	dataplane.Transport
 	LocalAddr(to netip.AddrPort) netip.AddrPort // our end when sending to that address
+	PathMTU(to netip.AddrPort) int              // what the system knows of the path; 0: nothing
 	Close() error
 }
 

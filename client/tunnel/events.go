@@ -43,6 +43,8 @@ func (l *line) handle(ctx context.Context, ev ike.Event) {
 		l.info.IKESuite, l.info.IKERekeyAt = e.Suite.Keyword(), e.RekeyAt
 		l.info.IKEEstablished = time.Now()
 		l.changed()
+	case ike.PathChecked:
+		l.pathChecked(e)
 	case ike.Closed:
 		l.closed(e)
 	}
@@ -117,6 +119,7 @@ func (l *line) established(e ike.Established) {
 		BehindNAT:       e.Behind.Us,
 	}
 	l.plane.SetPeer(e.Remote)
+	l.plane.SetPathMTU(surePath)
 }
 
 // active switches outbound traffic to a Child SA; the first one brings the
@@ -145,6 +148,8 @@ func (l *line) active(e ike.ChildActive) {
 		l.log.Warn("the gateway sent what the profile does not allow", "refused", r)
 	}
 	l.emit(Up{Network: n, Info: l.info})
+	l.sizes = pathSizes
+	l.searchPath()
 }
 
 func (l *line) changed() {
@@ -175,14 +180,11 @@ func (l *line) closed(e ike.Closed) {
 	}
 }
 
-// mtu is the device's: the profile's, else what a 1,500-octet path holds.
+// mtu is the device's: the profile's, else what the largest path holds. The
+// plane refuses inward what the real path cannot.
 func (l *line) mtu() int {
 	if m := l.cfg.Profile.Traffic.MTU; m != 0 {
 		return m
 	}
 	return l.plane.InnerMTU(largestPath)
 }
-
-// largestPath is Ethernet's MTU; the plane refuses inward what a smaller path
-// cannot hold.
-const largestPath = 1500

@@ -9,6 +9,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
 )
 
 // explain turns what ended a line into a cause that a person can be told.
@@ -32,6 +33,11 @@ func (t *Tunnel) explain(err error) *diagnose.Failure {
 	switch f.Cause {
 	case ike.CauseNoAnswer:
 		out.Expected = t.cfg.Profile.Gateway.Address
+	case ike.CauseWrongPassword, ike.CauseRejected:
+		var e *eap.Error
+		if errors.As(err, &e) {
+			out.Seen = e.Message
+		}
 	case ike.CauseGatewayIdentity:
 		var id *ike.IdentityError
 		if errors.As(err, &id) {

@@ -46,6 +46,7 @@ type line struct {
 	sendErr  error  // why the last datagram could not leave
 	traffic  uint64 // plane.LastInbound at the last look
 	up       bool
+	sizes    []int  // path MTUs still to be tried
 	marked   []byte // scratch: non-ESP marker and message
 	finished error
 	done     bool
@@ -200,7 +201,7 @@ func (l *line) drain(ctx context.Context) {
 		} else if len(l.pending) > 0 {
 			c := l.pending[0]
 			l.pending = l.pending[1:]
-			if err := l.session.Do(time.Now(), c); err != nil {
+			if err := l.session.Do(time.Now(), c); err != nil && !unsearchable(err) {
 				l.log.Debug("the session refused an input", "err", err)
 			}
 		} else {
