@@ -31,8 +31,12 @@ func (s *Session) settleChild(now time.Time, e *createChild, mine *child, keys s
 		s.activate(mine)
 		return
 	}
-	s.addChild(mine, keys, e.old.inbound)
 	oldStands := s.childByInbound(e.old.inbound) == e.old
+	replaces := uint32(0)
+	if oldStands {
+		replaces = e.old.inbound
+	}
+	s.addChild(mine, keys, replaces)
 	x := e.old.crossing
 	e.old.crossing = nil
 	if x != nil && lower(lowest, x.lowest) {
