@@ -108,6 +108,10 @@ func (s State) Tunnel() uint64 { return s.tunnel }
 // write to the slice.
 func (s State) Questions() []uint64 { return s.questions }
 
+// Settled says that nothing is under way: no tunnel, no wait, no effect whose
+// result is still to come.
+func (s State) Settled() bool { return s.tunnel == 0 && s.timer == 0 && s.batch == 0 }
+
 // next gives out a number.
 func (s *State) next() uint64 {
 	s.serial++

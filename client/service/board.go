@@ -1,0 +1,80 @@
+package service
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/supervisor"
+)
+
+// board shows the newest state to whoever looks, and wakes those who wait.
+type board struct {
+	mu       sync.Mutex
+	number   uint64
+	state    supervisor.State
+	since    time.Time
+	owner    uint32 // whose wish the state, or its failure, is about
+	owned    bool
+	line     *line
+	warnings []string
+	changed  chan struct{} // closed at every change
+}
+
+func newBoard(now time.Time) *board {
+	return &board{number: 1, since: now, changed: make(chan struct{})}
+}
+
+// post puts up a state.
+func (b *board) post(state supervisor.State, l *line) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if visible(state) != visible(b.state) {
+		b.since = time.Now()
+	}
+	if state.Phase != supervisor.Disconnected {
+		b.owner, b.owned = state.Request.Owner, true
+	}
+	b.state, b.line = state, l
+	b.wake()
+}
+
+// warn adds a sentence that stays until the service is started again.
+func (b *board) warn(sentence string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !slices.Contains(b.warnings, sentence) {
+		b.warnings = append(b.warnings, sentence)
+		b.wake()
+	}
+}
+
+// wake tells a change. The caller holds the lock.
+func (b *board) wake() {
+	b.number++
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+func (b *board) revision() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.number
+}
+
+// active gives the profile that is in use, "" when none is.
+func (b *board) active() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state.Request.ProfileID
+}
+
+// visible is the state as the user sees it: a line that is about to be tried
+// again counts as connecting while its remains are cleared away.
+func visible(s supervisor.State) control.State {
+	if s.Phase == supervisor.Disconnecting && (s.After.Then == supervisor.ThenRetry || s.After.Then == supervisor.ThenConnect) {
+		return control.StateConnecting
+	}
+	return control.State(s.Phase.String())
+}

@@ -1,0 +1,23 @@
+// Package service does what the supervisor decides: it performs the effects on
+// the parts of the operating system, runs the tunnel, asks the user's programs
+// what only they can answer, and shows the state to everybody who may see it.
+//
+// Three goroutines carry it. The loop owns the supervisor's state: it takes one
+// event after the other and never waits for anything else. The performer does
+// the effects that change the system, strictly in order, and may take its
+// time. Each tunnel runs on one of its own. What they share is behind small
+// locks that are held for a copy and no longer, so a status call never waits.
+//
+//	control call, tunnel event, timer -> inbox -> loop -> supervisor.Step
+//	  -> Announce, Ask, Refuse: at once, by the loop
+//	  -> everything else: performer -> Done, Failed, TunnelDown -> inbox
+//
+// A password or shared key that the user gave is kept in memory for as long as
+// the user wants the line, so that a lost line comes back without them. It is
+// cleared with the wish, and when the gateway refuses it; it is never written
+// anywhere.
+//
+// The package never parses what the network sends and never decides what
+// follows what. app/homewardd makes the parts and calls New and Run;
+// client/control's server calls the Backend methods.
+package service

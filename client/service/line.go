@@ -1,0 +1,121 @@
+package service
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/supervisor"
+	"github.com/homeward-vpn/homeward/client/tunnel"
+)
+
+// line is one tunnel that runs.
+type line struct {
+	id      uint64
+	request supervisor.Request
+	cancel  context.CancelFunc
+	tunnel  Tunnel
+
+	mu       sync.Mutex
+	up       bool
+	net      tunnel.Network
+	info     tunnel.Info
+	warnings []string
+}
+
+func (l *line) network() tunnel.Network {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.net
+}
+
+func (l *line) warn(sentence string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Contains(l.warnings, sentence) {
+		l.warnings = append(l.warnings, sentence)
+	}
+}
+
+// line gives the running tunnel of that number, nil when there is none.
+func (s *Service) line(id uint64) *line {
+	s.linesMu.Lock()
+	defer s.linesMu.Unlock()
+	return s.lines[id]
+}
+
+// startTunnel starts a tunnel on a goroutine of its own.
+func (s *Service) startTunnel(e supervisor.StartTunnel) error {
+	stored, err := s.cfg.Profiles.Get(e.Request.ProfileID)
+	if err == nil && stored.Owner != e.Request.Owner {
+		err = profile.ErrNotOwner
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &line{id: e.Tunnel, request: e.Request, cancel: cancel}
+	cfg := s.cfg.Tunnel
+	cfg.Profile = &stored.Profile
+	cfg.Username = e.Request.Username
+	cfg.Logger = s.logger.With("tunnel", e.Tunnel, uidKey, e.Request.Owner)
+	asker := s.prompts.asker(l)
+	cfg.Ask = asker.ask
+	l.tunnel = s.cfg.NewTunnel(cfg)
+	s.linesMu.Lock()
+	s.lines[l.id] = l
+	s.linesMu.Unlock()
+	s.running.Go(func() {
+		defer cancel()
+		err := l.tunnel.Run(ctx, func(ev tunnel.Event) { s.tell(l, ev) })
+		s.linesMu.Lock()
+		delete(s.lines, l.id)
+		s.linesMu.Unlock()
+		s.inbox.put(message{event: supervisor.TunnelDown{Tunnel: l.id, Failure: diagnose.From(err)}})
+	})
+	return nil
+}
+
+// stopTunnel tells a tunnel to end; TunnelDown follows in any case.
+func (s *Service) stopTunnel(id uint64) {
+	if l := s.line(id); l != nil {
+		l.cancel()
+		return
+	}
+	s.inbox.put(message{event: supervisor.TunnelDown{Tunnel: id}})
+}
+
+// stopLines ends whatever still runs.
+func (s *Service) stopLines() {
+	s.linesMu.Lock()
+	defer s.linesMu.Unlock()
+	for _, l := range s.lines {
+		l.cancel()
+	}
+}
+
+// tell notes what the tunnel says and passes it to the loop.
+func (s *Service) tell(l *line, ev tunnel.Event) {
+	switch ev := ev.(type) {
+	case tunnel.Progress:
+		s.inbox.put(message{event: supervisor.TunnelStep{Tunnel: l.id, Step: ev.Step}})
+	case tunnel.Up:
+		l.mu.Lock()
+		again := l.up
+		l.up, l.net, l.info = true, ev.Network, ev.Info
+		l.warnings = slices.Clone(ev.Network.Refused)
+		l.mu.Unlock()
+		if again { // the gateway changed what it gave
+			s.inbox.put(message{event: supervisor.TunnelChanged{Tunnel: l.id, Network: true}})
+			return
+		}
+		s.inbox.put(message{event: supervisor.TunnelUp{Tunnel: l.id}})
+	case tunnel.Changed:
+		l.mu.Lock()
+		l.info = ev.Info
+		l.mu.Unlock()
+		s.inbox.put(message{event: supervisor.TunnelChanged{Tunnel: l.id}})
+	}
+}

@@ -1,0 +1,80 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/supervisor"
+	"github.com/homeward-vpn/homeward/client/tunnel"
+)
+
+// Tunnel is one live tunnel; *tunnel.Tunnel is one.
+type Tunnel interface {
+	// Run blocks until the line is down. Cancelling ctx closes it in order.
+	Run(ctx context.Context, emit func(tunnel.Event)) error
+	// Stats never waits.
+	Stats() tunnel.Stats
+}
+
+// Router sets the routes of one network at a time.
+type Router interface {
+	Set(n tunnel.Network) error
+	Clear() error
+}
+
+// Resolver says who answers names. A warning is a sentence for the user about
+// something that works, but not as the profile wants it.
+type Resolver interface {
+	Set(n tunnel.Network) (warning string, err error)
+	Clear() error
+}
+
+// KillSwitch applies policies.
+type KillSwitch interface {
+	Apply(p supervisor.Policy) error
+}
+
+// NoKillSwitch is the kill switch of a system that has none: it refuses to
+// pretend.
+type NoKillSwitch struct{}
+
+// Apply implements KillSwitch.
+func (NoKillSwitch) Apply(p supervisor.Policy) error {
+	if p.Restrains() {
+		return errors.ErrUnsupported
+	}
+	return nil
+}
+
+// Profiles keeps the profiles; *profile.Store does.
+type Profiles interface {
+	List(uid uint32, admin bool) []profile.Stored
+	Get(id string) (profile.Stored, error)
+	ByName(name string, uid uint32) (profile.Stored, error)
+	Add(p *profile.Profile, owner uint32) error
+	Delete(id string) error
+}
+
+// Config is what a Service is made from. All parts are needed.
+type Config struct {
+	Logger *slog.Logger
+	Logs   *LogRing // what Logger writes to, for the logs call
+
+	Profiles   Profiles
+	Router     Router
+	Resolver   Resolver
+	KillSwitch KillSwitch
+	// NewTunnel makes a tunnel that is not running yet.
+	NewTunnel func(tunnel.Config) Tunnel
+	// Tunnel holds the parts that every tunnel is made from; Profile,
+	// Username, Logger and Ask are filled in for each.
+	Tunnel tunnel.Config
+	// CleanUp takes back what the ledger still holds: at the start what a
+	// crashed run left, at the end what an orderly one could not undo.
+	CleanUp func() error
+	// Jitter picks a wait between least and most. nil: at random.
+	Jitter func(least, most time.Duration) time.Duration
+}

@@ -1,0 +1,233 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/client/supervisor"
+	"github.com/homeward-vpn/homeward/client/tunnel"
+)
+
+// promptLife is how long a question waits for its answer: long enough to find
+// a password, short enough that a gateway still holds the half-open sign-in.
+const promptLife = 2 * time.Minute
+
+// prompts holds the questions of the tunnel to the user. Each is answered at
+// most once, by the user whose line it is, before it expires.
+type prompts struct {
+	post func(supervisor.Event)
+
+	mu     sync.Mutex
+	last   uint64
+	open   map[uint64]*question
+	given  map[tunnel.QuestionKind]given // by the user, for this wish
+	proven bool                          // the line has stood with them
+}
+
+// given is an answer that is kept.
+type given struct {
+	request supervisor.Request // whose it is
+	answer  tunnel.Answer
+}
+
+type question struct {
+	prompt control.Prompt
+	owner  uint32
+	shown  bool
+	answer chan tunnel.Answer // one place
+}
+
+func newPrompts(post func(supervisor.Event)) *prompts {
+	return &prompts{post: post, open: map[uint64]*question{}, given: map[tunnel.QuestionKind]given{}}
+}
+
+// asker asks for one tunnel.
+type asker struct {
+	*prompts
+	line *line
+	// reused: an answer of the user was used again in this attempt. If the
+	// same is asked once more, it was not liked.
+	mu     sync.Mutex
+	reused map[tunnel.QuestionKind]bool
+}
+
+func (p *prompts) asker(l *line) *asker {
+	return &asker{prompts: p, line: l, reused: map[tunnel.QuestionKind]bool{}}
+}
+
+// ask is the tunnel's Ask.
+func (a *asker) ask(ctx context.Context, q tunnel.Question) (tunnel.Answer, error) {
+	if kept, ok := a.keptAnswer(q.Kind); ok {
+		return kept, nil
+	}
+	id, waiting := a.enter(a.line, q)
+	a.post(supervisor.TunnelAsks{Tunnel: a.line.id, Question: id})
+	defer a.post(supervisor.Answered{Tunnel: a.line.id, Question: id})
+	expired := time.NewTimer(promptLife)
+	defer expired.Stop()
+	select {
+	case answer := <-waiting.answer:
+		return a.accept(q, answer)
+	case <-expired.C:
+	case <-ctx.Done():
+	}
+	if !a.leave(id) { // answered at the last moment
+		return a.accept(q, <-waiting.answer)
+	}
+	if ctx.Err() != nil {
+		return tunnel.Answer{}, ctx.Err()
+	}
+	return tunnel.Answer{}, missing(q.Kind, "nobody answered in time")
+}
+
+// accept takes over an answer; an empty one says that there is none.
+func (a *asker) accept(q tunnel.Question, answer tunnel.Answer) (tunnel.Answer, error) {
+	if len(answer.Secret) == 0 {
+		return tunnel.Answer{}, missing(q.Kind, "the user declined")
+	}
+	if q.Kind != tunnel.AskSignature {
+		a.prompts.mu.Lock()
+		clear(a.given[q.Kind].answer.Secret)
+		a.given[q.Kind] = given{request: a.line.request, answer: clone(answer)}
+		a.prompts.mu.Unlock()
+	}
+	return answer, nil
+}
+
+func clone(a tunnel.Answer) tunnel.Answer {
+	return tunnel.Answer{Username: a.Username, Secret: bytes.Clone(a.Secret)}
+}
+
+func missing(kind tunnel.QuestionKind, detail string) error {
+	names := map[tunnel.QuestionKind]string{
+		tunnel.AskPassword: "password", tunnel.AskPSK: "shared key", tunnel.AskSignature: "private key",
+	}
+	return &diagnose.Failure{Cause: diagnose.CauseCredentialsMissing, Expected: names[kind], Detail: detail}
+}
+
+// keptAnswer gives what the user answered when the line first stood, once per
+// attempt to bring it back.
+func (a *asker) keptAnswer(kind tunnel.QuestionKind) (tunnel.Answer, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.prompts.mu.Lock()
+	defer a.prompts.mu.Unlock()
+	kept, ok := a.given[kind]
+	if !ok || !a.proven || a.reused[kind] || kept.request != a.line.request {
+		return tunnel.Answer{}, false
+	}
+	a.reused[kind] = true
+	return clone(kept.answer), true
+}
+
+// enter opens a question. It is shown when the supervisor says so.
+func (p *prompts) enter(l *line, q tunnel.Question) (uint64, *question) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last++
+	w := &question{owner: l.request.Owner, answer: make(chan tunnel.Answer, 1), prompt: control.Prompt{
+		ID:        p.last,
+		Kind:      control.PromptKind(q.Kind),
+		Profile:   l.request.ProfileName,
+		ProfileID: l.request.ProfileID,
+		Text:      promptText(l.request.ProfileName, q),
+		Username:  q.Username,
+		Message:   q.Message,
+		Scheme:    q.Scheme,
+		Data:      bytes.Clone(q.Data),
+		Expires:   time.Now().Add(promptLife),
+	}}
+	p.open[p.last] = w
+	return p.last, w
+}
+
+func promptText(profile string, q tunnel.Question) string {
+	switch {
+	case q.Kind == tunnel.AskPSK:
+		return fmt.Sprintf("Shared key for %s", profile)
+	case q.Kind == tunnel.AskSignature:
+		return fmt.Sprintf("Signature for %s", profile)
+	case q.Username == "":
+		return fmt.Sprintf("User name and password for %s", profile)
+	default:
+		return fmt.Sprintf("Password of %s for %s", q.Username, profile)
+	}
+}
+
+// leave closes a question. False says that it was answered before.
+func (p *prompts) leave(id uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.open[id]
+	delete(p.open, id)
+	return ok
+}
+
+// show makes a question visible to its owner.
+func (p *prompts) show(id uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w := p.open[id]; w != nil {
+		w.shown = true
+	}
+}
+
+// visible lists the open questions of a user, oldest first.
+func (p *prompts) visible(uid uint32) []control.Prompt {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []control.Prompt
+	for _, w := range p.open {
+		if w.shown && w.owner == uid {
+			list = append(list, w.prompt)
+		}
+	}
+	slices.SortFunc(list, func(a, b control.Prompt) int { return int(int64(a.ID) - int64(b.ID)) })
+	return list
+}
+
+// resolve passes an answer on. It takes over the secret.
+func (p *prompts) resolve(uid uint32, a control.Answer) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.open[a.Prompt]
+	switch {
+	case w == nil || !w.shown:
+		clear(a.Secret)
+		return control.Refuse(control.CodeGone, "this question is answered already, or it has expired; connect again if there is no line")
+	case w.owner != uid:
+		clear(a.Secret)
+		return control.Refuse(control.CodeForbidden, "this question belongs to another user; only they can answer it")
+	}
+	delete(p.open, a.Prompt)
+	username := a.Username
+	if username == "" {
+		username = w.prompt.Username
+	}
+	w.answer <- tunnel.Answer{Username: username, Secret: a.Secret}
+	return nil
+}
+
+// keep says that the line stands with the answers that were given.
+func (p *prompts) keep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.proven = true
+}
+
+// forget clears the answers that were given.
+func (p *prompts) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.proven = false
+	for kind, g := range p.given {
+		clear(g.answer.Secret)
+		delete(p.given, kind)
+	}
+}

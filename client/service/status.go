@@ -1,0 +1,104 @@
+package service
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/supervisor"
+)
+
+// Status implements control.Backend.
+func (s *Service) Status(c control.Caller) control.Status {
+	b := s.shown
+	b.mu.Lock()
+	st := control.Status{
+		Revision: b.number, State: visible(b.state), Since: b.since.Round(0),
+		Addresses: []netip.Prefix{}, Routes: []netip.Prefix{}, Warnings: slices.Clone(b.warnings),
+		DNS: control.DNS{Servers: []netip.Addr{}, Domains: []string{}},
+	}
+	state, l := b.state, b.line
+	mine := !b.owned || b.owner == c.UID || c.Admin
+	mine = mine || state.Phase == supervisor.Disconnected && state.Failure == nil // nothing to see
+	b.mu.Unlock()
+	if st.Warnings == nil {
+		st.Warnings = []string{}
+	}
+	st.Step = state.Step
+	describeFailure(&st, state)
+	if !mine {
+		return redact(st)
+	}
+	st.Profile, st.ProfileID = state.Request.ProfileName, state.Request.ProfileID
+	st.Prompts = s.prompts.visible(c.UID)
+	if l != nil {
+		l.describe(&st)
+	}
+	return st
+}
+
+func describeFailure(st *control.Status, state supervisor.State) {
+	if f := state.Failure; f != nil {
+		st.Error = &control.Error{Cause: string(f.Cause), Message: f.Sentence(), Detail: f.Error()}
+	}
+	if state.Unprotected {
+		st.Warnings = append(st.Warnings, "The kill switch could not be set, so nothing vouches that traffic is held back; disconnect from the network if that matters.")
+	}
+}
+
+// redact leaves what any local user may read: that there is a line, and the
+// kind of its trouble.
+func redact(st control.Status) control.Status {
+	st.Redacted = true
+	if st.Error != nil {
+		st.Error = &control.Error{Cause: st.Error.Cause, Message: "Another user's connection has failed; they can see why."}
+	}
+	return st
+}
+
+// describe adds what is known of the tunnel.
+func (l *line) describe(st *control.Status) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.up {
+		return
+	}
+	st.Gateway = &control.Gateway{
+		Address: l.info.GatewayAddress.Addr(), Port: l.info.GatewayAddress.Port(),
+		Identity: l.info.GatewayIdentity, BehindNAT: l.info.BehindNAT,
+	}
+	st.Addresses = append(st.Addresses, l.net.Addresses...)
+	st.Routes = append(st.Routes, l.net.Routes...)
+	st.DNS.Servers = append(st.DNS.Servers, l.net.DNS...)
+	st.DNS.Domains = append(st.DNS.Domains, l.net.Domains...)
+	st.IKE = &control.IKE{Suite: l.info.IKESuite, Established: l.info.IKEEstablished, RekeyAt: l.info.IKERekeyAt}
+	stats := l.tunnel.Stats()
+	st.ESP = &control.ESP{
+		Suite: l.info.ESPSuite, ESN: l.info.ESN,
+		TxBytes: stats.TxBytes, RxBytes: stats.RxBytes, TxPackets: stats.TxPackets, RxPackets: stats.RxPackets,
+		Drops: maps.Clone(stats.Drops),
+	}
+	if st.ESP.Drops == nil {
+		st.ESP.Drops = map[string]uint64{}
+	}
+	st.Warnings = append(st.Warnings, l.warnings...)
+}
+
+// Wait implements control.Backend.
+func (s *Service) Wait(ctx context.Context, c control.Caller, after uint64) (control.Status, error) {
+	for {
+		s.shown.mu.Lock()
+		number, changed := s.shown.number, s.shown.changed
+		s.shown.mu.Unlock()
+		if number > after {
+			return s.Status(c), nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return control.Status{}, ctx.Err()
+		}
+	}
+}
