@@ -30,6 +30,10 @@ const (
 	maxCandidates = 3 // IKE_SA_INIT responses tried at a time
 	maxCookieLen  = 64
 	hintWait      = 2 * time.Second
+	// cookieWait is how long a full answer to the request without the cookie
+	// may still come. A gateway that never sent the cookie answers both
+	// requests, and then nobody can tell which of them its AUTH covers.
+	cookieWait = 200 * time.Millisecond
 )
 
 // initiation is IKE_SA_INIT from our first request until a protected message
@@ -38,6 +42,7 @@ type initiation struct {
 	id      uint64
 	spi     wire.SPI
 	nonce   []byte
+	source  []byte // NAT_DETECTION_SOURCE_IP
 	kx      suite.KeyExchange
 	cookie  []byte
 	cookies int
@@ -57,8 +62,12 @@ func (s *Session) connect(now time.Time) error {
 	if err != nil {
 		return err
 	}
+	source, err := s.falseSource()
+	if err != nil {
+		return err
+	}
 	s.nextID++
-	s.init = &initiation{id: s.nextID, spi: spi, nonce: nonce}
+	s.init = &initiation{id: s.nextID, spi: spi, nonce: nonce, source: source}
 	s.phase = phaseConnecting
 	s.progress(StepReaching)
 	return s.useGroup(now, offeredGroups(s.cfg.IKEProposals)[0])
@@ -74,20 +83,16 @@ func (s *Session) useGroup(now time.Time, group uint16) error {
 	return s.sendInit(now)
 }
 
-// sendInit builds the request anew and starts its retransmissions. The SPI and
-// the nonce stay, so that a cookie made for them stays good (RFC 7296 2.6).
+// sendInit builds the request anew and starts its retransmissions. With a
+// cookie everything else stays as it was (RFC 7296 2.6).
 func (s *Session) sendInit(now time.Time) error {
 	in := s.init
-	payloads, err := s.initPayloads()
-	if err != nil {
-		return err
-	}
 	m := wire.Message{
 		Header: wire.Header{
 			InitiatorSPI: in.spi, Version: wire.Version2,
 			Exchange: wire.ExchangeIKESAInit, Flags: wire.FlagInitiator,
 		},
-		Payloads: payloads,
+		Payloads: s.initPayloads(),
 	}
 	in.request = m.Marshal()
 	in.sent = transmission{kind: wire.ExchangeIKESAInit, path: s.path, packets: [][]byte{in.request}}
@@ -95,12 +100,8 @@ func (s *Session) sendInit(now time.Time) error {
 }
 
 // initPayloads lists the request's payloads; a cookie comes first.
-func (s *Session) initPayloads() ([]wire.Payload, error) {
+func (s *Session) initPayloads() []wire.Payload {
 	in := s.init
-	source, err := s.falseSource()
-	if err != nil {
-		return nil, err
-	}
 	var ps []wire.Payload
 	if in.cookie != nil {
 		ps = append(ps, &wire.NotifyPayload{NotifyType: wire.NotifyCookie, Data: in.cookie})
@@ -114,11 +115,11 @@ func (s *Session) initPayloads() ([]wire.Payload, error) {
 		&wire.SAPayload{Proposals: suite.ToWire(s.cfg.IKEProposals, wire.ProtocolIKE, nil)},
 		&wire.KEPayload{Group: in.kx.Group(), Data: in.kx.Public()},
 		&wire.NoncePayload{Data: in.nonce},
-		&wire.NotifyPayload{NotifyType: wire.NotifyNATDetectionSourceIP, Data: source},
+		&wire.NotifyPayload{NotifyType: wire.NotifyNATDetectionSourceIP, Data: in.source},
 		&wire.NotifyPayload{NotifyType: wire.NotifyNATDetectionDestinationIP, Data: natHash(in.spi, 0, s.cfg.Remote)},
 		&wire.NotifyPayload{NotifyType: wire.NotifyFragmentationSupported},
 		&wire.NotifyPayload{NotifyType: wire.NotifySignatureHashAlgorithms, Data: hashes},
-	), nil
+	)
 }
 
 // retransmitInit sends IKE_SA_INIT, the first time or again.
@@ -185,6 +186,16 @@ func (s *Session) followCookie(now time.Time, cookie []byte) error {
 	}
 	in.cookies++
 	in.cookie = bytes.Clone(cookie)
+	s.timers.set(timerCookie, 0, now.Add(cookieWait))
+	return nil
+}
+
+// sendCookie sends the request with the cookie, unless a full answer to the one
+// without has come meanwhile.
+func (s *Session) sendCookie(now time.Time) error {
+	if s.init == nil || len(s.sas) > 0 {
+		return nil
+	}
 	return s.sendInit(now)
 }
 
@@ -218,7 +229,8 @@ func (s *Session) keepHint(now time.Time, f *Failure) error {
 		s.init.hint = f
 		s.timers.set(timerHint, 0, now.Add(hintWait))
 	}
-	return dropped(DropInitAnswer, f)
+	// Its text only: wrapped as it is, the Failure would pass for a fatal one.
+	return dropped(DropInitAnswer, errors.New(f.Error()))
 }
 
 // believeHint ends the attempt for want of a better answer.
@@ -255,6 +267,7 @@ func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error
 	}
 	s.timers.stop(timerRetransmit, s.init.id)
 	s.timers.stop(timerHint, 0)
+	s.timers.stop(timerCookie, 0)
 	if len(s.sas) == 1 {
 		// From here on everything goes to the port for UDP encapsulation
 		// (RFC 7296 2.23), whatever NAT detection says.

@@ -177,6 +177,8 @@ func (s *Session) fire(now time.Time, key timerKey) error {
 		return s.retransmit(now, key.owner)
 	case timerHint:
 		return s.believeHint()
+	case timerCookie:
+		return s.sendCookie(now)
 	case timerClose:
 		s.finish(s.failure)
 		return nil

@@ -10,6 +10,7 @@ type timerKind uint8
 const (
 	timerRetransmit   timerKind = iota + 1 // IKE SA: the request under way gets its next try
 	timerHint                              // 0: an unprotected error has stood long enough to be believed
+	timerCookie                            // 0: no full answer has come, so the cookie is followed
 	timerClose                             // 0: the Delete of the IKE SA has waited long enough
 	timerForgetIKE                         // IKE SA: the peer should have deleted it by now
 	timerForgetChild                       // Child SA: the peer should have deleted it by now
