@@ -100,6 +100,9 @@ type Responder struct {
 	Received map[wire.ExchangeType]int
 	// Deleted counts IKE SAs that the client deleted.
 	Deleted int
+	// EmptyDeletes counts answers to Deletes of a Child SA without the other
+	// direction, as they are right where both ends delete at once.
+	EmptyDeletes int
 	// Distrusted counts handshakes that the client ended because the gateway
 	// did not convince it.
 	Distrusted int
