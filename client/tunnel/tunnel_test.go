@@ -1,0 +1,334 @@
+package tunnel
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/esp"
+	"github.com/homeward-vpn/homeward/esp/esptest"
+	"github.com/homeward-vpn/homeward/ike/iketest"
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+func udpPair(src, dst netip.Addr, payload string) []byte {
+	return esptest.UDP(netip.AddrPortFrom(src, 1000), netip.AddrPortFrom(dst, 53), []byte(payload))
+}
+
+// farEnd gives the gateway's ends of its newest Child SA, the same ones each
+// time: their sequence numbers go on.
+func farEnd(t *testing.T, o *office) (in *esp.Inbound, out *esp.Outbound) {
+	t.Helper()
+	children := o.gateway.Children()
+	c := children[len(children)-1]
+	if end, ok := o.ends[c.InboundSPI]; ok {
+		return end.In, end.Out
+	}
+	base, err := espSuite(c.Suite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base.ESN = len(c.Suite.ESN) == 1 && c.Suite.ESN[0] == suite.ESNYes
+	toGateway, toClient := base, base
+	toGateway.SPI, toClient.SPI = c.InboundSPI, c.OutboundSPI
+	toGateway.Key, toGateway.IntegrityKey = c.Keys.InitiatorEncryption, c.Keys.InitiatorIntegrity
+	toClient.Key, toClient.IntegrityKey = c.Keys.ResponderEncryption, c.Keys.ResponderIntegrity
+	if c.Initiated {
+		toGateway.Key, toClient.Key = toClient.Key, toGateway.Key
+		toGateway.IntegrityKey, toClient.IntegrityKey = toClient.IntegrityKey, toGateway.IntegrityKey
+	}
+	toGateway.Source, toGateway.Destination = selectors(c.RemoteTS), selectors(c.LocalTS)
+	toClient.Source, toClient.Destination = selectors(c.LocalTS), selectors(c.RemoteTS)
+	end := esptest.Pair{In: esptest.MustInbound(toGateway), Out: esptest.MustOutbound(toClient)}
+	o.ends[c.InboundSPI] = end
+	return end.In, end.Out
+}
+
+// seal makes one ESP packet of the gateway's.
+func seal(t *testing.T, out *esp.Outbound, inner []byte) []byte {
+	t.Helper()
+	buf := make([]byte, esp.HeaderRoom+len(inner)+esp.TrailerRoom)
+	copy(buf[esp.HeaderRoom:], inner)
+	seq, _ := out.Reserve(1)
+	packet, drop := out.Seal(buf, esp.HeaderRoom, len(inner), seq)
+	if drop != esp.DropNone {
+		t.Fatal(drop)
+	}
+	return packet
+}
+
+// exchange sends one packet each way through the line.
+func exchange(t *testing.T, o *office) {
+	t.Helper()
+	in, out := farEnd(t, o)
+	question, answer := udpPair(insideAddr, serverAddr, "question"), udpPair(serverAddr, insideAddr, "answer")
+	o.tun.Inject(question)
+	d := <-o.esp
+	inner, drop := in.Open(d.Data)
+	if drop != esp.DropNone {
+		t.Fatalf("the gateway drops the packet: %v", drop)
+	}
+	if !bytes.Equal(inner, question) {
+		t.Errorf("the gateway got %x, want %x", inner, question)
+	}
+	if want := netip.AddrPortFrom(gatewayAddr, 4500); d.Peer != want {
+		t.Errorf("ESP went to %v, want %v", d.Peer, want)
+	}
+	o.client.Deliver(esptest.Datagram{Peer: netip.AddrPortFrom(gatewayAddr, 4500), Data: seal(t, out, answer)})
+	if got := <-o.tun.Written(); !bytes.Equal(got, answer) {
+		t.Errorf("the host got %x, want %x", got, answer)
+	}
+}
+
+// TestLine brings a line up, carries a packet each way and ends it.
+func TestLine(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		gateway func(*iketest.ResponderConfig)
+		profile func(*profile.Profile)
+	}{
+		{name: "EAP-MSCHAPv2"},
+		{name: "the user name is asked for too", profile: func(p *profile.Profile) { p.Client.Username = "" }},
+		{
+			name: "PSK",
+			gateway: func(c *iketest.ResponderConfig) {
+				c.Client, c.Certificate = iketest.ClientByPSK, nil
+			},
+			profile: func(p *profile.Profile) {
+				p.Client = profile.Client{Auth: profile.ClientPSK, Identity: "alice@example.com"}
+				p.Gateway.Auth = profile.GatewayPSK
+			},
+		},
+		{
+			name: "AES-CBC with HMAC, as older gateways want it",
+			profile: func(p *profile.Profile) {
+				p.Child = profile.SA{Strict: true, Proposals: []profile.Proposal{{Encryption: "aes256", Integrity: "sha512"}}}
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := newOffice(t, tt.gateway)
+				cfg := o.config()
+				if tt.profile != nil {
+					tt.profile(cfg.Profile)
+				}
+				r := run(t, cfg)
+				up := r.up()
+				if got, want := up.Network.Routes, prefixes("0.0.0.0/0"); len(got) != 1 || got[0] != want[0] {
+					t.Errorf("routes = %v, want %v", got, want)
+				}
+				if up.Network.Interface != "test0" || up.Network.Gateway != gatewayAddr || !up.Network.Full {
+					t.Errorf("network = %+v", up.Network)
+				}
+				exchange(t, o)
+				if s := r.Stats(); s.TxPackets != 1 || s.RxPackets != 1 {
+					t.Errorf("stats = %+v, want one packet each way", s)
+				}
+				r.stop()
+				if o.gateway.Deleted != 1 || o.gateway.IKESAs() != 0 {
+					t.Errorf("the gateway saw %d Deletes and keeps %d IKE SAs, want 1 and 0", o.gateway.Deleted, o.gateway.IKESAs())
+				}
+				for _, c := range o.gateway.Complaints {
+					t.Error("the gateway complains: ", c)
+				}
+			})
+		})
+	}
+}
+
+// TestFailures names the cause of every way that a line may not come up.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		gateway func(*iketest.ResponderConfig)
+		config  func(*office, *Config)
+		want    diagnose.Cause
+	}{
+		{"wrong password", nil, func(_ *office, c *Config) {
+			c.Ask = func(context.Context, Question) (Answer, error) { return Answer{Secret: []byte("wrong")}, nil }
+		}, diagnose.CauseWrongPassword},
+		{"no password", nil, func(_ *office, c *Config) {
+			c.Ask = func(context.Context, Question) (Answer, error) {
+				return Answer{}, &diagnose.Failure{Cause: diagnose.CauseCancelled}
+			}
+		}, diagnose.CauseCancelled},
+		{"untrusted authority", nil, func(_ *office, c *Config) {
+			c.Profile.Gateway.Anchors = [][]byte{iketest.NewAuthority("Another CA", iketest.P256).DER}
+		}, diagnose.CauseGatewayUntrusted},
+		{"no anchors at all means the system's", nil, func(_ *office, c *Config) {
+			c.Profile.Gateway.Anchors = nil
+			c.SystemRoots = func() ([][]byte, error) { return nil, errors.New("no store") }
+		}, diagnose.CauseInternal},
+		{"wrong name", nil, func(_ *office, c *Config) {
+			c.Profile.Gateway.CertificateName = "other.example.com"
+		}, diagnose.CauseGatewayWrongName},
+		{"another identity", nil, func(_ *office, c *Config) {
+			c.Profile.Gateway.Identity = "other.example.com"
+		}, diagnose.CauseGatewayIdentity},
+		{"expired", func(c *iketest.ResponderConfig) {
+			c.Certificate = nil // replaced below, by the office's authority
+		}, nil, diagnose.CauseGatewayExpired},
+		{"not for gateways", nil, nil, diagnose.CauseGatewayUsage},
+		{"no common proposal", func(c *iketest.ResponderConfig) {
+			c.Refuse = map[wire.ExchangeType]wire.NotifyType{wire.ExchangeIKESAInit: wire.NotifyNoProposalChosen}
+		}, nil, diagnose.CauseNoCommonProposal},
+		{"no address to give", func(c *iketest.ResponderConfig) {
+			c.RefuseChild = wire.NotifyInternalAddressFailure
+		}, nil, diagnose.CauseNoAddress},
+		{"silent gateway", nil, func(o *office, _ *Config) { o.gateway.Silence(true) }, diagnose.CauseGatewaySilent},
+		{"unknown name", nil, func(_ *office, c *Config) {
+			c.Resolve = func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("no such host") }
+		}, diagnose.CauseNameNotFound},
+		{"no socket", nil, func(_ *office, c *Config) {
+			c.OpenTransport = func() (Transport, error) { return nil, errors.New("no socket") }
+		}, diagnose.CauseTransportFailed},
+		{"no device", nil, func(_ *office, c *Config) {
+			c.OpenTUN = func(TUNConfig) (TUN, error) { return nil, errors.New("no device") }
+		}, diagnose.CauseTUNFailed},
+		{"a profile that cannot be used", nil, func(_ *office, c *Config) {
+			c.Profile.IKE.Proposals = []profile.Proposal{{Encryption: "rot13"}}
+		}, diagnose.CauseProfile},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := officeWithCertificate(t, tt.want, tt.gateway)
+				cfg := o.config()
+				if tt.config != nil {
+					tt.config(o, &cfg)
+				}
+				r := run(t, cfg)
+				err := <-r.result
+				var f *diagnose.Failure
+				if !errors.As(err, &f) || f.Cause != tt.want {
+					t.Fatalf("Run returned %v, want the cause %s", err, tt.want)
+				}
+				if s := f.Sentence(); s == "" || s[len(s)-1] != '.' {
+					t.Errorf("the sentence reads %q", s)
+				}
+				// The gateway is left without an IKE SA, whatever went wrong.
+				if n := o.gateway.IKESAs(); n != 0 {
+					t.Errorf("the gateway keeps %d IKE SAs", n)
+				}
+			})
+		})
+	}
+}
+
+// officeWithCertificate gives the gateway a certificate with the fault that
+// leads to a cause, and a sound one otherwise.
+func officeWithCertificate(t *testing.T, want diagnose.Cause, change func(*iketest.ResponderConfig)) *office {
+	t.Helper()
+	leaf := iketest.Leaf{DNSNames: []string{iketest.GatewayName}}
+	switch want {
+	case diagnose.CauseGatewayExpired:
+		leaf.NotBefore, leaf.NotAfter = iketest.Epoch.AddDate(-1, 0, 0), iketest.Epoch.AddDate(0, 0, -1)
+	case diagnose.CauseGatewayUsage:
+		leaf.Usages = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}
+	default:
+		return newOffice(t, change)
+	}
+	ca := iketest.NewAuthority("Office CA", iketest.P256)
+	o := newOffice(t, func(c *iketest.ResponderConfig) { c.Certificate = ca.Issue(leaf) })
+	o.ca = ca
+	return o
+}
+
+// TestTheGatewayEndsTheLine: a Delete from the other side is no wish of ours.
+func TestTheGatewayEndsTheLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, nil)
+		r := run(t, o.config())
+		r.up()
+		o.tell(o.gateway.DeleteIKE)
+		var f *diagnose.Failure
+		if err := <-r.result; !errors.As(err, &f) || f.Cause != diagnose.CauseClosedByGateway {
+			t.Errorf("Run returned %v, want %s", err, diagnose.CauseClosedByGateway)
+		}
+	})
+}
+
+// TestRekeyKeepsTheLine rekeys from the gateway's side, Child SA and IKE SA,
+// and carries packets after each (RFC 7296 2.8).
+func TestRekeyKeepsTheLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, nil)
+		r := run(t, o.config())
+		r.up()
+		exchange(t, o)
+		for _, rekey := range []func(time.Time) error{
+			func(now time.Time) error { return o.gateway.RekeyChild(now, o.gateway.Children()[0].InboundSPI) },
+			o.gateway.RekeyIKE,
+		} {
+			o.tell(rekey)
+			for {
+				if _, ok := (<-r.events).(Changed); ok {
+					break
+				}
+			}
+			synctest.Wait()
+			exchange(t, o)
+		}
+		r.stop()
+	})
+}
+
+// TestPathSearch: on a path that silently loses large packets the line finds
+// what gets through, and says so inward to those who send more.
+func TestPathSearch(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		path   int // what the network carries
+		sent   int // inner packet
+		passes bool
+	}{
+		{"Ethernet carries it", 1500, 1400, true},
+		{"a small path carries small packets", 1400, 1300, true},
+		{"a small path refuses large ones", 1400, 1400, false},
+		{"the least path refuses what is above it", 1280, 1260, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := newOffice(t, nil)
+				o.pathMTU = tt.path
+				r := run(t, o.config())
+				r.up()
+				<-time.After(20 * time.Second) // every size has been tried
+				o.tun.Inject(udpPair(insideAddr, serverAddr, string(make([]byte, tt.sent-28))))
+				select {
+				case d := <-o.esp:
+					if !tt.passes {
+						t.Errorf("a packet of %d octets was sent as %d, which the path loses", tt.sent, len(d.Data)+28)
+					}
+				case p := <-o.tun.Written():
+					if tt.passes {
+						t.Fatalf("a packet of %d octets was refused", tt.sent)
+					}
+					if p[9] != 1 || p[20] != 3 || p[21] != 4 {
+						t.Errorf("the host got % x, want ICMP fragmentation needed", p[:28])
+					}
+				}
+				r.stop()
+			})
+		})
+	}
+}

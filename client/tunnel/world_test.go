@@ -1,0 +1,227 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/esp/esptest"
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/iketest"
+)
+
+// The tests of this package run whole lines in virtual time (testing/synctest):
+// the Tunnel as it is, a responder that shares no code with it, and fakes of
+// the socket and the device. Real gateways are met in client/lab/e2e.
+
+var (
+	clientAddr  = netip.MustParseAddrPort("198.51.100.7:40000")
+	gatewayAddr = iketest.GatewayPublic
+	insideAddr  = netip.MustParseAddr("10.98.0.7")
+	serverAddr  = netip.MustParseAddr("10.99.0.2")
+)
+
+// socket is the fake transport with what a tunnel asks beyond it.
+type socket struct{ *esptest.Transport }
+
+func (socket) LocalAddr(netip.AddrPort) netip.AddrPort { return clientAddr }
+
+type device struct{ *esptest.TUN }
+
+func (device) Name() string { return "test0" }
+
+// office is one gateway and the wires to it.
+type office struct {
+	t       *testing.T
+	ca      *iketest.Authority
+	gateway *iketest.Responder
+	client  *esptest.Transport
+	tun     *esptest.TUN
+	ends    map[uint32]esptest.Pair // the gateway's, by its inbound SPI
+
+	mu      sync.Mutex
+	pathMTU int // IP packets above this are lost; 0: none
+	esp     chan esptest.Datagram
+	poke    chan func(now time.Time)
+}
+
+// newOffice must be called inside a synctest bubble: it moves virtual time to
+// when its certificates are valid and runs the gateway on a goroutine that
+// ends with the test.
+func newOffice(t *testing.T, change func(*iketest.ResponderConfig)) *office {
+	t.Helper()
+	<-time.After(time.Until(iketest.Epoch))
+	o := &office{t: t, ends: map[uint32]esptest.Pair{}, esp: make(chan esptest.Datagram, 64), poke: make(chan func(time.Time))}
+	o.ca = iketest.NewAuthority("Office CA", iketest.P256)
+	cfg := iketest.ResponderConfig{
+		Rand:         iketest.NewRand(1),
+		Address:      gatewayAddr,
+		Certificate:  o.ca.Issue(iketest.Leaf{DNSNames: []string{iketest.GatewayName}}),
+		Users:        map[string]string{iketest.UserName: iketest.Password},
+		PSK:          []byte(iketest.SharedKey),
+		Fragments:    true,
+		Addresses:    []netip.Prefix{netip.PrefixFrom(insideAddr, 32)},
+		DNS:          []netip.Addr{serverAddr},
+		FragmentSize: 1200,
+	}
+	var err error
+	if cfg.Identity, err = auth.ParseIdentity(iketest.GatewayName); err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	o.gateway = iketest.NewResponder(cfg)
+	o.client = esptest.NewTransport(clientAddr, 16)
+	o.tun = esptest.NewTUN(16)
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { o.serve(ctx) })
+	t.Cleanup(func() { cancel(); done.Wait() })
+	return o
+}
+
+// serve is the wire and the gateway's loop.
+func (o *office) serve(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		if at := o.gateway.NextTimeout(); at.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(at))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case f := <-o.poke:
+			f(time.Now())
+		case <-timer.C:
+			o.gateway.HandleTimeout(time.Now())
+		case d := <-o.client.Sent():
+			o.arrive(d)
+		}
+		for {
+			p, ok := o.gateway.Poll()
+			if !ok {
+				break
+			}
+			o.depart(p)
+		}
+	}
+}
+
+func (o *office) arrive(d esptest.Datagram) {
+	o.mu.Lock()
+	limit := o.pathMTU
+	o.mu.Unlock()
+	if limit != 0 && len(d.Data)+28 > limit {
+		return
+	}
+	p := iketest.Packet{From: clientAddr, To: d.Peer, Data: d.Data}
+	switch {
+	case len(d.Data) == 1 && d.Data[0] == 0xFF:
+		p.Keepalive, p.Data = true, nil
+	case d.Peer.Port() == 500:
+	case len(d.Data) > 4 && [4]byte(d.Data) == [4]byte{}:
+		p.Encap, p.Data = true, d.Data[4:]
+	default:
+		o.esp <- d
+		return
+	}
+	o.gateway.Handle(time.Now(), p)
+}
+
+func (o *office) depart(p iketest.Packet) {
+	data := p.Data
+	if p.Encap {
+		data = append([]byte{0, 0, 0, 0}, p.Data...)
+	}
+	o.client.Deliver(esptest.Datagram{Peer: p.From, Data: data})
+}
+
+// tell runs f on the gateway's goroutine.
+func (o *office) tell(f func(now time.Time) error) {
+	o.t.Helper()
+	result := make(chan error, 1)
+	o.poke <- func(now time.Time) { result <- f(now) }
+	if err := <-result; err != nil {
+		o.t.Error(err)
+	}
+}
+
+func (o *office) profile() *profile.Profile {
+	return &profile.Profile{
+		Name: "office",
+		Gateway: profile.Gateway{
+			Address: iketest.GatewayName, Identity: iketest.GatewayName,
+			Auth: profile.GatewayCertificate, Anchors: [][]byte{o.ca.DER},
+		},
+		Client:  profile.Client{Auth: profile.ClientMSCHAPv2, Username: iketest.UserName},
+		Traffic: profile.Traffic{Full: true},
+	}
+}
+
+// config is a tunnel's to this office, with the right password.
+func (o *office) config() Config {
+	return Config{
+		Profile:       o.profile(),
+		Resolve:       func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{gatewayAddr}, nil },
+		OpenTransport: func() (Transport, error) { return socket{o.client}, nil },
+		OpenTUN:       func(TUNConfig) (TUN, error) { return device{o.tun}, nil },
+		Ask: func(_ context.Context, q Question) (Answer, error) {
+			switch q.Kind {
+			case AskPassword:
+				return Answer{Username: iketest.UserName, Secret: []byte(iketest.Password)}, nil
+			case AskPSK:
+				return Answer{Secret: []byte(iketest.SharedKey)}, nil
+			}
+			return Answer{}, errors.New("nobody answers that")
+		},
+	}
+}
+
+// running is a tunnel under way.
+type running struct {
+	*Tunnel
+	t      *testing.T
+	events chan Event
+	result chan error
+	cancel context.CancelFunc
+}
+
+func run(t *testing.T, cfg Config) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{Tunnel: New(cfg), t: t, events: make(chan Event, 256), result: make(chan error, 1), cancel: cancel}
+	go func() { r.result <- r.Run(ctx, func(e Event) { r.events <- e }) }()
+	return r
+}
+
+// up waits for the line and gives what it wants of the system.
+func (r *running) up() Up {
+	r.t.Helper()
+	for {
+		select {
+		case e := <-r.events:
+			if up, ok := e.(Up); ok {
+				return up
+			}
+		case err := <-r.result:
+			r.t.Fatalf("the line ended: %v", err)
+		}
+	}
+}
+
+// stop ends the line on the user's wish.
+func (r *running) stop() {
+	r.t.Helper()
+	r.cancel()
+	if err := <-r.result; err != nil {
+		r.t.Errorf("Run returned %v after a cancel, want nil", err)
+	}
+}
