@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/platform/ledger"
+	"github.com/homeward-vpn/homeward/platform/localsock"
+)
+
+// command is the whole command line.
+func command(out, errOut io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "homewardd",
+		Short:         "Homeward's service: it makes the connections that homewardctl asks for",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetOut(out)
+	root.SetErr(errOut)
+	root.AddCommand(runCommand(errOut), cleanupCommand(out, errOut), versionCommand(out))
+	return root
+}
+
+func runCommand(errOut io.Writer) *cobra.Command {
+	var o options
+	var level string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the service until it is told to end (SIGTERM)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			handler, err := logHandler(errOut, level)
+			if err != nil {
+				return err
+			}
+			o.handler = handler
+			if o.socket == "" {
+				o.socket = control.SocketPath()
+			}
+			return run(cmd.Context(), o)
+		},
+	}
+	stateDirFlag(cmd, &o.stateDir)
+	cmd.Flags().StringVar(&o.socket, "socket", "", "where to answer (default: the variable "+control.SocketVariable+", else "+localsock.DefaultPath+")")
+	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+func cleanupCommand(out, errOut io.Writer) *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "cleanup",
+		Short: "Take back what a crashed service left: routes, rules, name servers, devices",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			handler, err := logHandler(errOut, "warn")
+			if err != nil {
+				return err
+			}
+			return cleanup(dir, out, slog.New(handler))
+		},
+	}
+	stateDirFlag(cmd, &dir)
+	return cmd
+}
+
+func versionCommand(out io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(out, "homewardd %s (API %d)\n", control.Version(), control.API)
+			return err
+		},
+	}
+}
+
+func stateDirFlag(cmd *cobra.Command, dir *string) {
+	cmd.Flags().StringVar(dir, "state-dir", defaultStateDir, "where profiles and the record of system changes are kept")
+}
+
+func logHandler(w io.Writer, level string) (slog.Handler, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level is %q, but must be debug, info, warn or error", level)
+	}
+	return slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}), nil
+}
+
+// sentence puts an error into one sentence: what is wrong and what to do.
+func sentence(err error) string {
+	var locked *ledger.LockedError
+	var inUse *localsock.InUseError
+	switch {
+	case errors.As(err, &locked):
+		return "another Homeward service runs on this state directory; stop it first, or give another one with --state-dir"
+	case errors.As(err, &inUse):
+		return fmt.Sprintf("another Homeward service answers at %s; stop it first, or give another path with --socket", inUse.Path)
+	case errors.Is(err, os.ErrPermission) && os.Geteuid() != 0:
+		return fmt.Sprintf("this needs root (%v); run it with sudo", err)
+	default:
+		return err.Error()
+	}
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+
+	"github.com/homeward-vpn/homeward/client/tunnel"
+	"github.com/homeward-vpn/homeward/platform/dns"
+	"github.com/homeward-vpn/homeward/platform/ledger"
+	"github.com/homeward-vpn/homeward/platform/route"
+	"github.com/homeward-vpn/homeward/platform/transport"
+	"github.com/homeward-vpn/homeward/platform/tun"
+)
+
+// mark is on every datagram of the service, so that it goes around the tunnel.
+const mark = route.DefaultMark
+
+// routes lets the service use platform/route.
+type routes struct{ *route.Router }
+
+// Set implements service.Router.
+func (r routes) Set(n tunnel.Network) error {
+	return r.Router.Set(route.Config{Interface: n.Interface, Mark: mark, Routes: n.Routes, Exclude: n.Exclude, Full: n.Full})
+}
+
+// names lets the service use platform/dns.
+type names struct{ *dns.Configurator }
+
+// Set implements service.Resolver.
+func (c names) Set(n tunnel.Network) (string, error) {
+	err := c.Configurator.Set(dns.Config{Interface: n.Interface, Servers: n.DNS, Domains: n.Domains, Search: n.Search})
+	var whole *dns.SplitUnsupportedError
+	if errors.As(err, &whole) {
+		return "This computer cannot ask different name servers for different names (" + whole.Mode +
+			"), so every name goes to the company's name servers; install systemd-resolved to change that.", nil
+	}
+	return "", err
+}
+
+// tunnelParts are the parts of the system that every tunnel uses.
+func tunnelParts(l *ledger.Ledger, logger *slog.Logger) tunnel.Config {
+	return tunnel.Config{
+		Resolve: resolve,
+		OpenTransport: func() (tunnel.Transport, error) {
+			return transport.Open(transport.Config{Mark: mark, Logger: logger})
+		},
+		OpenTUN: func(c tunnel.TUNConfig) (tunnel.TUN, error) {
+			return tun.Create(tun.Config{MTU: c.MTU, Addresses: c.Addresses, Ledger: l, Logger: logger})
+		},
+		SystemRoots: systemRoots,
+	}
+}
+
+// resolve looks up the gateway's name with Go's own resolver, which needs no
+// cgo and asks the servers that stand in resolv.conf at that moment.
+func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	addrs, err := (&net.Resolver{PreferGo: true}).LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, err
+	}
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	return addrs, nil
+}
+
+// undo knows how to take back every kind of record in the ledger.
+func undo() map[string]func(json.RawMessage) error {
+	all := map[string]func(json.RawMessage) error{}
+	for _, part := range []map[string]func(json.RawMessage) error{route.Undo(), dns.Undo(), tun.Undo()} {
+		for kind := range part {
+			if _, twice := all[kind]; twice {
+				panic(fmt.Sprintf("two packages record changes of kind %q", kind))
+			}
+		}
+		maps.Copy(all, part)
+	}
+	return all
+}

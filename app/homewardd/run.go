@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/service"
+	"github.com/homeward-vpn/homeward/client/tunnel"
+	"github.com/homeward-vpn/homeward/platform/dns"
+	"github.com/homeward-vpn/homeward/platform/ledger"
+	"github.com/homeward-vpn/homeward/platform/localsock"
+	"github.com/homeward-vpn/homeward/platform/route"
+)
+
+// options are the flags of run.
+type options struct {
+	stateDir, socket string
+	handler          slog.Handler
+	// listening is closed when callers are answered. nil: nobody wants to know.
+	listening chan<- struct{}
+}
+
+const (
+	// gcPercent trades a little processor time for a small heap: the packets'
+	// path allocates nothing, so there is little to collect.
+	gcPercent = 50
+	// memoryLimit bounds the heap's growth under load, far above what is used.
+	memoryLimit = 128 << 20
+	// farewell bounds the time in which running calls may finish.
+	farewell = 2 * time.Second
+)
+
+// run is the service's life. Its order: the lock, what a crash left, the parts,
+// the door; and back again.
+func run(ctx context.Context, o options) (err error) {
+	debug.SetGCPercent(gcPercent)
+	debug.SetMemoryLimit(memoryLimit)
+	logs := service.NewLogRing(o.handler)
+	logger := slog.New(logs)
+
+	l, err := ledger.Open(o.stateDir) // holds the lock on the state directory
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	svc, err := join(l, o.stateDir, logs)
+	if err != nil {
+		return err
+	}
+	door, err := localsock.Listen(o.socket, localsock.DefaultMode)
+	if err != nil {
+		return err
+	}
+	server := control.NewServer(svc, logger)
+	served := make(chan error, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		served <- server.Serve(door)
+		cancel() // nobody can reach a service without a door
+	}()
+	logger.Info("service runs", "version", control.Version(), "socket", o.socket, "state", o.stateDir)
+	if o.listening != nil {
+		close(o.listening)
+	}
+	err = svc.Run(ctx)
+	bye, done := context.WithTimeout(context.Background(), farewell)
+	defer done()
+	err = errors.Join(err, server.Shutdown(bye), <-served)
+	logger.Info("service ends")
+	return err
+}
+
+// join makes the service from its parts.
+func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Service, error) {
+	logger := slog.New(logs)
+	store, err := profile.OpenStore(filepath.Join(stateDir, "profiles"))
+	if err != nil {
+		return nil, err
+	}
+	for _, problem := range store.Problems() {
+		logger.Warn("a stored profile is left out", "error", problem)
+	}
+	router, err := route.New(l, logger)
+	if err != nil {
+		return nil, fmt.Errorf("routes: %w", err)
+	}
+	resolver, err := dns.New(l, logger, dns.System())
+	if err != nil {
+		return nil, fmt.Errorf("name resolution: %w", err)
+	}
+	return service.New(service.Config{
+		Logger:     logger,
+		Logs:       logs,
+		Profiles:   store,
+		Router:     routes{router},
+		Resolver:   names{resolver},
+		KillSwitch: service.NoKillSwitch{},
+		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return tunnel.New(cfg) },
+		Tunnel:     tunnelParts(l, logger),
+		CleanUp:    func() error { return l.Replay(undo()) },
+	})
+}
