@@ -27,8 +27,12 @@ func udpPair(src, dst netip.Addr, payload string) []byte {
 // time: their sequence numbers go on.
 func farEnd(t *testing.T, o *office) (in *esp.Inbound, out *esp.Outbound) {
 	t.Helper()
-	children := o.gateway.Children()
-	c := children[len(children)-1]
+	var c iketest.Child
+	o.tell(func(time.Time) error {
+		children := o.gateway.Children()
+		c = *children[len(children)-1]
+		return nil
+	})
 	if end, ok := o.ends[c.InboundSPI]; ok {
 		return end.In, end.Out
 	}
@@ -88,6 +92,12 @@ func exchange(t *testing.T, o *office) {
 	}
 }
 
+// The employees' certificates have an authority of their own.
+var (
+	employees = iketest.NewAuthority("Employees CA", iketest.P256)
+	employee  = employees.Issue(iketest.Leaf{Emails: []string{"alice@example.com"}})
+)
+
 // TestLine brings a line up, carries a packet each way and ends it.
 func TestLine(t *testing.T) {
 	t.Parallel()
@@ -106,6 +116,15 @@ func TestLine(t *testing.T) {
 			profile: func(p *profile.Profile) {
 				p.Client = profile.Client{Auth: profile.ClientPSK, Identity: "alice@example.com"}
 				p.Gateway.Auth = profile.GatewayPSK
+			},
+		},
+		{
+			name: "certificate, signed by the user's program",
+			gateway: func(c *iketest.ResponderConfig) {
+				c.Client, c.ClientAnchors = iketest.ClientByCertificate, [][]byte{employees.DER}
+			},
+			profile: func(p *profile.Profile) {
+				p.Client = profile.Client{Auth: profile.ClientCertificate, Identity: "alice@example.com", Certificates: employee.Chain}
 			},
 		},
 		{
@@ -137,12 +156,15 @@ func TestLine(t *testing.T) {
 					t.Errorf("stats = %+v, want one packet each way", s)
 				}
 				r.stop()
-				if o.gateway.Deleted != 1 || o.gateway.IKESAs() != 0 {
-					t.Errorf("the gateway saw %d Deletes and keeps %d IKE SAs, want 1 and 0", o.gateway.Deleted, o.gateway.IKESAs())
-				}
-				for _, c := range o.gateway.Complaints {
-					t.Error("the gateway complains: ", c)
-				}
+				o.tell(func(time.Time) error {
+					if o.gateway.Deleted != 1 || o.gateway.IKESAs() != 0 {
+						t.Errorf("the gateway saw %d Deletes and keeps %d IKE SAs, want 1 and 0", o.gateway.Deleted, o.gateway.IKESAs())
+					}
+					for _, c := range o.gateway.Complaints {
+						t.Error("the gateway complains: ", c)
+					}
+					return nil
+				})
 			})
 		})
 	}
@@ -188,7 +210,9 @@ func TestFailures(t *testing.T) {
 		{"no address to give", func(c *iketest.ResponderConfig) {
 			c.RefuseChild = wire.NotifyInternalAddressFailure
 		}, nil, diagnose.CauseNoAddress},
-		{"silent gateway", nil, func(o *office, _ *Config) { o.gateway.Silence(true) }, diagnose.CauseGatewaySilent},
+		{"silent gateway", nil, func(o *office, _ *Config) {
+			o.tell(func(time.Time) error { o.gateway.Silence(true); return nil })
+		}, diagnose.CauseGatewaySilent},
 		{"unknown name", nil, func(_ *office, c *Config) {
 			c.Resolve = func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("no such host") }
 		}, diagnose.CauseNameNotFound},
@@ -221,9 +245,12 @@ func TestFailures(t *testing.T) {
 					t.Errorf("the sentence reads %q", s)
 				}
 				// The gateway is left without an IKE SA, whatever went wrong.
-				if n := o.gateway.IKESAs(); n != 0 {
-					t.Errorf("the gateway keeps %d IKE SAs", n)
-				}
+				o.tell(func(time.Time) error {
+					if n := o.gateway.IKESAs(); n != 0 {
+						t.Errorf("the gateway keeps %d IKE SAs", n)
+					}
+					return nil
+				})
 			})
 		})
 	}
@@ -309,7 +336,7 @@ func TestPathSearch(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				o := newOffice(t, nil)
-				o.pathMTU = tt.path
+				o.narrow(tt.path)
 				r := run(t, o.config())
 				r.up()
 				<-time.After(20 * time.Second) // every size has been tried

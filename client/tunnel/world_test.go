@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/netip"
 	"sync"
@@ -136,6 +137,13 @@ func (o *office) arrive(d esptest.Datagram) {
 	o.gateway.Handle(time.Now(), p)
 }
 
+// narrow makes the path lose larger IP packets.
+func (o *office) narrow(mtu int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pathMTU = mtu
+}
+
 func (o *office) depart(p iketest.Packet) {
 	data := p.Data
 	if p.Encap {
@@ -179,6 +187,9 @@ func (o *office) config() Config {
 				return Answer{Username: iketest.UserName, Secret: []byte(iketest.Password)}, nil
 			case AskPSK:
 				return Answer{Secret: []byte(iketest.SharedKey)}, nil
+			case AskSignature:
+				sig, err := auth.Sign(employee.Key, auth.Scheme(q.Scheme), rand.Reader, q.Data)
+				return Answer{Secret: sig}, err
 			}
 			return Answer{}, errors.New("nobody answers that")
 		},
