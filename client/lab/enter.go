@@ -2,6 +2,10 @@ package lab
 
 import "fmt"
 
+// BinariesVariable is the environment variable that names a folder with
+// homewardd and homewardctl; where it is empty they are built from source.
+const BinariesVariable = "HOMEWARD_LAB_BIN"
+
 // NotPermittedError says that this machine does not let the caller make
 // namespaces, and what to do about it.
 type NotPermittedError struct {

@@ -20,9 +20,6 @@ type Binaries struct {
 	Control string // homewardctl
 }
 
-// BinariesVariable names a folder with ready programs; empty: they are built.
-const BinariesVariable = "HOMEWARD_LAB_BIN"
-
 // Programs gives Homeward's programs, built once per process from the source
 // tree that the process was started in.
 var Programs = sync.OnceValues(func() (Binaries, error) {

@@ -128,11 +128,15 @@ func (n *Namespace) command(ctx context.Context, name string, args ...string) *e
 	if n == nil {
 		return exec.CommandContext(ctx, name, args...)
 	}
-	wd, err := os.Getwd()
+	dir, err := os.Getwd()
 	if err != nil {
-		wd = "/"
+		dir = "/"
 	}
-	enter := []string{"--net=" + n.procPath("ns/net"), "--mount=" + n.procPath("ns/mnt"), "--wd=" + wd, "--", name}
+	// nsenter(1) ends in the other root's top folder; the shell goes back to
+	// where the caller is. Both make way for the command, so its process ID is
+	// the one that was started.
+	enter := []string{"--net=" + n.procPath("ns/net"), "--mount=" + n.procPath("ns/mnt"), "--",
+		"sh", "-c", `cd -- "$0" && exec "$@"`, dir, name}
 	return exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
 }
 

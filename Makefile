@@ -1,0 +1,112 @@
+# Homeward. `make` alone says what there is.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+FUZZTIME ?= 20s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STATICCHECK_VERSION := v0.8.2
+TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# Every cache is in the checkout. Modules that the machine has already are
+# taken from there instead of the network.
+CACHE := $(CURDIR)/.cache
+comma := ,
+ifneq ($(shell command -v go),)
+MACHINE_MODULES := $(shell env -u GOMODCACHE go env GOMODCACHE)
+export GOPROXY  := $(if $(wildcard $(MACHINE_MODULES)/cache/download),file://$(MACHINE_MODULES)/cache/download$(comma),)$(shell go env GOPROXY)
+export GOFLAGS  := $(strip $(shell go env GOFLAGS) -modcacherw)
+endif
+export GOCACHE           := $(CACHE)/go-build
+export GOMODCACHE        := $(CACHE)/mod
+export STATICCHECK_CACHE := $(CACHE)/staticcheck
+
+LDFLAGS := -s -w -X github.com/homeward-vpn/homeward/client/control.version=$(VERSION)
+BUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false
+LAB     := $(CACHE)/bin/homeward-lab
+STATICCHECK := $(CACHE)/bin/staticcheck-$(STATICCHECK_VERSION)/staticcheck
+
+.PHONY: help setup go-setup build install test lint bench fuzz cross demo lab clean
+
+help: ## say what there is
+	@echo "Homeward $(VERSION). Targets:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+setup: ## look for what building and testing needs; install it where that is permitted
+	@packaging/setup.sh lab
+
+go-setup:
+	@packaging/setup.sh build
+
+build: go-setup ## the programs, into bin/
+	@mkdir -p bin
+	$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./app/homewardd ./app/homewardctl
+
+install: ## put the built programs and the systemd unit under DESTDIR and PREFIX
+	@[ -x bin/homewardd ] && [ -x bin/homewardctl ] || { echo "run make build first"; exit 1; }
+	install -D -m 0755 bin/homewardd '$(DESTDIR)$(PREFIX)/sbin/homewardd'
+	install -D -m 0755 bin/homewardctl '$(DESTDIR)$(PREFIX)/bin/homewardctl'
+	mkdir -p '$(DESTDIR)$(PREFIX)/lib/systemd/system'
+	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' packaging/systemd/homewardd.service > '$(DESTDIR)$(PREFIX)/lib/systemd/system/homewardd.service'
+	chmod 0644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/homewardd.service'
+
+$(LAB): FORCE
+	@mkdir -p $(dir $@)
+	@$(BUILD) -o $@ ./client/lab/homeward-lab
+FORCE:
+
+$(STATICCHECK):
+	GOBIN=$(@D) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+
+# Where only root may make namespaces and sudo asks no password, the test
+# programs run under sudo.
+test: setup $(LAB) ## every test, with the race detector, end to end included
+	@exec=(); \
+	if ! $(LAB) check 2>$(CACHE)/check; then \
+		if [ "$$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec=(-exec "sudo -n -E env PATH=$$PATH"); \
+		else cat $(CACHE)/check; echo "Tests that need the lab will be skipped."; fi; \
+	fi; \
+	go build -o $(CACHE)/bin/summary ./.ci/summary; \
+	go test -race -shuffle=on -timeout 10m -json "$${exec[@]}" ./... | $(CACHE)/bin/summary
+
+lint: go-setup $(STATICCHECK) ## formatting, vet for every system, staticcheck, module files, shell scripts
+	@files=$$(find . -name .cache -prune -o -name '*.go' -print | xargs gofmt -l); \
+	[ -z "$$files" ] || { echo "not as gofmt wants it:"; echo "$$files"; exit 1; }
+	@for os in linux darwin windows; do echo "go vet ($$os)"; CGO_ENABLED=0 GOOS=$$os go vet ./... ./.ci/summary || exit 1; done
+	@echo staticcheck
+	@$(STATICCHECK) ./... ./.ci/summary
+	go mod tidy -diff
+	go mod verify
+	@for f in .ci/run packaging/setup.sh; do bash -n $$f; done
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run packaging/setup.sh; fi
+
+bench: setup build ## measure, beside wireguard-go and strongSwan, as ratios
+	@$(BUILD) -o $(CACHE)/bin/homeward-bench ./client/lab/bench
+	@HOMEWARD_LAB_BIN=$(CURDIR)/bin $(CACHE)/bin/homeward-bench
+
+fuzz: go-setup ## each fuzz target for FUZZTIME (20s)
+	@grep -rl --include='*_test.go' --exclude-dir=.cache '^func Fuzz' . | xargs -r -n 1 dirname | sort -u | while read -r dir; do \
+		grep -h '^func Fuzz' $$dir/*_test.go | sed 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/' | while read -r target; do \
+			echo "$$dir $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+		done; \
+	done
+
+cross: go-setup ## build and vet every package for every system
+	@for t in $(TARGETS); do echo "$$t"; \
+		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} go build ./...; \
+		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} go vet ./...; \
+	done
+
+demo: setup build $(LAB) ## connect to a company in a box and fetch its intranet page
+	@HOMEWARD_LAB_BIN=$(CURDIR)/bin $(LAB) demo
+
+lab: setup build $(LAB) ## leave the lab up, with a shell on the client's machine
+	@HOMEWARD_LAB_BIN=$(CURDIR)/bin $(LAB) shell
+
+clean: ## remove everything that was built, and the caches
+	rm -rf bin .cache

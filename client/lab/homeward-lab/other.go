@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "errors"
+
+func demo() error  { return errors.ErrUnsupported }
+func shell() error { return errors.ErrUnsupported }
