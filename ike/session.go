@@ -245,11 +245,11 @@ func (s *Session) conclude(now time.Time, err error) error {
 	var told *NotifyError
 	var fatal *Failure
 	switch {
-	case errors.As(err, &fatal):
-		s.close(now, fatal)
-	case errors.As(err, &drop):
+	case errors.As(err, &drop): // whatever it wraps, nothing has changed
 		s.counters.Dropped[drop.Reason]++
 		s.log.Debug("datagram dropped", "reason", string(drop.Reason))
+	case errors.As(err, &fatal):
+		s.close(now, fatal)
 	case errors.As(err, &told):
 		s.counters.Told++
 		s.log.Info("request refused", "notify", told.Type.String())
