@@ -58,7 +58,7 @@ func VerifyChain(chain [][]byte, p ChainPolicy) error {
 	if err != nil {
 		return pathError(certs, p, err)
 	}
-	if err := checkStrength(paths[0]); err != nil {
+	if err := anyStrong(paths); err != nil {
 		return err
 	}
 	if err := checkUsage(leaf); err != nil {
@@ -177,6 +177,22 @@ func anchorNames(anchors [][]byte) string {
 		return "a trusted authority, but none is set"
 	}
 	return "an issuer that leads to " + strings.Join(names, ", ")
+}
+
+// anyStrong wants one path whose keys are all long enough, and else tells what
+// the first lacks.
+func anyStrong(paths [][]*x509.Certificate) error {
+	var first error
+	for _, path := range paths {
+		err := checkStrength(path)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // checkStrength looks at the keys below the anchor; an anchor's own key is the

@@ -36,6 +36,8 @@ func (e *IdentityError) Error() string {
 	return fmt.Sprintf("auth: identity %q: %s", e.Text, e.Reason)
 }
 
+const nobody = "it names nobody in particular"
+
 // prefixes force a type, as in "keyid:office" or "email:a@example.com".
 var prefixes = map[string]uint8{
 	"ipv4": IDIPv4, "ipv6": IDIPv6,
@@ -58,8 +60,8 @@ func ParseIdentity(text string) (Identity, error) {
 		}
 	}
 	switch {
-	case text == "" || text == "*" || text == "0.0.0.0" || text == "::" || strings.HasPrefix(text, "%any"):
-		return Identity{}, &IdentityError{text, "it names nobody in particular"}
+	case text == "" || text == "*" || strings.HasPrefix(text, "%any"):
+		return Identity{}, &IdentityError{text, nobody}
 	case strings.Contains(text, "="):
 		if der, err := encodeDN(text); err == nil {
 			return Identity{IDDERDN, der}, nil
@@ -79,6 +81,9 @@ func ParseIdentity(text string) (Identity, error) {
 		return Identity{IDRFC822, []byte(text)}, nil
 	}
 	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		if a.Unmap().IsUnspecified() {
+			return Identity{}, &IdentityError{text, nobody}
+		}
 		return addressIdentity(a), nil
 	}
 	if strings.Contains(text, ":") {
@@ -95,7 +100,7 @@ func typedIdentity(t uint8, text, rest string) (Identity, error) {
 	switch t {
 	case IDIPv4, IDIPv6:
 		a, err := netip.ParseAddr(rest)
-		if err != nil || a.Zone() != "" || a.Is4() != (t == IDIPv4) {
+		if err != nil || a.Zone() != "" || a.Is4() != (t == IDIPv4) || a.Is4In6() || a.IsUnspecified() {
 			return Identity{}, &IdentityError{text, "it is not such an address"}
 		}
 		return Identity{t, a.AsSlice()}, nil
@@ -137,8 +142,8 @@ func (i Identity) Body() []byte { return i.Payload(false).AppendBody(nil) }
 // Equal compares type and value; letters of domain names and of the domain in
 // e-mail addresses in either case, distinguished names by their parts.
 func (i Identity) Equal(o Identity) bool {
-	if i.Type != o.Type {
-		return false
+	if i.Type != o.Type || bytes.Equal(i.Data, o.Data) {
+		return i.Type == o.Type
 	}
 	switch i.Type {
 	case IDFQDN:
