@@ -1,0 +1,284 @@
+package esp
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// sharedPath is a file of the vectors that live beside the repository.
+func sharedPath(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		if filepath.Dir(dir) == dir {
+			t.Fatal("no go.mod above the test")
+		}
+		dir = filepath.Dir(dir)
+	}
+	path := filepath.Join(dir, "..", "shared", "vectors", filepath.FromSlash(name))
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the shared vectors are not beside the repository: %v", err)
+	}
+	return path
+}
+
+// vectors reads one file of {"vectors": [...]}.
+func vectors[T any](t *testing.T, name string) []T {
+	t.Helper()
+	raw, err := os.ReadFile(sharedPath(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Vectors []T }
+	if err := json.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Vectors) == 0 {
+		t.Fatalf("%s holds no vectors", name)
+	}
+	return file.Vectors
+}
+
+// octets is hex in JSON.
+type octets []byte
+
+func (o *octets) UnmarshalText(text []byte) (err error) {
+	*o, err = hex.DecodeString(string(text))
+	return err
+}
+
+// everything is a selector pair for tests.
+func everything() []Selector {
+	return []Selector{
+		{Start: netip.MustParseAddr("0.0.0.0"), End: netip.MustParseAddr("255.255.255.255"), EndPort: 65535},
+		{Start: netip.IPv6Unspecified(), End: netip.MustParseAddr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), EndPort: 65535},
+	}
+}
+
+func inboundFor(t *testing.T, c Config) *Inbound {
+	t.Helper()
+	c.Source, c.Destination = everything(), everything()
+	in, err := NewInbound(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+// withICV puts an HMAC-SHA-256-128 behind a packet that was made without
+// integrity, and gives the key.
+func withICV(packet []byte) (sealed, key []byte) {
+	key = bytes.Repeat([]byte{0x5a}, sha256.Size)
+	m := hmac.New(sha256.New, key)
+	m.Write(packet)
+	return append(bytes.Clone(packet), m.Sum(nil)[:16]...), key
+}
+
+// Packets that the Linux kernel made (tunnel mode). Those without integrity
+// get an ICV here, for this package refuses to run without one.
+func TestOpenLinuxKernelPackets(t *testing.T) {
+	t.Parallel()
+	type vector struct {
+		Title       string
+		Alg         string
+		Key         octets
+		SPI         octets
+		Seq         uint32
+		ESNHigh     *uint32 `json:"esn_high"`
+		Packet      octets  `json:"esp_packet"`
+		InnerPacket octets  `json:"inner_packet"`
+	}
+	ran := 0
+	for _, v := range vectors[vector](t, "esp/linux-kernel-esp-packets.json") {
+		c := Config{SPI: binary.BigEndian.Uint32(v.SPI), Key: v.Key}
+		packet := bytes.Clone(v.Packet)
+		switch v.Alg {
+		case "cbc(aes)":
+			c.Cipher, c.Integrity = AESCBC, HMACSHA256_128
+			packet, c.IntegrityKey = withICV(packet)
+		case "rfc4106(gcm(aes))":
+			c.Cipher = AESGCM16
+		default:
+			continue // not a cipher of this package
+		}
+		ran++
+		in := inboundFor(t, c)
+		if v.ESNHigh != nil {
+			c.ESN = true
+			in = inboundFor(t, c)
+			// As if the SA had come as far as the packet before.
+			in.window.top = uint64(*v.ESNHigh)<<32 | uint64(v.Seq-1)
+		}
+		inner, drop := in.Open(packet)
+		if drop != DropNone || !bytes.Equal(inner, v.InnerPacket) {
+			t.Errorf("%s (%s): drop %v, inner %x", v.Title, v.Alg, drop, inner)
+		}
+	}
+	if ran < 3 {
+		t.Errorf("only %d packets were of a supported cipher", ran)
+	}
+}
+
+// RFC 7634 appendix A.
+func TestOpenRFC7634(t *testing.T) {
+	t.Parallel()
+	type vector struct {
+		Kind        string
+		Keymat      octets
+		Packet      octets `json:"esp_packet"`
+		InnerPacket octets `json:"inner_packet"`
+	}
+	for _, v := range vectors[vector](t, "rfc/rfc7634-chacha20poly1305.json") {
+		if v.Kind != "esp" {
+			continue
+		}
+		in := inboundFor(t, Config{SPI: 0x01020304, Cipher: ChaCha20Poly1305, Key: v.Keymat})
+		inner, drop := in.Open(bytes.Clone(v.Packet))
+		if drop != DropNone || !bytes.Equal(inner, v.InnerPacket) {
+			t.Errorf("drop %v, inner %x", drop, inner)
+		}
+	}
+}
+
+// RFC 3602 section 4: ciphertexts, and whole packets with an ICV put behind.
+func TestRFC3602(t *testing.T) {
+	t.Parallel()
+	type vector struct {
+		Case          int
+		Kind          string
+		Key, IV       octets
+		Plaintext     octets
+		Ciphertext    octets
+		SPI           octets
+		Packet        octets `json:"esp_packet"`
+		PreEncryption octets `json:"pre_encryption"`
+		OriginalIP    octets `json:"original_ip_header"`
+		OriginalData  octets `json:"original_data"`
+	}
+	for _, v := range vectors[vector](t, "rfc/rfc3602-aes-cbc-esp.json") {
+		c := Config{Cipher: AESCBC, Key: v.Key, Integrity: HMACSHA256_128, IntegrityKey: make([]byte, 32)}
+		tr, err := newCBC(&c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Kind == "aes-cbc" {
+			got := bytes.Clone(v.Plaintext)
+			tr.encryptWith(v.IV, got)
+			if !bytes.Equal(got, v.Ciphertext) {
+				t.Errorf("case %d: ciphertext %x", v.Case, got)
+			}
+			continue
+		}
+		plain := bytes.Clone(v.PreEncryption)
+		tr.encryptWith(v.IV, plain)
+		if !bytes.Equal(plain, v.Packet[24:]) {
+			t.Errorf("case %d: ciphertext %x", v.Case, plain)
+		}
+		c.SPI = binary.BigEndian.Uint32(v.SPI)
+		var packet []byte
+		packet, c.IntegrityKey = withICV(v.Packet)
+		inner, drop := inboundFor(t, c).Open(packet)
+		if v.Kind != "esp-tunnel" {
+			if drop != DropNextHeader {
+				t.Errorf("case %d: transport mode gives %v", v.Case, drop)
+			}
+			continue
+		}
+		want := append(bytes.Clone(v.OriginalIP), v.OriginalData...)
+		if drop != DropNone || !bytes.Equal(inner, want) {
+			t.Errorf("case %d: drop %v, inner %x", v.Case, drop, inner)
+		}
+	}
+}
+
+// The kernel's own vectors for RFC 4106 and RFC 7634, which include the set of
+// draft-mcgrew-gcm-test-01 with 8 and 12 octets of associated data.
+func TestAEADVectors(t *testing.T) {
+	t.Parallel()
+	type vector struct {
+		I             int
+		Key, Salt, IV octets
+		AAD           octets
+		Plaintext     octets
+		Sealed        octets `json:"ciphertext_icv"`
+	}
+	for name, cipher := range map[string]Cipher{
+		"linux/rfc4106_gcm.json":           AESGCM16,
+		"linux/rfc7539esp_chachapoly.json": ChaCha20Poly1305,
+	} {
+		for _, v := range vectors[vector](t, name) {
+			if len(v.AAD) != 8 && len(v.AAD) != 12 {
+				t.Errorf("%s %d: %d octets of associated data", name, v.I, len(v.AAD))
+				continue
+			}
+			tr, err := newAEAD(&Config{Cipher: cipher, Key: append(bytes.Clone(v.Key), v.Salt...), ESN: len(v.AAD) == 12})
+			if err != nil {
+				t.Fatal(err)
+			}
+			seq := uint64(binary.BigEndian.Uint32(v.AAD[4:]))
+			if len(v.AAD) == 12 {
+				seq = binary.BigEndian.Uint64(v.AAD[4:])
+			}
+			b := append(bytes.Clone(v.AAD[:4]), v.AAD[len(v.AAD)-4:]...)
+			b = append(append(b, v.IV...), v.Sealed...)
+			plain, ok := tr.open(b, seq)
+			if !ok || !bytes.Equal(plain, v.Plaintext) {
+				t.Errorf("%s %d: ok=%t, plaintext %x", name, v.I, ok, plain)
+			}
+		}
+	}
+}
+
+// The kernel's vectors for AES-CBC with HMAC, whose MAC is over associated data
+// and ciphertext: the parts of the transform on their own.
+func TestCBCVectors(t *testing.T) {
+	t.Parallel()
+	type vector struct {
+		I         int
+		Alg       string
+		AuthKey   octets `json:"auth_key"`
+		EncKey    octets `json:"enc_key"`
+		IV, Assoc octets
+		Plaintext octets
+		Sealed    octets `json:"ciphertext_full_mac"`
+	}
+	integrity := map[string]Integrity{"hmac_sha256_aes_cbc": HMACSHA256_128, "hmac_sha512_aes_cbc": HMACSHA512_256}
+	ran := 0
+	for _, v := range vectors[vector](t, "linux/authenc_hmac_aes_cbc.json") {
+		i, ok := integrity[v.Alg]
+		if !ok {
+			continue // HMAC-SHA-1 is not offered
+		}
+		ran++
+		tr, err := newCBC(&Config{Cipher: AESCBC, Key: v.EncKey, Integrity: i, IntegrityKey: v.AuthKey})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := len(v.Plaintext)
+		b := bytes.Clone(v.Plaintext)
+		tr.encryptWith(v.IV, b)
+		if !bytes.Equal(b, v.Sealed[:n]) {
+			t.Errorf("%s %d: ciphertext %x", v.Alg, v.I, b)
+		}
+		if mac := tr.icv(append(bytes.Clone(v.Assoc), b...), 0); !bytes.Equal(mac, v.Sealed[n:n+tr.icvLen]) {
+			t.Errorf("%s %d: ICV %x", v.Alg, v.I, mac)
+		}
+	}
+	if ran < 10 {
+		t.Errorf("only %d vectors were of a supported algorithm", ran)
+	}
+}
