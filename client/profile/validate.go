@@ -65,11 +65,11 @@ func (p *Profile) validateHead() error {
 }
 
 func (o *Origin) validate() error {
-	for field, v := range map[string]string{
-		"origin.format": o.Format, "origin.identifier": o.Identifier, "origin.organization": o.Organization,
-		"origin.description": o.Description, "origin.signed_by": o.SignedBy,
+	for _, t := range []struct{ field, text string }{
+		{"origin.format", o.Format}, {"origin.identifier", o.Identifier}, {"origin.organization", o.Organization},
+		{"origin.description", o.Description}, {"origin.signed_by", o.SignedBy},
 	} {
-		if err := validText(field, v); err != nil {
+		if err := validText(t.field, t.text); err != nil {
 			return err
 		}
 	}
@@ -103,10 +103,10 @@ func (g *Gateway) validate() error {
 	default:
 		return invalid("gateway.auth", "is not a method that this version knows")
 	}
-	for field, v := range map[string]string{
-		"gateway.identity": g.Identity, "gateway.certificate_name": g.CertificateName, "gateway.issuer_name": g.IssuerName,
+	for _, t := range []struct{ field, text string }{
+		{"gateway.identity", g.Identity}, {"gateway.certificate_name", g.CertificateName}, {"gateway.issuer_name", g.IssuerName},
 	} {
-		if err := validText(field, v); err != nil {
+		if err := validText(t.field, t.text); err != nil {
 			return err
 		}
 	}

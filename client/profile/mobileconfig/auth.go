@@ -101,7 +101,13 @@ func (c *connection) useEAP() error {
 		c.ike.honour("AuthName", "")
 	} else {
 		c.ike.approx("AuthName", "empty, so you are asked when you connect")
+		c.ike.absent("AuthName", "you are asked for your user name when you connect")
 	}
+	return c.password()
+}
+
+// password takes the EAP password, where the file holds one.
+func (c *connection) password() error {
 	for _, key := range []string{"AuthPassword", methodPassword} {
 		if c.secrets.Password != nil {
 			break
@@ -113,6 +119,9 @@ func (c *connection) useEAP() error {
 		if c.secrets.Password = secretBytes(v); c.secrets.Password == nil {
 			c.ike.approx(key, "empty, so you are asked when you connect")
 			continue
+		}
+		if len(c.secrets.Password) > maxSecret {
+			return damaged("the file is damaged: the password of %s is longer than %d bytes", quote(c.profile.Name), maxSecret)
 		}
 		c.ike.honour(key, "goes to your sealed store; the file itself still holds it, so delete the file")
 	}
@@ -161,7 +170,8 @@ func (c *connection) usePSK() error {
 	p.Gateway.Auth = profile.GatewayPSK
 	v := c.ike.get("SharedSecret")
 	if v == nil {
-		return nil // asked for when the connection is made
+		c.ike.absent("SharedSecret", "you are asked for the shared key when you connect")
+		return nil
 	}
 	c.secrets.PSK = secretBytes(v)
 	switch n := len(c.secrets.PSK); {
@@ -208,6 +218,7 @@ func (c *connection) identities() {
 	p.Gateway.Identity = profile.CleanText(c.ike.text("RemoteIdentifier"), 512)
 	if p.Gateway.Identity == "" {
 		c.ike.approx("RemoteIdentifier", "empty, so the gateway must be "+p.Gateway.Address)
+		c.ike.absent("RemoteIdentifier", "the gateway must be "+p.Gateway.Address)
 	} else {
 		c.ike.honour("RemoteIdentifier", "")
 	}
@@ -226,9 +237,18 @@ func (c *connection) gatewayProof() {
 	c.ike.honour("ServerCertificateCommonName", "must stand in the certificate's subject alternative names")
 	c.ike.honour("ServerCertificateIssuerCommonName", "")
 	p.Gateway.Anchors, p.Gateway.Intermediates = c.container.certs.trust()
-	if len(p.Gateway.Anchors) == 0 && c.identity != nil {
-		p.Gateway.Anchors = c.identity.anchorsNamed(p.Gateway.IssuerName)
+	if len(p.Gateway.Anchors) > 0 {
+		return
 	}
+	note := "the authorities that this system trusts are trusted"
+	if c.identity != nil {
+		if p.Gateway.Anchors = c.identity.anchorsNamed(p.Gateway.IssuerName); len(p.Gateway.Anchors) > 0 {
+			note = "the authority in the client certificate's file is trusted, for it is the one that ServerCertificateIssuerCommonName names"
+		}
+	}
+	trust := newSection("", nil)
+	trust.absent("Certificate authority", note)
+	c.sections = append(c.sections, trust)
 }
 
 // unusedSecrets reports the secrets and certificates that the method has no

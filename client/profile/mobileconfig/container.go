@@ -71,6 +71,13 @@ func readContainer(root *value, src source) ([]profile.Imported, error) {
 	return c.connections()
 }
 
+// The bounds of a profile. Each connection's report names every payload, so
+// together they bound the work.
+const (
+	maxPayloads    = 256
+	maxConnections = 32
+)
+
 func (c *container) readPayloads() error {
 	content := c.head.get("PayloadContent")
 	if content == nil {
@@ -78,6 +85,9 @@ func (c *container) readPayloads() error {
 	}
 	if content.kind != kindArray {
 		return damaged("the file is damaged: PayloadContent is not a list")
+	}
+	if len(content.list) > maxPayloads {
+		return damaged("the file holds more than %d payloads, which no profile does", maxPayloads)
 	}
 	for i, v := range content.list {
 		if v.kind != kindDict {
@@ -146,6 +156,9 @@ func (c *container) connections() ([]profile.Imported, error) {
 	for _, p := range c.payloads {
 		if p.typ != typeVPN && p.typ != typePerApp {
 			continue
+		}
+		if len(done)+len(refusals) >= maxConnections {
+			return nil, damaged("the file holds more than %d connections, which no profile does", maxConnections)
 		}
 		found, err := c.readVPN(p)
 		if err != nil {

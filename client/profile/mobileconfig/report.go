@@ -71,6 +71,17 @@ func (s *section) tellAs(key, shown string, verdict profile.Verdict, note string
 	s.lines = append(s.lines, profile.Line{Path: s.path + key, Value: shown, Verdict: verdict, Note: note})
 }
 
+// absent adds a line for a key that the file does not have, where a person
+// should know what that means.
+func (s *section) absent(key, note string) {
+	if s.get(key) == nil {
+		s.lines = append(s.lines, profile.Line{Path: s.path + key, Value: missing, Verdict: profile.Approximated, Note: note})
+	}
+}
+
+// missing stands in the report for a value that is not in the file.
+const missing = "not in the file"
+
 func (s *section) honour(key, note string) { s.tell(key, profile.Honoured, note) }
 func (s *section) approx(key, note string) { s.tell(key, profile.Approximated, note) }
 func (s *section) ignore(key, note string) { s.tell(key, profile.Ignored, note) }

@@ -1,7 +1,11 @@
 package mobileconfig
 
 import (
+	"fmt"
+	"maps"
 	"net/netip"
+	"reflect"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -100,30 +104,67 @@ func connectionName(c *container, vpn *section) string {
 // differ only in the network interface are one connection.
 func (c *container) readAlwaysOn(p payload) ([]*connection, error) {
 	vpn := newSection("", p.dict)
-	always := newSection("AlwaysOn.", vpn.get("AlwaysOn"))
-	tunnels := always.get("TunnelConfigurations")
+	dict := vpn.get("AlwaysOn")
+	tunnels := newSection("", dict).get("TunnelConfigurations")
 	if tunnels == nil || tunnels.kind != kindArray || len(tunnels.list) == 0 {
 		return nil, incomplete("%s has no tunnel settings", quote(connectionName(c, vpn)))
 	}
-	always.told["TunnelConfigurations"] = true
-	always.rest("always-on is not in this version: you connect and disconnect yourself")
+	if len(tunnels.list) > maxTunnels {
+		return nil, damaged("the file is damaged: %s has more than %d tunnels", quote(connectionName(c, vpn)), maxTunnels)
+	}
 	var found []*connection
 	for i, t := range tunnels.list {
 		if t.kind != kindDict {
 			return nil, damaged("the file is damaged: a tunnel configuration is not a dictionary")
 		}
-		if i > 0 && newSection("", t).text("RemoteAddress") == newSection("", tunnels.list[0]).text("RemoteAddress") {
+		if slices.ContainsFunc(tunnels.list[:i], func(o *value) bool { return sameTunnel(o, t) }) {
 			continue
 		}
-		conn, err := c.readIKEv2(p, t, "AlwaysOn.TunnelConfigurations.", true)
+		conn, err := c.readIKEv2(p, t, tunnelPath(i), true)
 		if err != nil {
 			return nil, err
 		}
-		conn.key += " " + conn.profile.Gateway.Address
-		conn.sections = append(conn.sections, always)
+		conn.key += fmt.Sprintf(" tunnel %d", i+1)
+		conn.tellAlwaysOn(dict, i)
 		found = append(found, conn)
 	}
 	return found, nil
+}
+
+// maxTunnels bounds the tunnels of an always-on configuration: one for Wi-Fi
+// and one for cellular are all there is.
+const maxTunnels = 8
+
+func tunnelPath(i int) string { return fmt.Sprintf("AlwaysOn.TunnelConfigurations[%d].", i) }
+
+// sameTunnel says that two tunnels differ in their interfaces at most.
+func sameTunnel(a, b *value) bool {
+	without := func(v *value) map[string]*value {
+		m := maps.Clone(v.dict)
+		delete(m, "Interfaces")
+		return m
+	}
+	return reflect.DeepEqual(without(a), without(b))
+}
+
+// tellAlwaysOn reports the keys around the connection's own tunnel, which is
+// the one with that index.
+func (c *connection) tellAlwaysOn(dict *value, own int) {
+	s := newSection("AlwaysOn.", dict)
+	s.told["TunnelConfigurations"] = true
+	s.rest("always-on is not in this version: you connect and disconnect yourself")
+	tunnels := dict.dict["TunnelConfigurations"].list
+	for i, t := range tunnels {
+		if i == own || t.kind != kindDict {
+			continue
+		}
+		note := "another connection of this file, reported on its own"
+		if sameTunnel(t, tunnels[own]) {
+			note = "the same connection for another network interface"
+		}
+		s.lines = append(s.lines, profile.Line{Path: strings.TrimSuffix(tunnelPath(i), "."), Value: t.show(), Verdict: profile.Ignored, Note: note})
+	}
+	c.sections = append(c.sections, s)
 }
 
 // readIKEv2 reads one connection whose IKEv2 keys stand in dict.
