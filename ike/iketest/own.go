@@ -322,6 +322,7 @@ func (sa *ikeSA) rekeyed(now time.Time, payloads []wire.Payload) {
 	default:
 		sa.handOver(now, fresh)
 		k.peer.sa.replaced = true
+		k.peer.sa.forget = now.Add(forgetAfter)
 		sa.delete(now)
 	}
 }

@@ -37,6 +37,7 @@ type ikeSA struct {
 	request *ownRequest // under way
 	queue   []*ownRequest
 	rekey   *rekeyIKE // our rekey of this IKE SA under way
+	forget  time.Time // when it goes without a word; zero: never
 
 	wantGroup uint16 // for INVALID_KE_PAYLOAD
 }
@@ -281,13 +282,22 @@ func (sa *ikeSA) transmit(now time.Time, q *ownRequest) {
 
 func (sa *ikeSA) deadline() time.Time {
 	if sa.request == nil {
-		return time.Time{}
+		return sa.forget
 	}
 	return sa.request.at
 }
 
+// forgetAfter is how long a redundant IKE SA waits for its Delete. Its maker
+// may never hear of it, if our answer is late (RFC 7296 2.8.2).
+const forgetAfter = time.Minute
+
 // timeout repeats our request, or gives the IKE SA up (RFC 7296 2.4).
 func (sa *ikeSA) timeout(now time.Time) {
+	if sa.request == nil {
+		sa.r.trace(now, "   gateway forgets IKE SA %v/%v", sa.spiI(), sa.spiR())
+		sa.drop()
+		return
+	}
 	if sa.request.tries >= lastTry {
 		sa.r.trace(now, "   gateway gives up: no answer to request %d", sa.request.id)
 		sa.r.Dead++
