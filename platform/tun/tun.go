@@ -72,6 +72,11 @@ func Create(c Config) (*Device, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	for _, p := range c.Addresses {
+		if !p.IsValid() {
+			return nil, errors.New("creating the tunnel device: an address is not valid")
+		}
+	}
 	d, err := create(c)
 	if err != nil {
 		return nil, fmt.Errorf("creating the tunnel device: %w", err)
