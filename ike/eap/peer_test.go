@@ -1,0 +1,483 @@
+package eap
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/homeward-vpn/homeward/ike/suite"
+)
+
+func request(id byte, kind uint8, data ...byte) []byte { return marshal(codeRequest, id, kind, data) }
+
+func successRequest(id, chapID byte, text string) []byte {
+	return textRequest(opSuccess, id, chapID, text)
+}
+
+func failureRequest(id, chapID byte, text string) []byte {
+	return textRequest(opFailure, id, chapID, text)
+}
+
+func textRequest(op, id, chapID byte, text string) []byte {
+	n := 4 + len(text)
+	return request(id, TypeMSCHAPv2, append([]byte{op, chapID, byte(n >> 8), byte(n)}, text...)...)
+}
+
+func challengeRequest(id, chapID byte) []byte {
+	return request(id, TypeMSCHAPv2, append([]byte{opChallenge, chapID, 0, 23, 16}, "0123456789abcdefgw"...)...)
+}
+
+func newPeer(methods ...uint8) *Peer {
+	return New(Config{Identity: "anna", Methods: methods, Rand: rand.Reader})
+}
+
+func kindOf(err error) ErrorKind {
+	var e *Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return e.Kind
+}
+
+// run plays a whole conversation and gives both ends' last words.
+func run(t *testing.T, p *Peer, a *Authenticator, password string) (Result, AuthenticatorResult, error) {
+	t.Helper()
+	server := AuthenticatorResult{Packet: a.Start()}
+	for range 20 {
+		r, err := p.Handle(server.Packet)
+		if err == nil && r.NeedPassword {
+			if r.Method != TypeMSCHAPv2 {
+				t.Errorf("password for method %d", r.Method)
+			}
+			r, err = p.Provide(suite.Secret(password))
+		}
+		if err != nil || r.Done {
+			return r, server, err
+		}
+		// A packet that comes twice gets the same answer.
+		if again, err := p.Handle(server.Packet); err != nil || !bytes.Equal(again.Response, r.Response) {
+			t.Errorf("the same request again: %x, %v; want %x", again.Response, err, r.Response)
+		}
+		if server, err = a.Handle(r.Response); err != nil {
+			t.Fatalf("the server dropped %x: %v", r.Response, err)
+		}
+	}
+	t.Fatal("no end")
+	return Result{}, AuthenticatorResult{}, nil
+}
+
+func server(methods ...uint8) *Authenticator {
+	return NewAuthenticator(AuthenticatorConfig{
+		Name: "gw", Rand: rand.Reader, Methods: methods, Message: "a word",
+		Password: func(name string) (suite.Secret, bool) {
+			return suite.Secret("tiger"), name == "anna" || name == `EX\anna`
+		},
+	})
+}
+
+// <-- Identity --> anna <-- Challenge --> Response <-- S= --> ack <-- Success
+func TestSuccess(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		peer *Peer
+		auth *Authenticator
+	}{
+		"at once":           {newPeer(TypeMSCHAPv2), server()},
+		"after Naks":        {newPeer(TypeGTC, TypeMSCHAPv2), server(TypeMD5, TypeGTC, TypeTLS, TypeMSCHAPv2)},
+		"with a domain":     {New(Config{Identity: `EX\anna`, Methods: []uint8{TypeMSCHAPv2}, Rand: rand.Reader}), server()},
+		"another user name": {New(Config{Identity: "anon@example.com", Username: "anna", Methods: []uint8{TypeMSCHAPv2}, Rand: rand.Reader}), server()},
+	} {
+		r, s, err := run(t, row.peer, row.auth, "tiger")
+		if err != nil || !r.Done || !r.Success || r.Method != TypeMSCHAPv2 || !s.Done || !s.Success {
+			t.Errorf("%s: %+v and %+v, %v", name, r, s, err)
+			continue
+		}
+		if len(r.MSK) != mskSize || !bytes.Equal(r.MSK, s.MSK) || bytes.Equal(r.MSK, make([]byte, mskSize)) {
+			t.Errorf("%s: the two ends have other keys", name)
+		}
+		if s.Identity != row.peer.cfg.Identity {
+			t.Errorf("%s: identity %q", name, s.Identity)
+		}
+		if _, err := row.peer.Handle(request(9, TypeIdentity)); kindOf(err) != Unexpected {
+			t.Errorf("%s: after the end: %v", name, err)
+		}
+	}
+}
+
+func TestWrongPassword(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ user, password string }{
+		"wrong password": {"anna", "Tiger"}, "no such user": {"bert", "tiger"},
+	} {
+		p := New(Config{Identity: row.user, Methods: []uint8{TypeMSCHAPv2}, Rand: rand.Reader})
+		_, s, err := run(t, p, server(), row.password)
+		var e *Error
+		if !errors.As(err, &e) || e.Kind != WrongPassword || !e.Fatal || e.Code != 691 || e.Message != "a word" || e.Retry || e.Method != TypeMSCHAPv2 {
+			t.Errorf("%s: %+v", name, err)
+		}
+		if !s.Done || s.Success || s.MSK != nil {
+			t.Errorf("%s: the server says %+v", name, s)
+		}
+		if p.method.msk != nil {
+			t.Errorf("%s: a key is left", name)
+		}
+	}
+}
+
+// No method that the profile does not name, whatever the server asks for.
+func TestMethodRefused(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		peer *Peer
+		auth *Authenticator
+		last uint8
+	}{
+		"server knows only GTC": {newPeer(TypeMSCHAPv2), server(TypeGTC), TypeGTC},
+		"profile names none":    {newPeer(), server(), TypeMSCHAPv2},
+		"profile names TLS":     {newPeer(TypeTLS), server(TypeMD5, TypeMSCHAPv2), TypeMD5},
+	} {
+		_, s, err := run(t, row.peer, row.auth, "tiger")
+		var e *Error
+		if !errors.As(err, &e) || e.Kind != MethodRefused || !e.Fatal || e.Method != row.last {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !s.Done || s.Success {
+			t.Errorf("%s: the server says %+v", name, s)
+		}
+	}
+}
+
+// RFC 3748 5.3.1: what a Nak holds.
+func TestNak(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		methods []uint8
+		want    []byte
+	}{
+		{[]uint8{TypeMSCHAPv2}, []byte{TypeMSCHAPv2}},
+		{[]uint8{TypeGTC, TypeMSCHAPv2, TypeMSCHAPv2}, []byte{TypeMSCHAPv2}},
+		{[]uint8{TypeTLS}, []byte{0}},
+		{nil, []byte{0}},
+	} {
+		for _, asked := range []uint8{TypeMD5, TypeGTC, TypeTLS, 21, 25, 254, 255} {
+			r, err := newPeer(row.methods...).Handle(request(5, asked, 1, 2, 3))
+			if want := marshal(codeResponse, 5, TypeNak, row.want); err != nil || !bytes.Equal(r.Response, want) {
+				t.Errorf("%v asked for %d: %x, %v; want %x", row.methods, asked, r.Response, err, want)
+			}
+			if r.NeedPassword || r.Done {
+				t.Errorf("%v asked for %d: %+v", row.methods, asked, r)
+			}
+		}
+	}
+}
+
+func TestIdentityAndNotification(t *testing.T) {
+	t.Parallel()
+	p := newPeer(TypeMSCHAPv2)
+	r, err := p.Handle(request(1, TypeIdentity, []byte("Who?\x00NAS=1")...))
+	if err != nil || !bytes.Equal(r.Response, marshal(codeResponse, 1, TypeIdentity, []byte("anna"))) || r.Message != "Who?" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	r, err = p.Handle(request(2, TypeNotification, []byte("Your password ends\non Friday\x1b[2J")...))
+	if err != nil || !bytes.Equal(r.Response, marshal(codeResponse, 2, TypeNotification, nil)) || r.Message != "Your password ends on Friday[2J" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err = p.Handle(challengeRequest(3, 1)); err != nil || !r.NeedPassword || r.Response != nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err = p.Handle(request(4, TypeIdentity)); kindOf(err) != Unexpected {
+		t.Errorf("identity in the middle: %v", err)
+	}
+	if _, err = p.Provide(suite.Secret("tiger")); err != nil {
+		t.Errorf("dropped packets must leave no trace: %v", err)
+	}
+	long := displayable([]byte(strings.Repeat("ä", 5000)))
+	if n := len([]rune(long)); n != 200 {
+		t.Errorf("a message of %d characters is shown", n)
+	}
+}
+
+// Padding behind the length is not looked at: some gateways send five octets
+// as Success.
+func TestPaddingIsIgnored(t *testing.T) {
+	t.Parallel()
+	p, a := newPeer(TypeMSCHAPv2), server()
+	s := AuthenticatorResult{Packet: a.Start()}
+	for {
+		r, err := p.Handle(append(s.Packet, 0))
+		if err == nil && r.NeedPassword {
+			r, err = p.Provide(suite.Secret("tiger"))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Done {
+			return
+		}
+		if s, err = a.Handle(r.Response); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// step brings a peer to a named point.
+func at(t *testing.T, point string) *Peer {
+	t.Helper()
+	p := newPeer(TypeMSCHAPv2)
+	if point == "start" {
+		return p
+	}
+	if _, err := p.Handle(challengeRequest(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if point == "challenged" {
+		return p
+	}
+	if _, err := p.Provide(suite.Secret("tiger")); err != nil {
+		t.Fatal(err)
+	}
+	switch point {
+	case "proved":
+		if _, err := p.Handle(successRequest(2, 1, fmt.Sprintf("S=%X", p.method.expect))); err != nil {
+			t.Fatal(err)
+		}
+	case "refused":
+		if _, err := p.Handle(failureRequest(2, 1, "E=691 R=1 C=00 V=3 M=no")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+// The error contract: what is dropped, and what ends it.
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	forged := successRequest(2, 1, "S="+strings.Repeat("00", 20)+" M=welcome")
+	for _, row := range []struct {
+		point  string
+		packet []byte
+		kind   ErrorKind
+		fatal  bool
+	}{
+		{"start", nil, Malformed, false},
+		{"start", []byte{1, 1, 0}, Malformed, false},
+		{"start", []byte{1, 1, 0, 3}, Malformed, false},
+		{"start", []byte{1, 1, 0, 4}, Malformed, false},
+		{"start", []byte{1, 1, 0, 6, 1}, Malformed, false},
+		{"start", []byte{2, 1, 0, 5, 1}, Malformed, false},
+		{"start", []byte{9, 1, 0, 4}, Malformed, false},
+		{"start", request(1, TypeNak, 26), Malformed, false},
+		{"start", request(1, TypeMSCHAPv2), Malformed, false},
+		{"start", request(1, TypeMSCHAPv2, opChallenge), Malformed, false},
+		{"start", request(1, TypeMSCHAPv2, 99, 1, 0, 4), Malformed, false},
+		{"start", request(1, TypeMSCHAPv2, opChallenge, 1, 0, 3), Malformed, false},
+		{"start", request(1, TypeMSCHAPv2, opChallenge, 1, 0, 5, 16), Malformed, false},
+		{"start", request(1, TypeMSCHAPv2, append([]byte{opChallenge, 1, 0, 21, 15}, make([]byte, 16)...)...), Malformed, false},
+		{"start", forged, Unexpected, false},
+		{"start", failureRequest(1, 1, "E=691"), Unexpected, false},
+		{"start", marshalEnd(codeSuccess, 1), Unexpected, true},
+		{"start", marshalEnd(codeFailure, 1), Failed, true},
+		{"challenged", forged, Unexpected, false},
+		{"challenged", marshalEnd(codeSuccess, 1), Unexpected, true},
+		{"challenged", marshalEnd(codeFailure, 1), Failed, true},
+		{"challenged", request(2, TypeGTC), Unexpected, true},
+		{"answered", challengeRequest(2, 2), Unexpected, false},
+		{"answered", forged, ServerProof, true},
+		{"answered", successRequest(2, 1, ""), Malformed, false},
+		{"answered", successRequest(2, 1, "S=12"), Malformed, false},
+		{"answered", successRequest(2, 1, "S="+strings.Repeat("zz", 20)), Malformed, false},
+		{"answered", request(2, TypeMSCHAPv2, opSuccess), Malformed, false},
+		{"answered", request(2, TypeMSCHAPv2, opFailure, 1, 0, 9), Malformed, false},
+		{"answered", marshalEnd(codeSuccess, 1), Unexpected, true},
+		{"answered", marshalEnd(codeFailure, 1), Failed, true},
+		{"proved", forged, Unexpected, false},
+		{"proved", challengeRequest(3, 3), Unexpected, false},
+		{"proved", marshalEnd(codeFailure, 1), Failed, true},
+		{"refused", marshalEnd(codeSuccess, 1), Unexpected, true},
+		{"refused", forged, Unexpected, false},
+		{"refused", marshalEnd(codeFailure, 1), WrongPassword, true},
+	} {
+		p := at(t, row.point)
+		r, err := p.Handle(row.packet)
+		var e *Error
+		if !errors.As(err, &e) || e.Kind != row.kind || e.Fatal != row.fatal {
+			t.Errorf("%s: %x: %v (fatal %v), want %s (%v)", row.point, row.packet, err, e != nil && e.Fatal, row.kind, row.fatal)
+			continue
+		}
+		if r.Response != nil || r.MSK != nil || r.Done {
+			t.Errorf("%s: %x: an error with a result %+v", row.point, row.packet, r)
+		}
+		if e.Error() == "" || p.over != row.fatal {
+			t.Errorf("%s: %x: over %v", row.point, row.packet, p.over)
+		}
+		if row.fatal && p.method != nil && p.method.msk != nil {
+			t.Errorf("%s: %x: a key is left", row.point, row.packet)
+		}
+		if !row.fatal && row.point == "proved" {
+			if r, err := p.Handle(marshalEnd(codeSuccess, 3)); err != nil || !r.Done {
+				t.Errorf("%x spoiled the conversation: %v", row.packet, err)
+			}
+		}
+	}
+}
+
+func TestFailureReasons(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		text string
+		want Error
+	}{
+		{"E=691 R=1 C=0102 V=3 M=Wrong name or password", Error{Kind: WrongPassword, Code: 691, Retry: true, Message: "Wrong name or password"}},
+		{"E=691 R=0", Error{Kind: WrongPassword, Code: 691}},
+		{"E=647 R=0 C=00 V=3 M=Account is off", Error{Kind: Account, Code: 647, Message: "Account is off"}},
+		{"E=648 R=0 C=00 V=3 M=", Error{Kind: Account, Code: 648}},
+		{"E=646", Error{Kind: Account, Code: 646}},
+		{"E=649", Error{Kind: Account, Code: 649}},
+		{"E=709 R=0 M=M=x", Error{Kind: Failed, Code: 709, Message: "M=x"}},
+		{"E=banana R=maybe", Error{Kind: Failed}},
+		{"E=99999999999999999999", Error{Kind: Failed}},
+		{"", Error{Kind: Failed}},
+	} {
+		p := at(t, "answered")
+		r, err := p.Handle(failureRequest(2, 1, row.text))
+		if err != nil || !bytes.Equal(r.Response, marshal(codeResponse, 2, TypeMSCHAPv2, []byte{opFailure})) || r.Message != row.want.Message {
+			t.Errorf("%q: %+v, %v", row.text, r, err)
+		}
+		_, err = p.Handle(marshalEnd(codeFailure, 2))
+		var e *Error
+		want := row.want
+		want.Fatal, want.Method = true, TypeMSCHAPv2
+		if !errors.As(err, &e) || *e != want {
+			t.Errorf("%q: %+v, want %+v", row.text, e, want)
+		}
+	}
+}
+
+func TestProvide(t *testing.T) {
+	t.Parallel()
+	if _, err := at(t, "start").Provide(nil); kindOf(err) != Unexpected {
+		t.Errorf("before it was asked for: %v", err)
+	}
+	if _, err := at(t, "answered").Provide(nil); kindOf(err) != Unexpected {
+		t.Errorf("a second time: %v", err)
+	}
+	var e *Error
+	if _, err := at(t, "challenged").Provide(suite.Secret("\xff")); !errors.As(err, &e) || e.Kind != Internal || !e.Fatal || !errors.Is(err, errPassword) {
+		t.Errorf("not text: %v", err)
+	}
+	broken := errors.New("broken")
+	p := New(Config{Identity: "anna", Methods: []uint8{TypeMSCHAPv2}, Rand: iotest.ErrReader(broken)})
+	if _, err := p.Handle(challengeRequest(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Provide(suite.Secret("tiger")); !errors.Is(err, broken) {
+		t.Errorf("no randomness: %v", err)
+	}
+	// The password is the caller's: it is neither kept nor changed.
+	password := suite.Secret("tiger")
+	p = at(t, "challenged")
+	r, err := p.Provide(password)
+	if err != nil || string(password) != "tiger" {
+		t.Errorf("%q, %v", string(password), err)
+	}
+	password.Clear()
+	if again, err := p.Handle(challengeRequest(1, 1)); err != nil || !bytes.Equal(again.Response, r.Response) {
+		t.Errorf("the challenge again: %x, %v", again.Response, err)
+	}
+	p.Clear()
+	if !bytes.Equal(p.method.expect, make([]byte, 20)) || p.method.msk != nil {
+		t.Error("Clear leaves something")
+	}
+	New(Config{}).Clear()
+}
+
+// A challenge may change while nobody has answered it.
+func TestNewChallengeBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	p := at(t, "challenged")
+	if r, err := p.Handle(challengeRequest(7, 8)); err != nil || !r.NeedPassword {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	r, err := p.Provide(suite.Secret("tiger"))
+	if err != nil || r.Response[1] != 7 || r.Response[6] != 8 {
+		t.Errorf("%x, %v", r.Response, err)
+	}
+}
+
+func TestAuthenticatorDrops(t *testing.T) {
+	t.Parallel()
+	a := server()
+	good := marshal(codeResponse, 1, TypeIdentity, []byte("anna"))
+	for name, packet := range map[string][]byte{
+		"nothing": nil, "a request": request(1, TypeIdentity), "another identifier": marshal(codeResponse, 2, TypeIdentity, nil),
+		"not an identity": marshal(codeResponse, 1, TypeGTC, nil),
+	} {
+		if _, err := a.Handle(packet); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	r, err := a.Handle(good)
+	if err != nil || r.Identity != "anna" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for name, packet := range map[string][]byte{
+		"another method": marshal(codeResponse, 2, TypeGTC, nil), "no operation": marshal(codeResponse, 2, TypeMSCHAPv2, nil),
+		"short": marshal(codeResponse, 2, TypeMSCHAPv2, []byte{opResponse, 1, 0, 4}), "cut": marshal(codeResponse, 2, TypeMSCHAPv2, []byte{opResponse, 1}),
+	} {
+		if _, err := a.Handle(packet); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	r, err = a.Handle(marshal(codeResponse, 2, TypeNak, []byte{0}))
+	if err != nil || !r.Done || r.Success {
+		t.Fatalf("after a Nak of all: %+v, %v", r, err)
+	}
+	if _, err := a.Handle(marshal(codeResponse, 2, TypeNak, []byte{0})); err == nil {
+		t.Error("goes on after the end")
+	}
+	b := NewAuthenticator(AuthenticatorConfig{Rand: iotest.ErrReader(errors.New("broken"))})
+	if _, err := b.Handle(good); err == nil {
+		t.Error("made a challenge without randomness")
+	}
+}
+
+func FuzzPeer(f *testing.F) {
+	f.Add(request(1, TypeIdentity), challengeRequest(2, 2), successRequest(3, 2, "S="+strings.Repeat("00", 20)), marshalEnd(codeSuccess, 3))
+	f.Add(request(1, TypeGTC), challengeRequest(2, 2), failureRequest(3, 2, "E=691 R=0 M=no"), marshalEnd(codeFailure, 3))
+	f.Add(request(1, TypeNotification, 'x'), challengeRequest(2, 2), challengeRequest(2, 3), request(5, 254))
+	f.Fuzz(func(t *testing.T, a, b, c, d []byte) {
+		p := newPeer(TypeMSCHAPv2)
+		for _, packet := range [][]byte{a, b, c, d} {
+			r, err := p.Handle(packet)
+			if err == nil && r.NeedPassword {
+				r, err = p.Provide(suite.Secret("tiger"))
+			}
+			if r.Done || r.MSK != nil {
+				t.Error("success without proof")
+			}
+			if err != nil && kindOf(err) == "" {
+				t.Errorf("untyped error %v", err)
+			}
+			if n := len(r.Response); n > 0 && (r.Response[0] != codeResponse || int(r.Response[2])<<8|int(r.Response[3]) != n) {
+				t.Errorf("malformed response %x", r.Response)
+			}
+		}
+	})
+}
+
+func BenchmarkMSCHAPv2(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		p := newPeer(TypeMSCHAPv2)
+		if _, err := p.Handle(challengeRequest(1, 1)); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := p.Provide(suite.Secret("tiger")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
