@@ -267,8 +267,8 @@ func (p *script) ask(kind wire.ExchangeType, ps ...wire.Payload) ([]wire.Payload
 	before := len(p.sent)
 	err := p.deliver(p.seal(kind, id, false, ps...))
 	for _, d := range p.sent[before:] {
-		h, err := wire.ParseHeader(d.Data)
-		if err != nil || !h.Response() || h.MessageID != id {
+		h, bad := wire.ParseHeader(d.Data)
+		if bad != nil || !h.Response() || h.MessageID != id {
 			continue
 		}
 		_, answer := p.open(d)
