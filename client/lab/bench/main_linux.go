@@ -22,8 +22,6 @@ func main() {
 	}
 	seconds := flag.Int("seconds", 4, "length of one throughput run")
 	rounds := flag.Int("rounds", 3, "throughput runs of each kind, in alternation")
-	homewardd := flag.String("homewardd", "bin/homewardd", "the service, for the handshake and the idle figures")
-	homewardctl := flag.String("homewardctl", "bin/homewardctl", "the command line")
 	flag.Parse()
 	if err := pin(2); err != nil {
 		exit(err)
@@ -35,7 +33,7 @@ func main() {
 	err := errors.Join(
 		cipherSection(),
 		throughputSection(ctx, *rounds, time.Duration(*seconds)*time.Second),
-		serviceSection(ctx, *homewardd, *homewardctl),
+		serviceSection(ctx),
 	)
 	cancel()
 	exit(err)
