@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/credential"
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/formats"
+)
+
+func (a *app) importCommand() *cobra.Command {
+	var o importOptions
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Take over the profile that your administrator sent",
+		Args:  exactly(1, "one profile file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.importFile(cmd.Context(), args[0], o)
+		},
+	}
+	cmd.Flags().StringVar(&o.name, "name", "", "call the profile this, instead of the name in the file")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "take over settings that lower security without asking")
+	return cmd
+}
+
+type importOptions struct {
+	name string
+	yes  bool
+}
+
+// importFile takes over every connection of a file, or none.
+func (a *app) importFile(ctx context.Context, path string, o importOptions) error {
+	data, err := readProfileFile(path)
+	if err != nil {
+		return err
+	}
+	found, err := formats.ImportWith(data, profile.ImportOptions{AskPassword: a.askFilePassword(ctx)})
+	clear(data)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for i := range found {
+			found[i].Secrets.Clear()
+		}
+	}()
+	if o.name != "" && len(found) != 1 {
+		return fmt.Errorf("the file holds %d connections, so --name cannot name them; leave it out", len(found))
+	}
+	existing, err := a.client.Profiles(ctx)
+	if err != nil {
+		return err
+	}
+	var done undoStack
+	for i := range found {
+		if err := a.importOne(ctx, &found[i], &existing, o, &done); err != nil {
+			return errors.Join(err, done.undo())
+		}
+	}
+	return nil
+}
+
+// readProfileFile reads a file that is no larger than any profile.
+func readProfileFile(path string) (data []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder; give the profile file inside it", path)
+	}
+	return io.ReadAll(io.LimitReader(f, profile.MaxFile+1)) // one more byte lets the importer see that it is too large
+}
+
+func (a *app) askFilePassword(ctx context.Context) func(string, int) ([]byte, error) {
+	return func(name string, attempt int) ([]byte, error) {
+		if attempt > 2 {
+			return nil, errors.New("three passwords did not fit")
+		}
+		return a.ask.Password(ctx, "Password of the certificate "+plain(name))
+	}
+}
+
+// importOne takes over one connection.
+func (a *app) importOne(ctx context.Context, in *profile.Imported, existing *[]control.ProfileInfo, o importOptions, done *undoStack) error {
+	p := &in.Profile
+	old := a.replaces(p, *existing)
+	if old != nil {
+		p.ID, p.Name = old.ID, old.Name
+	}
+	if o.name != "" {
+		p.Name = o.name
+	}
+	a.printReport(in)
+	if err := a.consent(ctx, in.Report, o.yes); err != nil {
+		return err
+	}
+	if err := a.keepImported(ctx, in, done); err != nil {
+		return err
+	}
+	var before *profile.Profile
+	if old != nil {
+		var err error
+		if before, err = a.client.Profile(ctx, old.ID); err != nil {
+			return err
+		}
+	}
+	if err := a.client.AddProfile(ctx, p); err != nil {
+		return err
+	}
+	done.add(func() error {
+		if before != nil {
+			return a.client.AddProfile(context.WithoutCancel(ctx), before)
+		}
+		return a.client.DeleteProfile(context.WithoutCancel(ctx), p.ID)
+	})
+	// A second connection of the same file must not replace this one.
+	*existing = slices.DeleteFunc(*existing, func(e control.ProfileInfo) bool { return e.ID == p.ID })
+	verb := "Imported"
+	if old != nil {
+		verb = "Replaced"
+	}
+	_, err := fmt.Fprintf(a.out, "%s %s. Connect with «homewardctl connect %s».\n", verb, plain(p.Name), quoteArg(p.Name))
+	return err
+}
+
+// replaces finds the profile that came from the same source before.
+func (a *app) replaces(p *profile.Profile, existing []control.ProfileInfo) *control.ProfileInfo {
+	if p.Origin.Identifier == "" {
+		return nil
+	}
+	for i := range existing {
+		e := &existing[i]
+		if e.Format == p.Origin.Format && e.Identifier == p.Origin.Identifier && a.mine(*e) {
+			return e
+		}
+	}
+	return nil
+}
+
+// mine says whether a profile belongs to the user; an administrator sees
+// others' as well.
+func (a *app) mine(p control.ProfileInfo) bool { return a.uid < 0 || p.Owner == uint32(a.uid) }
+
+// consent asks for a yes where the file lowers security.
+func (a *app) consent(ctx context.Context, report []profile.Line, yes bool) error {
+	if yes || !slices.ContainsFunc(report, func(l profile.Line) bool { return l.Lowers }) {
+		return nil
+	}
+	answer, err := a.ask.Line(ctx, "Some settings (marked !) lower security. Take them over? [y/N]")
+	if errors.Is(err, errNoTerminal) {
+		return errors.New("some settings of this profile lower security (marked ! above), and there is no terminal to ask on; read them and import with --yes if they are right; nothing was changed")
+	}
+	if err != nil {
+		return err
+	}
+	if !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
+		return errors.New("not imported, as you wished; ask your administrator for a profile without these settings")
+	}
+	return nil
+}
+
+// keepImported puts the secrets of the file into the user's store. Without a
+// keychain a profile that cannot do without them is refused; a password or
+// shared key can be typed.
+func (a *app) keepImported(ctx context.Context, in *profile.Imported, done *undoStack) error {
+	if in.Secrets.Empty() {
+		return nil
+	}
+	id := in.Profile.ID
+	store, err := a.openSecrets()
+	var before profile.Secrets
+	if err == nil {
+		before, err = kept(ctx, store, id)
+		var unreadable *credential.SealError
+		if errors.As(err, &unreadable) {
+			before, err = profile.Secrets{}, nil
+		}
+	}
+	if err == nil {
+		err = store.Put(ctx, id, merged(before, in.Secrets))
+	}
+	switch {
+	case err == nil:
+		done.add(func() error {
+			defer before.Clear()
+			return store.Put(context.WithoutCancel(ctx), id, before)
+		})
+		return nil
+	case len(in.Secrets.PrivateKey) > 0:
+		return fmt.Errorf("the private key of this profile can be kept in a keychain only, and %s; nothing was changed", keychainTrouble(err))
+	}
+	what := "password"
+	if len(in.Secrets.Password) == 0 {
+		what = "shared key"
+	}
+	_, err = fmt.Fprintf(a.errOut, "The %s in the file is not kept, because %s; you will be asked for it when you connect.\n", what, keychainTrouble(err))
+	return err
+}
+
+// merged gives the new secrets, and of the old ones what the file does not hold.
+func merged(before, file profile.Secrets) profile.Secrets {
+	if file.Password == nil {
+		file.Password = before.Password
+	}
+	if file.PSK == nil {
+		file.PSK = before.PSK
+	}
+	if file.PrivateKey == nil {
+		file.PrivateKey = before.PrivateKey
+	}
+	return file
+}
+
+// keychainTrouble says in a clause why nothing can be kept.
+func keychainTrouble(err error) string {
+	var k *credential.KeychainError
+	if !errors.As(err, &k) {
+		return "it cannot be stored (" + plain(err.Error()) + ")"
+	}
+	switch k.Reason {
+	case credential.KeychainLocked:
+		return "the keychain is locked (unlock it and try again)"
+	case credential.KeychainSilent:
+		return "the keychain did not answer in time (look for its own window)"
+	case credential.KeychainBroken:
+		return "the keychain's entry for homeward is damaged (delete it and try again)"
+	default:
+		return "no keychain answers (GNOME Keyring or KWallet, for example)"
+	}
+}
+
+// undoStack takes back what an import has done, newest first.
+type undoStack []func() error
+
+func (u *undoStack) add(f func() error) { *u = append(*u, f) }
+
+func (u *undoStack) undo() error {
+	var errs []error
+	for _, f := range slices.Backward(*u) {
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}
+
+// quoteArg writes a name so that a shell takes it as one word.
+func quoteArg(name string) string {
+	if name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.+@", r))
+	}) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}

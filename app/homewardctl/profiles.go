@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/profile"
+)
+
+func (a *app) profilesCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "profiles",
+		Short: "List your profiles",
+		Args:  exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := a.client.Profiles(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a.out, list)
+			}
+			return a.printProfiles(list)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) printProfiles(list []control.ProfileInfo) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(a.out, "There are no profiles. Import the one that your administrator sent: «homewardctl import FILE».")
+		return err
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "NAME\tGATEWAY\tSIGN IN WITH\tUSER")
+	for _, p := range list {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", plain(p.Name), plain(p.Gateway), signIn(p.Auth), plain(p.Username))
+	}
+	return w.Flush()
+}
+
+func printJSON(w io.Writer, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(w, string(data))
+	return err
+}
+
+func (a *app) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show what a profile says",
+		Args:              exactly(1, "one profile's name"),
+		ValidArgsFunction: a.completeProfile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.client.Profile(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.printProfile(p)
+		},
+	}
+}
+
+// row is one line of a table of facts; an empty value is left out.
+type row struct{ name, value string }
+
+func printRows(out io.Writer, indent string, rows []row) error {
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	for _, r := range rows {
+		if r.value != "" {
+			fmt.Fprintf(w, "%s%s\t%s\n", indent, r.name, plain(r.value))
+		}
+	}
+	return w.Flush()
+}
+
+func (a *app) printProfile(p *profile.Profile) error {
+	if _, err := fmt.Fprintln(a.out, plain(p.Name)); err != nil {
+		return err
+	}
+	identity := p.Gateway.Identity
+	if identity == "" {
+		identity = p.Gateway.Address
+	}
+	rows := []row{
+		{"Description", p.Origin.Description},
+		{"From", p.Origin.Organization},
+		{"Gateway", p.Gateway.Address},
+		{"Expected identity", identity},
+		{"Expected name", p.Gateway.CertificateName},
+		{"Proves itself by", gatewayAuth(p)},
+		{"You sign in with", signIn(p.Client.Auth)},
+		{"User name", p.Client.Username},
+		{"Your certificate", firstCertificate(p.Client.Certificates)},
+		{"Through the tunnel", traffic(p.Traffic)},
+		{"Never through it", prefixes(p.Traffic.Exclude)},
+		{"Names asked there", strings.Join(p.DNS.Domains, ", ")},
+		{"IKE encryption", proposals(p.IKE)},
+		{"ESP encryption", proposals(p.Child)},
+		{"ID", p.ID},
+	}
+	return printRows(a.out, "  ", rows)
+}
+
+func gatewayAuth(p *profile.Profile) string {
+	switch {
+	case p.Gateway.Auth == profile.GatewayPSK:
+		return "shared key"
+	case len(p.Gateway.Anchors) > 0:
+		return "certificate, issued by " + firstCertificate(p.Gateway.Anchors)
+	default:
+		return "certificate that this computer trusts"
+	}
+}
+
+// firstCertificate names a certificate and its end.
+func firstCertificate(chain [][]byte) string {
+	if len(chain) == 0 {
+		return ""
+	}
+	c, err := x509.ParseCertificate(chain[0])
+	if err != nil {
+		return "a certificate that cannot be read"
+	}
+	name := c.Subject.CommonName
+	if name == "" {
+		name = c.Subject.String()
+	}
+	return fmt.Sprintf("%s (until %s)", name, c.NotAfter.Format("2 January 2006"))
+}
+
+func traffic(t profile.Traffic) string {
+	switch {
+	case t.Full:
+		return "everything"
+	case len(t.Include) > 0 && t.AcceptPushed:
+		return prefixes(t.Include) + ", and what the gateway names"
+	case t.AcceptPushed:
+		return "what the gateway names"
+	default:
+		return prefixes(t.Include)
+	}
+}
+
+func prefixes(list []netip.Prefix) string {
+	var words []string
+	for _, p := range list {
+		if p.IsSingleIP() {
+			words = append(words, p.Addr().String())
+		} else {
+			words = append(words, p.String())
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func proposals(s profile.SA) string {
+	var words []string
+	for _, p := range s.Proposals {
+		parts := []string{p.Encryption}
+		for _, part := range []string{p.Integrity, p.PRF, p.Group} {
+			if part != "" {
+				parts = append(parts, part)
+			}
+		}
+		words = append(words, strings.Join(parts, "-"))
+	}
+	if !s.Strict {
+		words = append(words, "Homeward's own set")
+	}
+	return strings.Join(words, ", then ")
+}
+
+func (a *app) forgetCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "forget NAME",
+		Short:             "Delete a profile and its secrets",
+		Args:              exactly(1, "one profile's name"),
+		ValidArgsFunction: a.completeProfile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.forget(cmd.Context(), args[0])
+		},
+	}
+}
+
+func (a *app) forget(ctx context.Context, name string) error {
+	p, err := a.client.Profile(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := a.client.DeleteProfile(ctx, p.ID); err != nil {
+		return err
+	}
+	store, err := a.openSecrets()
+	if err == nil {
+		err = store.Forget(p.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("the profile is forgotten, but its secrets could not be deleted (%w); delete the file %s.sealed yourself", err, p.ID)
+	}
+	_, err = fmt.Fprintf(a.out, "%s is forgotten.\n", plain(p.Name))
+	return err
+}

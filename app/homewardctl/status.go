@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/homeward-vpn/homeward/client/control"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var asJSON, follow bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say whether you are connected, and how",
+		Args:  exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.status(cmd.Context(), asJSON, follow)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON; with --watch one line for each change")
+	cmd.Flags().BoolVar(&follow, "watch", false, "go on with every change until Ctrl-C")
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, asJSON, follow bool) error {
+	if follow {
+		err := a.client.Watch(ctx, func(st control.Status) error {
+			if asJSON {
+				return json.NewEncoder(a.out).Encode(st)
+			}
+			return a.printStatus(st, time.Now())
+		})
+		return unlessStopped(ctx, err)
+	}
+	st, err := a.client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(a.out, st)
+	}
+	return a.printStatus(st, time.Now())
+}
+
+// headline is the one answer that comes first.
+func headline(st control.Status, now time.Time) string {
+	name := plain(st.Profile)
+	if name == "" {
+		name = "another user's network"
+	}
+	switch st.State {
+	case control.StateConnected:
+		return fmt.Sprintf("Connected to %s since %s", name, at(st.Since, now))
+	case control.StateConnecting:
+		if words := stepWords[st.Step]; words != "" {
+			return fmt.Sprintf("Connecting to %s: %s", name, words)
+		}
+		return "Connecting to " + name
+	case control.StateNeedsInput:
+		return fmt.Sprintf("Connecting to %s needs your answer: run «homewardctl connect %s»", name, quoteArg(st.Profile))
+	case control.StateDisconnecting:
+		return "Disconnecting from " + name
+	case control.StateBlocked:
+		return "Blocked: nothing leaves this computer until you connect or disconnect"
+	default:
+		return "Not connected"
+	}
+}
+
+func (a *app) printStatus(st control.Status, now time.Time) error {
+	if _, err := fmt.Fprintln(a.out, headline(st, now)); err != nil {
+		return err
+	}
+	var rows []row
+	if g := st.Gateway; g != nil {
+		rows = append(rows,
+			row{"Gateway", fmt.Sprintf("%s (%s)", g.Identity, g.Address)},
+			row{"Your address", prefixes(st.Addresses)},
+			row{"Through the line", routes(st.Routes)},
+			row{"Names", names(st.DNS)})
+	}
+	if i := st.IKE; i != nil {
+		rows = append(rows, row{"IKE", fmt.Sprintf("%s, new keys %s", i.Suite, until(i.RekeyAt, now))})
+	}
+	if e := st.ESP; e != nil {
+		rows = append(rows,
+			row{"ESP", e.Suite},
+			row{"Sent", fmt.Sprintf("%s in %d packets", size(e.TxBytes), e.TxPackets)},
+			row{"Received", fmt.Sprintf("%s in %d packets", size(e.RxBytes), e.RxPackets)},
+			row{"Dropped", drops(e.Drops)})
+	}
+	if err := printRows(a.out, "  ", rows); err != nil {
+		return err
+	}
+	notes := slices.Clone(st.Warnings)
+	if st.Error != nil {
+		notes = append([]string{st.Error.Message}, notes...)
+	}
+	for _, n := range notes {
+		if _, err := fmt.Fprintln(a.out, "  "+plain(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func routes(list []netip.Prefix) string {
+	full := slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Bits() == 0 })
+	if !full {
+		return prefixes(list)
+	}
+	both := slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Bits() == 0 && p.Addr().Is4() }) &&
+		slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Bits() == 0 && p.Addr().Is6() })
+	if both {
+		return "everything"
+	}
+	return "everything of " + prefixes(list)
+}
+
+func names(d control.DNS) string {
+	var servers []string
+	for _, s := range d.Servers {
+		servers = append(servers, s.String())
+	}
+	switch {
+	case len(servers) == 0:
+		return ""
+	case len(d.Domains) == 0:
+		return "all asked at " + strings.Join(servers, ", ")
+	default:
+		return strings.Join(d.Domains, ", ") + " asked at " + strings.Join(servers, ", ")
+	}
+}
+
+func drops(d map[string]uint64) string {
+	var words []string
+	for reason, n := range d {
+		if n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, reason))
+		}
+	}
+	slices.Sort(words)
+	return strings.Join(words, ", ")
+}
