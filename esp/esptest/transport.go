@@ -34,6 +34,7 @@ type Transport struct {
 type received struct {
 	datagrams []Datagram
 	err       error
+	settled   chan struct{} // not nil: closed, and nothing else
 }
 
 // NewTransport makes a socket with that address that handles up to batch
@@ -70,6 +71,17 @@ func (t *Transport) Deliver(datagrams ...Datagram) {
 
 // DeliverError makes one receive fail.
 func (t *Transport) DeliverError(err error) { t.queue <- received{err: err} }
+
+// Settle returns when the receiver has dealt with everything delivered before
+// and has come back for more.
+func (t *Transport) Settle() {
+	settled := make(chan struct{})
+	t.queue <- received{settled: settled}
+	select {
+	case <-settled:
+	case <-t.closed:
+	}
+}
 
 // FailSends makes every following Send return err; nil ends that.
 func (t *Transport) FailSends(err error) {
@@ -113,15 +125,21 @@ func (t *Transport) receive(bufs [][]byte, sizes []int, from []netip.AddrPort) (
 		return 0, net.ErrClosed
 	default:
 	}
-	select {
-	case r := <-t.queue:
-		for i, d := range r.datagrams {
-			sizes[i] = copy(bufs[i], d.Data)
-			from[i] = d.Peer
+	for {
+		select {
+		case r := <-t.queue:
+			if r.settled != nil {
+				close(r.settled)
+				continue
+			}
+			for i, d := range r.datagrams {
+				sizes[i] = copy(bufs[i], d.Data)
+				from[i] = d.Peer
+			}
+			return len(r.datagrams), r.err
+		case <-t.closed:
+			return 0, net.ErrClosed
 		}
-		return len(r.datagrams), r.err
-	case <-t.closed:
-		return 0, net.ErrClosed
 	}
 }
 

@@ -27,6 +27,7 @@ type TUN struct {
 type readResult struct {
 	packets [][]byte
 	err     error
+	settled chan struct{} // not nil: closed, and nothing else
 }
 
 // NewTUN makes a device that reads up to batch packets at once.
@@ -49,6 +50,17 @@ func (t *TUN) Inject(packets ...[]byte) {
 
 // InjectError makes one Read fail.
 func (t *TUN) InjectError(err error) { t.reads <- readResult{err: err} }
+
+// Settle returns when the reader has dealt with everything injected before and
+// has come back for more.
+func (t *TUN) Settle() {
+	settled := make(chan struct{})
+	t.reads <- readResult{settled: settled}
+	select {
+	case <-settled:
+	case <-t.closed:
+	}
+}
 
 // FailWrites makes every following Write return err; nil ends that. What is
 // written is not kept meanwhile.
@@ -76,14 +88,20 @@ func (t *TUN) Read(bufs [][]byte, sizes []int, offset int) (int, error) {
 		return 0, os.ErrClosed
 	default:
 	}
-	select {
-	case r := <-t.reads:
-		for i, p := range r.packets {
-			sizes[i] = copy(bufs[i][offset:], p)
+	for {
+		select {
+		case r := <-t.reads:
+			if r.settled != nil {
+				close(r.settled)
+				continue
+			}
+			for i, p := range r.packets {
+				sizes[i] = copy(bufs[i][offset:], p)
+			}
+			return len(r.packets), r.err
+		case <-t.closed:
+			return 0, os.ErrClosed
 		}
-		return len(r.packets), r.err
-	case <-t.closed:
-		return 0, os.ErrClosed
 	}
 }
 
