@@ -216,11 +216,18 @@ func (c *charon) close() error {
 	return c.Stop(ctx)
 }
 
-// Log is the daemon's log so far.
+// Log is the daemon's log so far, without what the lab's own questions leave
+// in it.
 func (c *charon) Log() string {
 	b, err := os.ReadFile(filepath.Join(c.dir, "log"))
 	if err != nil {
 		return "no log: " + err.Error() + " " + c.stderr.String()
 	}
-	return string(b)
+	var kept strings.Builder
+	for line := range strings.Lines(string(b)) {
+		if !strings.Contains(line, "[CFG] vici client ") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // SA is an IKE SA as the gateway tells it (swanctl --list-sas).
@@ -180,7 +181,7 @@ func (c *charon) eachConnection(ctx context.Context, f func(name string) error) 
 
 // WaitSAs waits until the gateway's SAs satisfy the condition.
 func (c *charon) WaitSAs(ctx context.Context, what string, condition func([]SA) bool) error {
-	return Until(ctx, what, func() (bool, error) {
+	return until(ctx, 50*time.Millisecond, what, func() (bool, error) {
 		sas, err := c.SAs(ctx)
 		return err == nil && condition(sas), err
 	})

@@ -42,7 +42,11 @@ const stopWait = 5 * time.Second
 // Until calls condition, at once and then every few milliseconds, until it
 // says true or fails, or ctx ends; what names the condition in the error.
 func Until(ctx context.Context, what string, condition func() (bool, error)) error {
-	tick := time.NewTicker(5 * time.Millisecond)
+	return until(ctx, 5*time.Millisecond, what, condition)
+}
+
+func until(ctx context.Context, every time.Duration, what string, condition func() (bool, error)) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		ok, err := condition()
