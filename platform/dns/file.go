@@ -45,12 +45,20 @@ func (*fileBackend) mode() string { return ModeFile }
 var errLinkStays = errors.New("the link cannot be replaced")
 
 func (b *fileBackend) set(c Config, _ bool) error {
+	if b.holds() {
+		return b.setAt(b.entry.Path, c)
+	}
+	entry, record := b.entry, b.record
 	err := b.setAt(b.env.ResolvConf, c)
 	if !errors.Is(err, errLinkStays) {
 		return err
 	}
 	// A read-only /etc whose resolv.conf leads to a writable place: the file
-	// at the end of the link is rewritten in place.
+	// at the end of the link is rewritten in place. The attempt changed nothing.
+	if err := b.forget(b.record); err != nil {
+		return err
+	}
+	b.entry, b.record = entry, record
 	target, err := b.env.Files.Resolve(b.env.ResolvConf)
 	if err != nil {
 		return err
