@@ -9,6 +9,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	//lint:ignore SA1019 MS-CHAPv2 is made of MD4 (RFC 2759 8.3)
 	"golang.org/x/crypto/md4"
 
 	"github.com/homeward-vpn/homeward/ike/suite"
