@@ -152,7 +152,11 @@ func FuzzHandleDatagram(f *testing.F) {
 			t.Errorf("%d IKE SAs, %d Child SAs, %d timers", len(p.s.sas), len(p.s.children), len(p.s.timers.rows))
 		}
 		end := p.now.Add(time.Hour)
+		steps := 0
 		for next := p.s.NextTimeout(); !next.IsZero() && next.Before(end); next = p.s.NextTimeout() {
+			if steps++; steps > 1000 {
+				t.Fatalf("%d deadlines within an hour", steps)
+			}
 			p.now = next
 			checkContract(t, p, p.s.HandleTimeout(p.now), p.s.phase, len(p.events))
 			p.drain()
