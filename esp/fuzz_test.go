@@ -52,6 +52,9 @@ func espSeeds(f *testing.F) [][]byte {
 	if err != nil {
 		f.Fatal(err)
 	}
+	if len(names) == 0 {
+		f.Log("no captured datagrams beside the repository: own seeds only")
+	}
 	var seeds [][]byte
 	for _, name := range names {
 		seed, err := os.ReadFile(name)

@@ -14,6 +14,8 @@
 // -> one batched TUN write -> control datagrams to their handler.
 //
 // Each direction runs to completion on the goroutine that read the batch: no
-// hand-over, no channel, no allocation per packet. Changes to the SAs are one
-// pointer store of an immutable table.
+// hand-over, no channel, no allocation per packet. Sealing in parallel was left
+// out on purpose: profiles of bulk TCP show less than a third of the time in the
+// cipher, and the rest in system calls that a hand-over would only add to.
+// Changes to the SAs are one pointer store of an immutable table.
 package dataplane

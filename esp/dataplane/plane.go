@@ -141,7 +141,8 @@ func (p *Plane) Start() {
 
 // AttachTUN starts the send loop: one goroutine that reads the device, whose
 // MTU is given. From now on the Plane owns the device, and Close closes it.
-// Only the first call counts.
+// Only the first call counts. After Close it does nothing, and the device
+// stays the caller's.
 func (p *Plane) AttachTUN(tun TUN, mtu int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -28,8 +28,9 @@ const (
 	// maxDatagram is the largest UDP payload.
 	maxDatagram = 1<<16 - 1
 	// slotSpread keeps buffers from starting at equal offsets modulo 64 KiB,
-	// where they would all compete for the same cache sets.
-	slotSpread = 1 << 16 / 42 &^ 63
+	// where they would all compete for the same cache sets: 24 lines, about
+	// one packet.
+	slotSpread = 24 * 64
 	markerLen  = 4 // non-ESP marker (RFC 3948 2.2)
 	keepalive  = 0xff
 	// maxReceiveErrors in a row mean that the socket is dead.
