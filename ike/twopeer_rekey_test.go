@@ -275,6 +275,41 @@ func TestTwoPeerCollisions(t *testing.T) {
 	}
 }
 
+// RFC 7296 2.8.1, 2.8.2: over some seeds each side wins, and the loser deletes
+// what it made: the survivor is not always the same side's.
+func TestTwoPeerEitherSideWins(t *testing.T) {
+	t.Parallel()
+	children, ikes := map[bool]int{}, map[bool]int{}
+	for seed := range uint64(24) {
+		line := iketest.Conditions{Delay: 20 * time.Millisecond}
+		p := connected(t, iketest.PairConfig{Seed: seed, Conditions: line})
+		gatewayRekeysChild(t, p)
+		clientRekeysChild(t, p)
+		mustSettle(t, p, 10*time.Second, 1)
+		if n := iketest.Count[ike.ChildAdded](p); n != 3 {
+			t.Fatalf("seed %d: %d child SAs in all, want 3: there was no collision", seed, n)
+		}
+		children[p.Active().Initiated]++
+
+		gatewayRekeysIKE(t, p)
+		clientRekeysIKE(t, p)
+		mustSettle(t, p, 10*time.Second, 1)
+		// Who began the IKE SA that is left shows in the next request.
+		before := len(p.Sent)
+		if err := p.Do(ike.CheckLiveness{}); err != nil {
+			t.Fatal(err)
+		}
+		ikes[header(t, p.Sent[before].Data).Flags.Has(wire.FlagInitiator)]++
+		mustSettle(t, p, 10*time.Second, 1)
+	}
+	if children[true] == 0 || children[false] == 0 {
+		t.Errorf("Child SAs: the client won %d times, the gateway %d times", children[true], children[false])
+	}
+	if ikes[true] == 0 || ikes[false] == 0 {
+		t.Errorf("IKE SAs: the client won %d times, the gateway %d times", ikes[true], ikes[false])
+	}
+}
+
 // RFC 7296 2.25: a rekey crosses a Delete.
 func TestTwoPeerRekeyCrossesDelete(t *testing.T) {
 	t.Parallel()

@@ -141,11 +141,27 @@ func (sa *ikeSA) bySPI(spi []byte) *Child {
 		return nil
 	}
 	for _, c := range sa.r.children {
-		if c.sa == sa && c.OutboundSPI == binary.BigEndian.Uint32(spi) {
+		if c.sa.leadsTo(sa) && c.OutboundSPI == binary.BigEndian.Uint32(spi) {
 			return c
 		}
 	}
 	return nil
+}
+
+// leadsTo tells whether to is this IKE SA, or one that has taken over from it,
+// or one that is about to in the client's eyes, who may not know of our own
+// rekey yet.
+func (sa *ikeSA) leadsTo(to *ikeSA) bool {
+	for ; sa != nil && sa != to; sa = sa.successorSA() {
+	}
+	return sa == to
+}
+
+func (sa *ikeSA) successorSA() *ikeSA {
+	if sa.heir == nil && sa.rekey != nil && sa.rekey.peer != nil {
+		return sa.rekey.peer.sa
+	}
+	return sa.heir
 }
 
 // remove takes a Child SA out.

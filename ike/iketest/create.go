@@ -141,19 +141,36 @@ func (sa *ikeSA) successor(p suite.Proposal, shared suite.Secret, ni, nr []byte,
 	return fresh, nil
 }
 
-// handOver moves all Child SAs to the IKE SA that takes over (RFC 7296 2.8).
+// handOver moves all Child SAs, and what waits to be asked about them, to the
+// IKE SA that takes over (RFC 7296 2.8).
 func (sa *ikeSA) handOver(now time.Time, to *ikeSA) {
-	sa.replaced = true
+	sa.replaced, sa.heir = true, to
+	for to.heir != nil { // rekeyed itself meanwhile, by a client that was faster
+		to = to.heir
+	}
 	for _, c := range sa.r.children {
 		if c.sa == sa {
 			c.sa = to
 		}
 	}
 	sa.r.trace(now, "   gateway's IKE SA is now %v/%v", to.spiI(), to.spiR())
+	var stay []*ownRequest
+	for _, q := range sa.queue {
+		if q.stays {
+			stay = append(stay, q)
+		} else {
+			to.queue = append(to.queue, q)
+		}
+	}
+	sa.queue = stay
+	to.start(now)
 }
 
 // childBusy tells whether we are creating, rekeying or deleting a Child SA.
 func (sa *ikeSA) childBusy() bool {
+	if sa.request != nil && sa.request.exchange == wire.ExchangeCreateChildSA && sa.rekey == nil {
+		return true // of a Child SA that is gone meanwhile
+	}
 	for _, c := range sa.r.children {
 		if c.sa == sa && (c.deleting || c.rekey != nil) {
 			return true

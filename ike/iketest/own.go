@@ -76,6 +76,7 @@ func (r *Responder) DeleteIKE(now time.Time) error {
 func (sa *ikeSA) delete(now time.Time) {
 	sa.ask(now, &ownRequest{
 		exchange: wire.ExchangeInformational,
+		stays:    true,
 		build: func(time.Time) []wire.Payload {
 			sa.closing = true
 			return []wire.Payload{&wire.DeletePayload{Protocol: wire.ProtocolIKE}}
@@ -268,6 +269,7 @@ func (sa *ikeSA) startRekey(now time.Time, group uint16) {
 	r := sa.r
 	sa.ask(now, &ownRequest{
 		exchange: wire.ExchangeCreateChildSA,
+		stays:    true,
 		build: func(now time.Time) []wire.Payload {
 			if sa.closing || sa.replaced {
 				return nil

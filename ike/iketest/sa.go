@@ -25,6 +25,7 @@ type ikeSA struct {
 	hs          *handshake // until IKE_AUTH is over
 	established bool
 	closing     bool // a Delete of it is under way
+	heir        *ikeSA
 	replaced    bool // another IKE SA has taken over; it waits to be deleted
 
 	expected uint32            // message ID of the client's next request
@@ -45,6 +46,7 @@ type ikeSA struct {
 // ownRequest is a request that the gateway makes.
 type ownRequest struct {
 	exchange wire.ExchangeType
+	stays    bool                               // with its IKE SA, whatever takes over
 	build    func(now time.Time) []wire.Payload // nil: there is nothing to ask any more
 	reply    func(now time.Time, payloads []wire.Payload)
 	id       uint32
@@ -56,7 +58,7 @@ type ownRequest struct {
 // The gateway's schedule for requests of its own (RFC 7296 2.1).
 const (
 	firstWait = time.Second
-	lastTry   = 9
+	lastTry   = 20
 )
 
 func (sa *ikeSA) spiI() wire.SPI {
