@@ -9,7 +9,12 @@ import (
 	"time"
 )
 
-func TestMain(m *testing.M) { os.Exit(Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(tokenVariable) != "" {
+		os.Exit(holdLab())
+	}
+	os.Exit(Main(m))
+}
 
 // start builds a lab for one test, or skips where the system forbids it.
 func start(t *testing.T, o Options) (*Lab, context.Context) {

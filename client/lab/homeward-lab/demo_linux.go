@@ -21,9 +21,10 @@ const intranetURL = "http://" + lab.IntranetName + "/"
 
 // story tells each step in plain words, with the time since the beginning.
 type story struct {
-	start time.Time
-	lab   *lab.Lab
-	h     *lab.Homeward
+	start  time.Time
+	lab    *lab.Lab
+	h      *lab.Homeward
+	before lab.Snapshot // of the client, before Homeward did anything
 }
 
 func (s *story) tell(format string, args ...any) {
@@ -73,6 +74,9 @@ func (s *story) install(ctx context.Context) error {
 	}
 	s.tell("From the client, %s cannot be reached: it is inside.", lab.IntranetName)
 	var err error
+	if s.before, err = s.lab.Client.Snapshot(ctx); err != nil {
+		return err
+	}
 	if s.h, err = s.lab.InstallHomeward(); err != nil {
 		return err
 	}
@@ -133,6 +137,14 @@ func (s *story) disconnect(ctx context.Context) error {
 	if err := s.h.Stop(ctx); err != nil {
 		return err
 	}
+	after, err := s.lab.Client.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if diff := s.before.Diff(after); diff != "" {
+		return fmt.Errorf("the client is not as it was before:\n%s", diff)
+	}
+	s.tell("Devices, routes, rules and DNS of the client are as they were before.")
 	s.tell("Taking the lab down.")
 	return nil
 }
