@@ -64,6 +64,12 @@ type Config struct {
 	Now     func() time.Time // for rate limits only; nil: time.Now
 }
 
+// What died, for errors.Is on what Err yields.
+var (
+	ErrTUN       = errors.New("dataplane: the TUN device failed")
+	ErrTransport = errors.New("dataplane: the transport failed")
+)
+
 // Plane is one data plane. All methods are safe for concurrent use.
 type Plane struct {
 	transport Transport
@@ -155,8 +161,8 @@ func (p *Plane) AttachTUN(tun TUN, mtu int) {
 	p.loops.Go(s.run)
 }
 
-// Err yields one error when the TUN or the transport has died. It is never
-// closed; nothing comes after Close.
+// Err yields one error, wrapping ErrTUN or ErrTransport, when that has died. It
+// is never closed; nothing comes after Close.
 func (p *Plane) Err() <-chan error { return p.failure }
 
 // fail reports the first death of a part, unless the Plane is being closed.

@@ -304,24 +304,27 @@ func TestTransientErrors(t *testing.T) {
 // A part that dies is reported, once.
 func TestDeath(t *testing.T) {
 	t.Parallel()
-	tests := map[string]func(r *rig){
-		"reading the TUN": func(r *rig) { mustClose(r.t, r.tun) },
-		"receiving":       func(r *rig) { mustClose(r.t, r.transport) },
-		"sending": func(r *rig) {
+	tests := map[string]struct {
+		kill func(r *rig)
+		want error
+	}{
+		"reading":   {func(r *rig) { mustClose(r.t, r.tun) }, dataplane.ErrTUN},
+		"receiving": {func(r *rig) { mustClose(r.t, r.transport) }, dataplane.ErrTransport},
+		"sending": {func(r *rig) {
 			r.transport.FailSends(net.ErrClosed)
 			r.tun.Inject(esptest.UDP(host4, intra4, nil))
-		},
-		"writing the TUN": func(r *rig) {
+		}, dataplane.ErrTransport},
+		"writing": {func(r *rig) {
 			r.tun.FailWrites(os.ErrClosed)
 			r.transport.Deliver(sealed(r.t, r.far.Out, esptest.UDP(intra4, host4, nil)))
-		},
+		}, dataplane.ErrTUN},
 	}
-	for what, kill := range tests {
+	for what, test := range tests {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, esptest.Default())
-			kill(r)
-			if err := next(t, "error", r.plane.Err()); !strings.Contains(err.Error(), what) {
+			test.kill(r)
+			if err := next(t, "error", r.plane.Err()); !errors.Is(err, test.want) || !strings.Contains(err.Error(), what) {
 				t.Errorf("got %v", err)
 			}
 			mustClose(t, r.plane)

@@ -85,7 +85,7 @@ func (r *receiver) run() {
 		}
 		failures++
 		if errors.Is(err, net.ErrClosed) || failures >= maxReceiveErrors {
-			r.p.fail(fmt.Errorf("dataplane: receiving: %w", err))
+			r.p.fail(fmt.Errorf("%w: receiving: %w", ErrTransport, err))
 			return
 		}
 		r.p.counters.drop(dropReceive, 1)
@@ -181,7 +181,7 @@ func (p *Plane) writeTUN(packets [][]byte, octets int) {
 	}
 	if errors.Is(err, os.ErrClosed) {
 		p.counters.drop(dropTUNWrite, len(packets))
-		p.fail(fmt.Errorf("dataplane: writing the TUN: %w", err))
+		p.fail(fmt.Errorf("%w: writing: %w", ErrTUN, err))
 		return
 	}
 	// A TUN joins the errors of single packets; the others went through.

@@ -93,7 +93,7 @@ func (s *sender) run() {
 		}
 		failures++
 		if errors.Is(err, os.ErrClosed) || failures >= maxReadErrors {
-			s.p.fail(fmt.Errorf("dataplane: reading the TUN: %w", err))
+			s.p.fail(fmt.Errorf("%w: reading: %w", ErrTUN, err))
 			return
 		}
 		s.p.counters.drop(dropTUNRead, 1)
@@ -253,7 +253,7 @@ func (s *sender) send(packets [][]byte, peer netip.AddrPort) bool {
 func (s *sender) sendFailed(packets [][]byte, err error) {
 	s.p.counters.drop(dropSend, len(packets))
 	if errors.Is(err, net.ErrClosed) {
-		s.p.fail(fmt.Errorf("dataplane: sending: %w", err))
+		s.p.fail(fmt.Errorf("%w: sending: %w", ErrTransport, err))
 		return
 	}
 	if errors.Is(err, syscall.EMSGSIZE) {
