@@ -44,20 +44,20 @@ func TestTwoPeerFaultyNetworks(t *testing.T) {
 					if err := p.Do(ike.RekeyChild{InboundSPI: p.Active().InboundSPI}); err != nil {
 						t.Fatalf("round %d: %v", round, err)
 					}
-					mustSettle(t, p, 3*time.Minute, 1)
+					mustSettle(t, p, 5*time.Minute, 1)
 					if err := p.Tell(p.Gateway.RekeyIKE); err != nil {
 						t.Fatal(err)
 					}
-					mustSettle(t, p, 3*time.Minute, 1)
+					mustSettle(t, p, 5*time.Minute, 1)
 					spi := p.Active().OutboundSPI
 					if err := p.Tell(func(now time.Time) error { return p.Gateway.RekeyChild(now, spi) }); err != nil {
 						t.Fatal(err)
 					}
-					mustSettle(t, p, 3*time.Minute, 1)
+					mustSettle(t, p, 5*time.Minute, 1)
 					if err := p.Do(ike.RekeyIKE{}); err != nil {
 						t.Fatal(err)
 					}
-					mustSettle(t, p, 3*time.Minute, 1)
+					mustSettle(t, p, 5*time.Minute, 1)
 				}
 				if err := p.Do(ike.Delete{}); err != nil {
 					t.Fatal(err)

@@ -58,7 +58,7 @@ type ownRequest struct {
 // The gateway's schedule for requests of its own (RFC 7296 2.1).
 const (
 	firstWait = time.Second
-	lastTry   = 20
+	lastTry   = 11
 )
 
 func (sa *ikeSA) spiI() wire.SPI {
