@@ -372,15 +372,19 @@ func TestOwnIKERekey(t *testing.T) {
 	if _, err := p.ask(wire.ExchangeInformational); err != nil {
 		t.Errorf("a request on the new IKE SA: %v", err)
 	}
+	sent := len(p.sent)
 	p.do(CheckLiveness{})
+	if len(p.sent) != sent {
+		t.Error("a request on the new IKE SA does not wait for the end of the old")
+	}
+	h, _ = wire.ParseHeader(farewell.Data)
+	if err := p.deliver(old.seal(h.Exchange, h.MessageID, true)); err != nil {
+		t.Fatal(err)
+	}
 	if h, _ := p.open(p.last()); h.MessageID != 0 {
 		t.Errorf("the first request on the new IKE SA is message %d", h.MessageID)
 	}
 	if err := p.reply(); err != nil {
-		t.Fatal(err)
-	}
-	h, _ = wire.ParseHeader(farewell.Data)
-	if err := p.deliver(old.seal(h.Exchange, h.MessageID, true)); err != nil {
 		t.Fatal(err)
 	}
 	if len(p.s.sas) != 1 || len(p.s.children) != 1 || count[ChildRemoved](p) != 0 {

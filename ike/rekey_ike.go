@@ -20,6 +20,10 @@ import (
 // asked for the rekey deletes the old IKE SA; until then both are answered. In a
 // simultaneous rekey the nonces decide as they do for Child SAs (2.8.2).
 
+// holdMost is how long requests on a new IKE SA wait for the answer to the
+// Delete of the old.
+const holdMost = 3 * time.Second
+
 // ikeCrossing is the peer's half of a simultaneous rekey of the IKE SA.
 type ikeCrossing struct {
 	sa     *ikeSA
@@ -191,6 +195,7 @@ func (s *Session) replaceIKE(now time.Time, old, heir, retire *ikeSA) error {
 	s.log.Debug("ike sa rekeyed", "sa", heir)
 	if retire != nil {
 		s.retireIKE(retire)
+		s.timers.set(timerHold, 0, now.Add(holdMost))
 	}
 	return nil
 }

@@ -114,6 +114,9 @@ func (s *Session) dropSA(sa *ikeSA) {
 		s.timers.stop(k, sa.id)
 	}
 	sa.clear()
+	if !slices.ContainsFunc(s.sas, func(o *ikeSA) bool { return o.state == ikeClosing }) {
+		s.timers.stop(timerHold, 0)
+	}
 }
 
 // findSA looks up the receiver of a message.

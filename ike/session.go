@@ -186,6 +186,8 @@ func (s *Session) fire(now time.Time, key timerKey) error {
 		return s.forgetIKE(now, key.owner)
 	case timerForgetChild:
 		return s.forgetChild(uint32(key.owner))
+	case timerHold:
+		return nil // conclude lets the requests out
 	case timerRekeyIKE:
 		return s.startIKERekey(key.owner)
 	case timerRekeyChild:

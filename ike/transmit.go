@@ -28,7 +28,7 @@ func (sa *ikeSA) enqueueFirst(e exchange) { sa.queue = slices.Insert(sa.queue, 0
 // pump starts the next exchange wherever a window is free.
 func (s *Session) pump(now time.Time) *Failure {
 	for _, sa := range slices.Clone(s.sas) {
-		for s.phase != phaseClosed && sa.window.request == nil && len(sa.queue) > 0 {
+		for s.phase != phaseClosed && sa.window.request == nil && len(sa.queue) > 0 && !s.held(sa) {
 			e := sa.queue[0]
 			sa.queue = sa.queue[1:]
 			if err := s.begin(now, sa, e); err != nil {
@@ -37,6 +37,14 @@ func (s *Session) pump(now time.Time) *Failure {
 		}
 	}
 	return nil
+}
+
+// held says whether requests on the current IKE SA wait for the end of the one
+// before. A peer that rekeys at the same time, and whose request we never saw,
+// knows which IKE SA has the Child SAs only when our Delete of the old arrives.
+func (s *Session) held(sa *ikeSA) bool {
+	_, armed := s.timers.at(timerHold, 0)
+	return armed && sa == s.current
 }
 
 // begin sends the request of one exchange.
