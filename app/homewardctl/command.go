@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,8 +16,10 @@ func (a *app) command() *cobra.Command {
 		Short:         "Connect to the company network",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
@@ -28,6 +31,18 @@ func (a *app) command() *cobra.Command {
 		a.connectCommand(), a.disconnectCommand(), a.statusCommand(), a.logsCommand(), a.versionCommand(),
 	)
 	return root
+}
+
+// knownCommand refuses what is no command, and names what may have been meant.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	meant := ""
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		meant = fmt.Sprintf(" (did you mean %s?)", strings.Join(similar, " or "))
+	}
+	return fmt.Errorf("there is no command %q%s; see «%s --help»", args[0], meant, cmd.CommandPath())
 }
 
 // exactly wants so many arguments, and says which.

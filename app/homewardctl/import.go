@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -72,7 +73,12 @@ func (a *app) importFile(ctx context.Context, path string, o importOptions) erro
 // readProfileFile reads a file that is no larger than any profile.
 func readProfileFile(path string) (data []byte, err error) {
 	f, err := os.Open(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no file %s; check its name", path)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("you may not read %s; check who owns it", path)
+	case err != nil:
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
@@ -100,6 +106,10 @@ func (a *app) importOne(ctx context.Context, in *profile.Imported, existing *[]c
 	}
 	if o.name != "" {
 		p.Name = o.name
+		var invalid *profile.InvalidError
+		if err := p.Validate(); errors.As(err, &invalid) && invalid.Field == "name" {
+			return fmt.Errorf("--name gives a name that %s; choose another", invalid.Reason)
+		}
 	}
 	a.printReport(in)
 	if err := a.consent(ctx, in.Report, o.yes); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 	"unicode"
@@ -26,17 +25,12 @@ func plain(s string) string {
 // sentence puts an error into one sentence.
 func sentence(err error) string {
 	var failure *diagnose.Failure
-	var path *fs.PathError
 	s := ""
 	switch {
 	case errors.As(err, &failure):
 		s = failure.Sentence()
 	case errors.Is(err, context.Canceled):
 		s = "stopped, as you wished"
-	case errors.As(err, &path) && errors.Is(err, fs.ErrNotExist):
-		s = fmt.Sprintf("there is no file %s; check its name", path.Path)
-	case errors.As(err, &path) && errors.Is(err, fs.ErrPermission):
-		s = fmt.Sprintf("you may not read %s; check who owns it", path.Path)
 	default:
 		s = err.Error()
 	}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/diagnose"
+)
+
+func TestCommandLineMistakes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, args := range [][]string{
+		{"conect"}, {"connect"}, {"connect", "a", "b"}, {"connect", "office", "--pasword-stdin"}, {"connect", "office", "--timeout", "soon"},
+		{"import"}, {"show"}, {"forget"}, {"status", "x"}, {"logs", "x"}, {"disconnect", "x"}, {"profiles", "x"},
+	} {
+		r.fails(nil, args...)
+		if !strings.Contains(r.err.String(), "homewardctl") || strings.Contains(r.err.String(), "Usage:") {
+			t.Errorf("%q: %q", args, r.err.String())
+		}
+	}
+}
+
+func TestProfilesAndShow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if out := r.ok("profiles"); !strings.Contains(out, "homewardctl import FILE") {
+		t.Errorf("an empty list: %q", out)
+	}
+	if out := r.ok("profiles", "--json"); strings.TrimSpace(out) != "[]" {
+		t.Errorf("an empty list: %q", out)
+	}
+	r.ok("import", r.file("office.mobileconfig", mobileconfig("office", eapUser, "")))
+	if out := r.ok("profiles"); !strings.Contains(out, "office") || !strings.Contains(out, "vpn.example.com") || !strings.Contains(out, "ada") {
+		t.Errorf("%q", out)
+	}
+	var list []control.ProfileInfo
+	if err := json.Unmarshal([]byte(r.ok("profiles", "--json")), &list); err != nil || len(list) != 1 || list[0].Name != "office" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	out := r.ok("show", "office")
+	for _, want := range []string{"office", "Harbour Ltd", "vpn.example.com", "user name and password", "ada"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("show lacks %q:\n%s", want, out)
+		}
+	}
+	r.fails([]string{`no profile named "lab"`}, "show", "lab")
+	r.fails([]string{`no profile named "lab"`}, "forget", "lab")
+}
+
+func TestStatusWatch(t *testing.T) {
+	t.Parallel()
+	r := officeRig(t)
+	reader, writer := io.Pipe()
+	watcher := *r.app
+	watcher.out, watcher.errOut = writer, io.Discard
+	ctx, cancel := context.WithCancel(t.Context())
+	code := make(chan int, 1)
+	go func() { code <- watcher.run(ctx, []string{"status", "--watch", "--json"}) }()
+	lines := bufio.NewScanner(reader)
+	next := func() (st control.Status) {
+		if !lines.Scan() {
+			t.Fatal("the watch has ended")
+		}
+		if err := json.Unmarshal(lines.Bytes(), &st); err != nil {
+			t.Fatal(err)
+		}
+		return st
+	}
+	if st := next(); st.State != control.StateDisconnected {
+		t.Errorf("first %s", st.State)
+	}
+	r.person.will("right")
+	r.ok("connect", "office")
+	for next().State != control.StateConnected {
+	}
+	cancel()
+	if err := reader.Close(); err != nil {
+		t.Error(err)
+	}
+	if c := <-code; c != 0 {
+		t.Errorf("Ctrl-C ends a watch with exit code %d", c)
+	}
+}
+
+func TestLogs(t *testing.T) {
+	t.Parallel()
+	r := officeRig(t)
+	r.person.will("right")
+	r.ok("connect", "office")
+	out := r.ok("logs")
+	for _, want := range []string{"info  profile stored", "info  state from=connecting to=connected profile=office"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the log lacks %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "right") {
+		t.Errorf("the log shows the password:\n%s", out)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	r := officeRig(t)
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if out := r.ok("completion", shell); !strings.Contains(out, "homewardctl") {
+			t.Errorf("%s: %.60q", shell, out)
+		}
+	}
+	if out := r.ok("__complete", "connect", ""); !strings.Contains(out, "office\tvpn.example.com") {
+		t.Errorf("names: %q", out)
+	}
+}
+
+func TestHostileTextDoesNotReachTheTerminal(t *testing.T) {
+	t.Parallel()
+	hostile := "a\x1b[2Jb\u202ec\u2028d\r\ne"
+	r := newRig(t)
+	st := control.Status{State: control.StateConnected, Profile: hostile, Warnings: []string{hostile},
+		Gateway: &control.Gateway{Identity: hostile}, DNS: control.DNS{Domains: []string{hostile}},
+		ESP:   &control.ESP{Suite: hostile, Drops: map[string]uint64{hostile: 1}},
+		Error: &control.Error{Message: hostile}}
+	if err := r.app.printStatus(st, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{r.out.String(), sentence(errors.New(hostile)), sentence(&diagnose.Failure{Cause: diagnose.CauseRejected, Seen: hostile})} {
+		for _, c := range s {
+			if c != '\n' && (unicode.IsControl(c) || unicode.Is(unicode.Cf, c) || c == '\u2028') {
+				t.Errorf("%U in %q", c, s)
+			}
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.Local)
+	for got, want := range map[string]string{
+		at(now.Add(-time.Hour), now):                    "11:00",
+		at(now.Add(-48*time.Hour), now):                 "2 March 12:00",
+		until(now.Add(161*time.Minute), now):            "in 2 h 41 min",
+		until(now.Add(5*time.Minute), now):              "in 5 min",
+		until(now.Add(-time.Minute), now):               "in less than a minute",
+		size(999):                                       "999 bytes",
+		size(1500):                                      "1.5 kB",
+		size(1 << 40):                                   "1.1 TB",
+		size(^uint64(0)):                                "18.4 EB",
+		quoteArg("office"):                              "office",
+		quoteArg("Harbour Office"):                      "'Harbour Office'",
+		quoteArg("it's"):                                `'it'\''s'`,
+		quoteArg(""):                                    "''",
+		headline(control.Status{State: "blocked"}, now): "Blocked: nothing leaves this computer until you connect or disconnect",
+		headline(control.Status{State: "connecting", Profile: "office", Step: "signing-in"}, now): "Connecting to office: Signing you in",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestForbiddenImports(t *testing.T) {
+	const module = "github.com/homeward-vpn/homeward/"
+	allowed := map[string]bool{module + "platform/localsock": true} // by way of control
+	forbidden := map[string]string{
+		module + "ike":               "the protocol is the service's business",
+		module + "esp":               "the data plane is the service's business",
+		module + "platform":          "a user's program does not touch the system",
+		module + "client/supervisor": "a user's program sees states, it does not make them",
+		module + "client/tunnel":     "a user's program knows lines by their status",
+		module + "client/service":    "the program speaks the local API and nothing else",
+		"fyne.io":                    "the command line has no windows",
+	}
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.Lines(string(out)) {
+		dep = strings.TrimSpace(dep)
+		for path, why := range forbidden {
+			if !allowed[dep] && (dep == path || strings.HasPrefix(dep, path+"/")) {
+				t.Errorf("imports %s: %s", dep, why)
+			}
+		}
+	}
+}

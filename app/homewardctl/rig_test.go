@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/credential"
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/service"
+	"github.com/homeward-vpn/homeward/client/tunnel"
+	"github.com/homeward-vpn/homeward/platform/localsock"
+)
+
+// rig is the whole way from the command line to the tunnel, with a service that
+// is real but for the parts that touch the system.
+type rig struct {
+	t        *testing.T
+	app      *app
+	out, err bytes.Buffer
+	keychain *memoryKeychain
+	person   *person
+	socket   string
+
+	mu      sync.Mutex
+	gateway func(ctx context.Context, cfg tunnel.Config, emit func(tunnel.Event)) error
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, keychain: &memoryKeychain{entries: map[string]string{}}, person: &person{}}
+	r.gateway = passwordGateway("right")
+	dir := t.TempDir()
+	r.socket = filepath.Join(dir, "s")
+	r.serve(dir)
+	r.app = &app{
+		client: control.NewClient(r.socket), in: strings.NewReader(""), out: &r.out, errOut: &r.err,
+		openSecrets: func() (secretStore, error) { return credential.Open(filepath.Join(dir, "sealed"), r.keychain) },
+		ask:         r.person, uid: os.Getuid(),
+	}
+	return r
+}
+
+// serve runs a service until the test ends.
+func (r *rig) serve(dir string) {
+	r.t.Helper()
+	store, err := profile.OpenStore(filepath.Join(dir, "profiles"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	logs := service.NewLogRing(slog.NewTextHandler(io.Discard, nil))
+	svc, err := service.New(service.Config{
+		Logger: slog.New(logs), Logs: logs, Profiles: store,
+		Router: noNetwork{}, Resolver: noNames{}, KillSwitch: service.NoKillSwitch{},
+		NewTunnel: func(cfg tunnel.Config) service.Tunnel { return &scripted{rig: r, cfg: cfg} },
+		CleanUp:   func() error { return nil },
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	door, err := localsock.Listen(r.socket, localsock.DefaultMode)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	server := control.NewServer(svc, slog.New(logs))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	go func() { ended <- svc.Run(ctx) }()
+	go func() { ended <- server.Serve(door) }()
+	r.t.Cleanup(func() {
+		cancel()
+		err := server.Shutdown(context.Background())
+		if err := errors.Join(err, <-ended, <-ended); err != nil {
+			r.t.Error(err)
+		}
+	})
+}
+
+// run performs a command line and gives its exit code; what it printed is in
+// out and err.
+func (r *rig) run(args ...string) int { return r.runWith(r.t.Context(), args...) }
+
+func (r *rig) runWith(ctx context.Context, args ...string) int {
+	r.out.Reset()
+	r.err.Reset()
+	return r.app.run(ctx, args)
+}
+
+// ok runs what must succeed.
+func (r *rig) ok(args ...string) string {
+	r.t.Helper()
+	if code := r.run(args...); code != 0 {
+		r.t.Fatalf("%q: exit code %d: %s", args, code, r.err.String())
+	}
+	return r.out.String()
+}
+
+// fails runs what must fail with one sentence that holds the words.
+func (r *rig) fails(words []string, args ...string) {
+	r.t.Helper()
+	if code := r.run(args...); code == 0 {
+		r.t.Fatalf("%q succeeded: %s", args, r.out.String())
+	}
+	lines := strings.Split(strings.TrimSuffix(r.err.String(), "\n"), "\n")
+	last := lines[len(lines)-1]
+	if !strings.HasPrefix(last, "homewardctl: ") || !strings.HasSuffix(last, ".") {
+		r.t.Errorf("%q: not a sentence: %q", args, last)
+	}
+	for _, w := range words {
+		if !strings.Contains(last, w) {
+			r.t.Errorf("%q: %q does not say %q", args, last, w)
+		}
+	}
+}
+
+func (r *rig) setGateway(g func(ctx context.Context, cfg tunnel.Config, emit func(tunnel.Event)) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gateway = g
+}
+
+// file writes a profile file and gives its path.
+func (r *rig) file(name, content string) string {
+	r.t.Helper()
+	path := filepath.Join(r.t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	return path
+}
+
+func (r *rig) profiles() []control.ProfileInfo {
+	r.t.Helper()
+	list, err := r.app.client.Profiles(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return list
+}
+
+// scripted is a tunnel that does what the rig's gateway does.
+type scripted struct {
+	rig *rig
+	cfg tunnel.Config
+}
+
+func (s *scripted) Run(ctx context.Context, emit func(tunnel.Event)) error {
+	s.rig.mu.Lock()
+	gateway := s.rig.gateway
+	s.rig.mu.Unlock()
+	return gateway(ctx, s.cfg, emit)
+}
+
+func (s *scripted) Stats() tunnel.Stats { return tunnel.Stats{TxBytes: 1500, TxPackets: 2} }
+
+type noNetwork struct{}
+
+func (noNetwork) Set(tunnel.Network) error { return nil }
+func (noNetwork) Clear() error             { return nil }
+
+type noNames struct{}
+
+func (noNames) Set(tunnel.Network) (string, error) { return "", nil }
+func (noNames) Clear() error                       { return nil }
+
+// lineUp stands until it is told to end.
+func lineUp(ctx context.Context, emit func(tunnel.Event)) error {
+	emit(tunnel.Up{
+		Network: tunnel.Network{
+			Interface: "homeward0",
+			Addresses: []netip.Prefix{netip.MustParsePrefix("10.98.0.2/32")},
+			Routes:    []netip.Prefix{netip.MustParsePrefix("10.99.0.0/24")},
+			DNS:       []netip.Addr{netip.MustParseAddr("10.99.0.2")}, Domains: []string{"corp.example"},
+		},
+		Info: tunnel.Info{GatewayAddress: netip.MustParseAddrPort("203.0.113.1:4500"), GatewayIdentity: "vpn.example.com", IKESuite: "ike-suite", ESPSuite: "esp-suite"},
+	})
+	<-ctx.Done()
+	return nil
+}
+
+// memoryKeychain is a keychain that answers, or does not.
+type memoryKeychain struct {
+	mu      sync.Mutex
+	entries map[string]string
+	absent  bool
+}
+
+func (k *memoryKeychain) do(f func() error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.absent {
+		return &credential.KeychainError{Reason: credential.KeychainAbsent, Err: errors.New("no bus")}
+	}
+	return f()
+}
+
+func (k *memoryKeychain) Get(_ context.Context, service, user string) (secret string, err error) {
+	err = k.do(func() error {
+		var ok bool
+		if secret, ok = k.entries[service+"/"+user]; !ok {
+			return credential.ErrNoEntry
+		}
+		return nil
+	})
+	return secret, err
+}
+
+func (k *memoryKeychain) Set(_ context.Context, service, user, secret string) error {
+	return k.do(func() error { k.entries[service+"/"+user] = secret; return nil })
+}
+
+func (k *memoryKeychain) Delete(_ context.Context, service, user string) error {
+	return k.do(func() error { delete(k.entries, service+"/"+user); return nil })
+}
+
+// person answers what the terminal asks; nil: there is no terminal.
+type person struct {
+	mu     sync.Mutex
+	says   []string
+	silent chan struct{} // closed when the person is asked and says nothing
+	asked  []string
+}
+
+func (p *person) will(says ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.says, p.asked = says, nil
+}
+
+func (p *person) questions() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked
+}
+
+func (p *person) answer(ctx context.Context, prompt string, nobody error) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = append(p.asked, prompt)
+	if p.silent != nil {
+		close(p.silent)
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	if len(p.says) == 0 {
+		return "", nobody
+	}
+	said := p.says[0]
+	p.says = p.says[1:]
+	return said, nil
+}
+
+func (p *person) Password(ctx context.Context, prompt string) ([]byte, error) {
+	s, err := p.answer(ctx, prompt, credential.ErrNoTerminal)
+	return []byte(s), err
+}
+
+func (p *person) Line(ctx context.Context, prompt string) (string, error) {
+	return p.answer(ctx, prompt, errNoTerminal)
+}
+
+// mobileconfig writes a profile file; extra goes into the IKEv2 dictionary and
+// payloads beside the VPN's.
+func mobileconfig(name, extra, payloads string) string {
+	return fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0"><dict>
+<key>PayloadType</key><string>Configuration</string>
+<key>PayloadVersion</key><integer>1</integer>
+<key>PayloadIdentifier</key><string>com.example.%[1]s</string>
+<key>PayloadUUID</key><string>%[1]s</string>
+<key>PayloadOrganization</key><string>Harbour Ltd</string>
+<key>PayloadContent</key><array>%[3]s<dict>
+<key>PayloadType</key><string>com.apple.vpn.managed</string>
+<key>PayloadVersion</key><integer>1</integer>
+<key>PayloadIdentifier</key><string>com.example.%[1]s.vpn</string>
+<key>PayloadUUID</key><string>%[1]s.vpn</string>
+<key>UserDefinedName</key><string>%[1]s</string>
+<key>VPNType</key><string>IKEv2</string>
+<key>IKEv2</key><dict>
+<key>RemoteAddress</key><string>vpn.example.com</string>
+<key>RemoteIdentifier</key><string>vpn.example.com</string>
+%[2]s</dict></dict></array></dict></plist>`, name, extra, payloads)
+}
+
+const (
+	eap     = `<key>AuthenticationMethod</key><string>None</string><key>ExtendedAuthEnabled</key><integer>1</integer>`
+	weakKey = `<key>IncludeAllNetworks</key><integer>1</integer>`
+	eapUser = eap + `<key>AuthName</key><string>ada</string>`
+)
