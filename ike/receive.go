@@ -75,6 +75,7 @@ func (s *Session) open(now time.Time, r received) error {
 	if r.rel == repeated {
 		s.send(s.backTo(r.from), r.sa.window.response)
 		s.counters.Retransmitted += uint64(len(r.sa.window.response))
+		s.extendPatience(now)
 		return nil
 	}
 	if fragment != nil {
@@ -149,6 +150,22 @@ func (s *Session) heard(now time.Time, r received) {
 	for i := len(s.sas) - 1; i >= 0; i-- {
 		if s.sas[i] != r.sa {
 			s.dropSA(s.sas[i])
+		}
+	}
+}
+
+// extendPatience gives the peer more time for the Deletes that it owes us: one
+// that repeats its request lacks our answer, and so does not know the SA that
+// the old one was replaced by.
+func (s *Session) extendPatience(now time.Time) {
+	for _, sa := range s.sas {
+		if _, armed := s.timers.at(timerForgetIKE, sa.id); armed {
+			s.timers.set(timerForgetIKE, sa.id, now.Add(forgetAfter))
+		}
+	}
+	for _, c := range s.children {
+		if _, armed := s.timers.at(timerForgetChild, uint64(c.inbound)); armed {
+			s.timers.set(timerForgetChild, uint64(c.inbound), now.Add(forgetAfter))
 		}
 	}
 }

@@ -364,3 +364,28 @@ func ended(t *testing.T, p *iketest.Pair) {
 	}
 	mustBehave(t, p)
 }
+
+// RFC 7296 2.8: the gateway rekeys and does not hear our answer for long. As
+// long as it asks, it cannot know the new SA, and the old one is not taken away.
+//
+//	<-- CREATE_CHILD_SA { ... }, again and again  --> (lost)
+func TestTwoPeerAnswerToRekeyIsLostForLong(t *testing.T) {
+	t.Parallel()
+	for name, rekey := range map[string]act{"Child SA": gatewayRekeysChild, "IKE SA": gatewayRekeysIKE} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := connected(t, iketest.PairConfig{Client: patient})
+			end := p.Now.Add(70 * time.Second)
+			p.Network.Intercept = func(q *iketest.Packet) (time.Duration, bool) {
+				if q.Keepalive || p.Now.After(end) {
+					return 0, false
+				}
+				h := header(t, q.Data)
+				return 0, h.Exchange == wire.ExchangeCreateChildSA && h.Response()
+			}
+			p.OnStep = func() { carries(t, p) }
+			rekey(t, p)
+			mustSettle(t, p, 5*time.Minute, 1)
+		})
+	}
+}
