@@ -20,8 +20,8 @@ import (
 // asked for the rekey deletes the old IKE SA; until then both are answered. In a
 // simultaneous rekey the nonces decide as they do for Child SAs (2.8.2).
 
-// holdMost is how long requests on a new IKE SA wait for the answer to the
-// Delete of the old.
+// holdMost is how long requests on a new IKE SA of ours wait for the answer to
+// the Delete of the old.
 const holdMost = 3 * time.Second
 
 // ikeCrossing is the peer's half of a simultaneous rekey of the IKE SA.
@@ -281,6 +281,7 @@ func (s *Session) answerIKERekey(now time.Time, sa *ikeSA, offer *wire.SAPayload
 	}
 	return answer, func() error {
 		s.timers.set(timerForgetIKE, sa.id, now.Add(forgetAfter))
+		s.timers.set(timerHold, 0, now.Add(forgetAfter))
 		return s.replaceIKE(now, sa, theirs, nil)
 	}
 }
