@@ -32,6 +32,7 @@ type certificates struct {
 	trusted    []trustedCertificate
 	payloads   map[string]payload // by folded UUID, those that can be an identity
 	identities map[int]*identity  // opened PKCS#12 files, by payload index
+	costly     bool               // one took too long: no other is opened
 }
 
 // trustedCertificate is a certificate for checking the gateway.

@@ -325,6 +325,11 @@ func TestCost(t *testing.T) {
 	if err := checkCost(mustMarshal(t, params{[]byte("salt"), maxIterations})); err != nil {
 		t.Errorf("the bound itself: %v", err)
 	}
+	cs := &certificates{costly: true, payloads: map[string]payload{}, identities: map[int]*identity{}}
+	cs.remember(payload{dict: &value{kind: kindDict, dict: map[string]*value{"PayloadUUID": {kind: kindText, text: "u"}}}, typ: typePKCS12})
+	if _, err := cs.identity("u", "x"); !errors.Is(err, errCostly) {
+		t.Errorf("after one that took too long: %v", err)
+	}
 	costly := mustMarshal(t, struct{ Inner []byte }{mustMarshal(t, params{[]byte("salt"), 1 << 40})})
 	data := marshal(t, configuration(vpnPayload(ikeCertificate(nil), nil), identityPayload(costly, nil)), plist.XMLFormat)
 	refused(t, data, profile.ImportDamaged, "takes longer")

@@ -93,6 +93,26 @@ func FuzzSignature(f *testing.F) {
 	})
 }
 
+// FuzzPKCS12 feeds what a hostile file may hold as a client certificate.
+func FuzzPKCS12(f *testing.F) {
+	client := issue(f, issueOptions{name: "alice"})
+	f.Add(p12(f, pkcs12.LegacyDES, client, "pw"))
+	f.Add(indefinite(f, p12(f, pkcs12.LegacyRC2, client, "pw")))
+	f.Add(p12(f, pkcs12.Passwordless, client, ""))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		der, err := berToDER(data)
+		if err != nil || checkCost(der) != nil {
+			return
+		}
+		for _, password := range []string{"pw", ""} {
+			id, err := decodePKCS12(der, password)
+			if err == nil && (id.leaf == nil || len(id.chain) == 0 || len(id.key) == 0) {
+				t.Fatalf("half an identity: %+v", id)
+			}
+		}
+	})
+}
+
 // TestSeedsFromSamples runs the cut-off pieces of real files, which a corpus
 // of our own would not have.
 func TestSeedsFromSamples(t *testing.T) {
