@@ -102,14 +102,20 @@ func (l *line) close() error {
 	return errors.Join(errs...)
 }
 
-// receive takes a datagram that is not ESP from the plane's goroutine. The
-// plane lends the bytes, so they are copied; a full queue drops, as a network would.
-func (l *line) receive(d dataplane.ControlDatagram) {
+// receive takes a datagram that is not ESP from the plane's goroutine, and says
+// whether it is IKE: without the marker only what comes from where IKE_SA_INIT
+// went can be. The plane lends the bytes, so they are copied; a full queue
+// drops, as a network would.
+func (l *line) receive(d dataplane.ControlDatagram) bool {
+	if !d.Encap && d.From != l.remote {
+		return false
+	}
 	in := ike.Datagram{Remote: d.From, Encap: d.Encap, Data: append([]byte(nil), d.Data...)}
 	select {
 	case l.inbound <- in:
 	default:
 	}
+	return true
 }
 
 // loop feeds the session until it is over or ctx ends it.

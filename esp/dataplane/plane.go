@@ -56,10 +56,11 @@ type ControlDatagram struct {
 // Config is what a Plane is made from.
 type Config struct {
 	Transport Transport
-	// Control gets what is not ESP. It is called from the receive
+	// Control gets what is not ESP and says whether it was IKE: what is not,
+	// is counted as ESP with an unknown SPI. It is called from the receive
 	// goroutines, possibly two at a time, after the ESP packets of the
 	// batch; it may call any method of the Plane but Close. nil: dropped.
-	Control func(ControlDatagram)
+	Control func(ControlDatagram) bool
 	Logger  *slog.Logger     // nil: nothing is logged
 	Now     func() time.Time // for rate limits only; nil: time.Now
 }
@@ -73,7 +74,7 @@ var (
 // Plane is one data plane. All methods are safe for concurrent use.
 type Plane struct {
 	transport Transport
-	control   func(ControlDatagram)
+	control   func(ControlDatagram) bool
 	logger    *slog.Logger
 	now       func() time.Time
 
@@ -124,7 +125,7 @@ func New(c Config) *Plane {
 		p.now = time.Now
 	}
 	if p.control == nil {
-		p.control = func(ControlDatagram) {}
+		p.control = func(ControlDatagram) bool { return false }
 	}
 	p.table.Store(&table{pathMTU: DefaultPathMTU})
 	return p

@@ -94,6 +94,7 @@ func TestDemux(t *testing.T) {
 	good := esptest.UDP(intra4, host4, []byte("good"))
 	ike := append([]byte{0, 0, 0, 0}, "an IKE message"...)
 	unknown := append([]byte{0xaa, 0xbb, 0xcc, 0xdd}, "twenty octets of it."...)
+	raw := []byte("an IKE message, raw")
 	forged := sealed(t, r.far.Out, good)
 	forged.Data[len(forged.Data)-1] ^= 1
 	replayed := sealed(t, r.far.Out, good)
@@ -103,6 +104,7 @@ func TestDemux(t *testing.T) {
 		esptest.Datagram{Peer: gateway, Data: ike},
 		esptest.Datagram{Peer: gateway, Data: []byte{0, 0, 0}},
 		esptest.Datagram{Peer: gateway, Data: unknown},
+		esptest.Datagram{Peer: ikePort, Data: raw},
 		forged,
 		replayed,
 	)
@@ -116,6 +118,9 @@ func TestDemux(t *testing.T) {
 	}
 	d = next(t, "unknown SPI", r.control)
 	if d.Encap || !bytes.Equal(d.Data, unknown) {
+		t.Errorf("control got %+v", d)
+	}
+	if d = next(t, "raw IKE message", r.control); d.Encap || !bytes.Equal(d.Data, raw) {
 		t.Errorf("control got %+v", d)
 	}
 	r.settle()
@@ -408,7 +413,7 @@ func TestNoTUN(t *testing.T) {
 	t.Parallel()
 	tr := esptest.NewTransport(client, batch)
 	got := make(chan struct{}, 1)
-	p := dataplane.New(dataplane.Config{Transport: tr, Control: func(dataplane.ControlDatagram) { got <- struct{}{} }})
+	p := dataplane.New(dataplane.Config{Transport: tr, Control: func(dataplane.ControlDatagram) bool { got <- struct{}{}; return true }})
 	defer mustClose(t, p)
 	near, far := esptest.Default().Ends(spiIn, spiOut)
 	if err := p.AddSA(near.In, near.Out); err != nil {
@@ -429,10 +434,11 @@ func TestControlMayChangeSAs(t *testing.T) {
 	tr := esptest.NewTransport(client, batch)
 	done := make(chan struct{})
 	var p *dataplane.Plane
-	p = dataplane.New(dataplane.Config{Transport: tr, Control: func(dataplane.ControlDatagram) {
+	p = dataplane.New(dataplane.Config{Transport: tr, Control: func(dataplane.ControlDatagram) bool {
 		p.RemoveSA(spiIn, 0)
 		p.SetPathMTU(1400)
 		close(done)
+		return true
 	}})
 	defer mustClose(t, p)
 	near, far := esptest.Default().Ends(spiIn, spiOut)

@@ -116,7 +116,6 @@ func (r *receiver) batch(n int) {
 		}
 		if sa == nil || sa.in.SPI() != spi {
 			if sa = t.inbound[spi]; sa == nil {
-				c.drop(dropUnknownSPI, 1)
 				r.control = append(r.control, i)
 				continue
 			}
@@ -163,7 +162,9 @@ func (r *receiver) deliver(i int) {
 		d.Encap = true
 		d.Data = d.Data[markerLen:]
 	}
-	r.p.control(d)
+	if !r.p.control(d) && !d.Encap {
+		r.p.counters.drop(dropUnknownSPI, 1)
+	}
 }
 
 // writeTUN writes packets that have tunRoom in front; octets is their length

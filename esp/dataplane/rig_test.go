@@ -25,6 +25,9 @@ const (
 	batch = 8
 )
 
+// ikePort is where IKE without the non-ESP marker comes from.
+var ikePort = netip.MustParseAddrPort("203.0.113.1:500")
+
 // rig is a plane between a fake TUN and a fake transport, with the other end
 // of its SAs in the test's hands.
 type rig struct {
@@ -52,9 +55,10 @@ func bare(t *testing.T) *rig {
 	}
 	r.plane = dataplane.New(dataplane.Config{
 		Transport: r.transport,
-		Control: func(d dataplane.ControlDatagram) {
+		Control: func(d dataplane.ControlDatagram) bool {
 			d.Data = bytes.Clone(d.Data)
 			r.control <- d
+			return d.From == ikePort
 		},
 		Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
 	})

@@ -80,7 +80,7 @@ func homewardEnd(s side) (err error) {
 	if err != nil {
 		return err
 	}
-	plane := dataplane.New(dataplane.Config{Transport: udp, Control: func(dataplane.ControlDatagram) {}})
+	plane := dataplane.New(dataplane.Config{Transport: udp})
 	defer func() { err = errors.Join(err, plane.Close(), udp.Close()) }()
 	dev, err := tun.Create(tun.Config{Name: "bench0", MTU: endMTU, Addresses: []netip.Prefix{s.inside}})
 	if err != nil {
