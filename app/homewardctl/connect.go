@@ -55,7 +55,11 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 		return err
 	}
 	defer answers.clear()
-	accepted, err := a.client.Connect(ctx, control.ConnectRequest{Profile: p.ID, Username: o.user})
+	// Ctrl-C does not interrupt the wish itself: whether it was taken must be
+	// known, so that it can be called off.
+	wishing, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	accepted, err := a.client.Connect(wishing, control.ConnectRequest{Profile: p.ID, Username: o.user})
+	cancel()
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,15 @@ func (c *vouched) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite lets the HTTP server finish an answer before it hangs up on a
+// request that it did not read to the end.
+func (c *vouched) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // doorman accepts connections from known users only.
 type doorman struct {
 	net.Listener

@@ -120,7 +120,7 @@ func (c *Client) Connect(ctx context.Context, r ConnectRequest) (Accepted, error
 // Disconnect asks for the line to be taken down.
 func (c *Client) Disconnect(ctx context.Context) (Accepted, error) {
 	var v Accepted
-	return v, c.call(ctx, http.MethodPost, "disconnect", struct{}{}, &v)
+	return v, c.call(ctx, http.MethodPost, "disconnect", nil, &v)
 }
 
 // Answer answers a prompt. The secret stays the caller's, who clears it.

@@ -1,17 +1,20 @@
 package control
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -119,6 +122,37 @@ func TestDefectsStayInTheLog(t *testing.T) {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) || refusal.Code != CodeInternal || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestCallersWhoWriteSlowlySeeTheAnswer(t *testing.T) {
+	t.Parallel()
+	b := newFakeBackend()
+	c := serve(t, b)
+	conn, err := localsock.Dial(t.Context(), c.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	// The call takes no body, and this one comes late.
+	if _, err := io.WriteString(conn, "POST /v1/disconnect HTTP/1.1\r\nHost: h\r\nHomeward-API: 1\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for called := false; !called; runtime.Gosched() { // the call is being answered
+		b.mu.Lock()
+		called = len(b.callers) > 0
+		b.mu.Unlock()
+	}
+	if _, err := io.WriteString(conn, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("%v, %v", resp, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -87,6 +88,11 @@ func (s *Server) routes() http.Handler {
 			ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 			defer cancel()
 			v, err := h(ctx, c, r)
+			// What the call did not read is read now: a caller who is still
+			// writing when the connection closes would never see the answer.
+			if _, derr := io.Copy(io.Discard, r.Body); derr != nil {
+				s.logger.Debug("rest of a request", "error", derr)
+			}
 			s.reply(w, v, err)
 		}))
 	}
