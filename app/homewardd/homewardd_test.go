@@ -1,0 +1,252 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/platform/ledger"
+	"github.com/homeward-vpn/homeward/platform/localsock"
+)
+
+// start runs a service until stop is called.
+func start(t *testing.T, dir string) (o options, stop func() error) {
+	t.Helper()
+	listening := make(chan struct{})
+	o = options{stateDir: filepath.Join(dir, "state"), socket: filepath.Join(dir, "s"), handler: slog.NewTextHandler(io.Discard, nil), listening: listening}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, o) }()
+	select {
+	case <-listening:
+	case err := <-ended:
+		cancel()
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Skipf("the service does not run on this system yet: %v", err)
+		}
+		t.Fatal(err)
+	}
+	return o, func() error { cancel(); return <-ended }
+}
+
+func stored(name string) *profile.Profile {
+	p := &profile.Profile{Version: profile.Version, ID: profile.NewID(), Name: name}
+	p.Origin.Format = "manual"
+	p.Gateway = profile.Gateway{Address: "vpn.example.com", Auth: profile.GatewayCertificate}
+	p.Client.Auth = profile.ClientMSCHAPv2
+	p.Traffic.Full = true
+	return p
+}
+
+func TestServiceAnswersAndRemembers(t *testing.T) {
+	dir := t.TempDir()
+	o, stop := start(t, dir)
+	c := control.NewClient(o.socket)
+	if st, err := c.Status(t.Context()); err != nil || st.State != control.StateDisconnected {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if err := c.AddProfile(t.Context(), stored("office")); err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	var gone *control.NotRunningError
+	if _, err := c.Status(t.Context()); !errors.As(err, &gone) {
+		t.Errorf("after the end: %v", err)
+	}
+	private(t, o.stateDir)
+
+	_, stop = start(t, dir)
+	if list, err := c.Profiles(t.Context()); err != nil || len(list) != 1 || list[0].Name != "office" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// private checks that nobody else may read what the service keeps.
+func private(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTwoServicesDoNotShare(t *testing.T) {
+	dir := t.TempDir()
+	o, stop := start(t, dir)
+	second := o
+	second.listening = nil
+	second.socket = filepath.Join(dir, "s2")
+	var locked *ledger.LockedError
+	if err := run(t.Context(), second); !errors.As(err, &locked) || !strings.Contains(sentence(err), "--state-dir") {
+		t.Errorf("the same state directory: %v", err)
+	}
+	second = o
+	second.listening = nil
+	second.stateDir = filepath.Join(dir, "state2")
+	var inUse *localsock.InUseError
+	if err := run(t.Context(), second); !errors.As(err, &inUse) || !strings.Contains(sentence(err), "--socket") {
+		t.Errorf("the same socket: %v", err)
+	}
+	if err := cleanup(o.stateDir, io.Discard, slog.New(slog.DiscardHandler)); !errors.As(err, &locked) {
+		t.Errorf("cleaning up under a running service: %v", err)
+	}
+	if _, err := control.NewClient(o.socket).Status(t.Context()); err != nil {
+		t.Errorf("the first service has suffered: %v", err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCleanup(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "none")
+	var out bytes.Buffer
+	logger := slog.New(slog.DiscardHandler)
+	if err := cleanup(dir, &out, logger); err != nil || out.String() != "Nothing to clean up.\n" {
+		t.Errorf("no state: %q, %v", out.String(), err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Error("cleaning up has made the state directory")
+	}
+	dir = t.TempDir()
+	l, err := ledger.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Record("of another version", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cleanup(dir, &out, logger); err == nil || !strings.Contains(err.Error(), "1 of 1 changes could not be taken back") {
+		t.Errorf("a record that nobody knows: %v", err)
+	}
+}
+
+func TestEveryKindOfRecordCanBeUndone(t *testing.T) {
+	t.Parallel()
+	all := undo()
+	if len(all) == 0 {
+		t.Fatal("nothing can be undone")
+	}
+	for kind, f := range all {
+		if err := f(json.RawMessage(`"nonsense"`)); err == nil {
+			t.Errorf("%s takes nonsense for a record", kind)
+		}
+	}
+}
+
+func TestRoots(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	block := func(kind, body string) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: []byte(body)}))
+	}
+	good := filepath.Join(dir, "good")
+	if err := os.WriteFile(good, []byte("# comment\n"+block("CERTIFICATE", "one")+block("PRIVATE KEY", "no")+block("CERTIFICATE", "two")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	roots, err := readRoots([]string{filepath.Join(dir, "none"), good})
+	if err != nil || len(roots) != 2 || string(roots[0]) != "one" || string(roots[1]) != "two" {
+		t.Errorf("%q, %v", roots, err)
+	}
+	if _, err := readRoots([]string{empty, good}); err == nil {
+		t.Error("an empty bundle passes for trust in nobody")
+	}
+	if _, err := readRoots([]string{filepath.Join(dir, "none")}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("no bundle: %v", err)
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		args []string
+		want string // in the output, or in the error
+		fail bool
+	}{
+		{[]string{"version"}, "homewardd ", false},
+		{[]string{"--help"}, "cleanup", false},
+		{[]string{"rnu"}, `no command "rnu"`, true},
+		{[]string{"run", "now"}, "now", true},
+		{[]string{"run", "--log-level", "loud"}, "debug, info, warn or error", true},
+		{[]string{"cleanup", "--state-dir", filepath.Join(t.TempDir(), "none")}, "Nothing to clean up", false},
+	}
+	for _, tt := range tests {
+		var out, errOut bytes.Buffer
+		cmd := command(&out, &errOut)
+		cmd.SetArgs(tt.args)
+		err := cmd.ExecuteContext(t.Context())
+		if tt.fail != (err != nil) {
+			t.Errorf("%q: %v", tt.args, err)
+		}
+		text := out.String()
+		if err != nil {
+			text = sentence(err)
+		}
+		if !strings.Contains(text, tt.want) {
+			t.Errorf("%q: %q lacks %q", tt.args, text, tt.want)
+		}
+	}
+}
+
+func TestForbiddenImports(t *testing.T) {
+	forbidden := map[string]string{
+		"fyne.io":            "the service has no windows",
+		"github.com/go-gl":   "the service has no windows",
+		"github.com/zalando": "a keychain belongs to a user, and the service is none",
+		"runtime/cgo":        "the service is built without cgo, so that one file runs on every distribution",
+		"github.com/homeward-vpn/homeward/client/credential": "secrets stay in the user's programs",
+		"github.com/homeward-vpn/homeward/client/lab":        "the lab tests the service, it is no part of it",
+		"github.com/homeward-vpn/homeward/ike/iketest":       "test peers are no part of the service",
+		"github.com/homeward-vpn/homeward/esp/esptest":       "test peers are no part of the service",
+	}
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}}", ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.Lines(string(out)) {
+		dep = strings.TrimSpace(dep)
+		for path, why := range forbidden {
+			if dep == path || strings.HasPrefix(dep, path+"/") {
+				t.Errorf("imports %s: %s", dep, why)
+			}
+		}
+	}
+}
