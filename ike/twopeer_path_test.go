@@ -1,0 +1,85 @@
+package ike_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike"
+	"github.com/homeward-vpn/homeward/ike/iketest"
+)
+
+// carry makes the network lose IP packets above a size, silently.
+func carry(p *iketest.Pair, mtu int) {
+	p.Network.Intercept = func(x *iketest.Packet) (time.Duration, bool) {
+		const ip, udp, marker = 20, 8, 4
+		return 0, ip+udp+marker+len(x.Data) > mtu
+	}
+}
+
+// checked asks for one size and gives the answer.
+func checked(t *testing.T, p *iketest.Pair, size int) ike.PathChecked {
+	t.Helper()
+	before := iketest.Count[ike.PathChecked](p)
+	if err := p.Do(ike.CheckPath{Size: size}); err != nil {
+		t.Fatal(err)
+	}
+	if !p.Until(10*time.Second, func() bool { return iketest.Count[ike.PathChecked](p) > before }) {
+		t.Fatalf("no answer to a check of %d octets", size)
+	}
+	for i := len(p.Events) - 1; ; i-- {
+		if e, ok := p.Events[i].(ike.PathChecked); ok {
+			return e
+		}
+	}
+}
+
+// TestTwoPeerPathCheck: a request of an exact size goes out whole, and where it
+// is lost the same request arrives in fragments, so that the IKE SA does not
+// suffer from having asked (RFC 7383 2.4, RFC 8899 3).
+//
+//	--> INFORMATIONAL { N(padding) }           lost, twice
+//	--> INFORMATIONAL { SKF 1/2 } { SKF 2/2 }  the same message ID
+//	<-- INFORMATIONAL { }
+func TestTwoPeerPathCheck(t *testing.T) {
+	t.Parallel()
+	p := connected(t, iketest.PairConfig{Gateway: func(c *iketest.ResponderConfig) { c.Fragments = true }})
+	tests := []struct {
+		path, size int
+		ok         bool
+	}{
+		{1500, 1500, true},
+		{1500, 1280, true}, // not above what every message may be cut to: no exchange
+		{1499, 1500, false},
+		{1400, 1400, true},
+		{1300, 1400, false},
+	}
+	for _, tt := range tests {
+		carry(p, tt.path)
+		e := checked(t, p, tt.size)
+		if e.OK != tt.ok || e.Size != tt.size {
+			t.Errorf("a path of %d: the check of %d says %+v, want %v", tt.path, tt.size, e, tt.ok)
+		}
+		mustBehave(t, p)
+	}
+	if p.Closed != nil {
+		t.Fatalf("the checks ended the session: %v", p.Closed.Failure)
+	}
+	carry(p, 1500)
+	if err := p.Do(ike.RekeyIKE{}); err != nil {
+		t.Fatal(err)
+	}
+	if !p.Until(10*time.Second, func() bool { return iketest.Count[ike.IKERekeyed](p) == 1 }) {
+		t.Error("after the checks the IKE SA cannot be rekeyed")
+	}
+}
+
+// TestTwoPeerPathCheckNeedsFragments: against a gateway that takes none the
+// question is refused, since it could not be taken back.
+func TestTwoPeerPathCheckNeedsFragments(t *testing.T) {
+	t.Parallel()
+	p := connected(t, iketest.PairConfig{Gateway: func(c *iketest.ResponderConfig) { c.Fragments = false }})
+	if err := p.Do(ike.CheckPath{Size: 1500}); !errors.Is(err, ike.ErrNoFragments) {
+		t.Errorf("the check says %v, want %v", err, ike.ErrNoFragments)
+	}
+}
