@@ -194,7 +194,7 @@ func TestCrashAnywhere(t *testing.T) {
 	for dieAt := 1; dieAt <= whole.ops; dieAt++ {
 		// Most of a life is one turn like the next: its ends and the
 		// compaction are looked at one by one, the turns by sample.
-		if dieAt > 30 && dieAt < whole.ops-60 && dieAt%17 != 0 {
+		if dieAt > 30 && dieAt < whole.ops-60 && dieAt%37 != 0 {
 			continue
 		}
 		for torn := range 9 {

@@ -191,11 +191,11 @@ func TestDecideIsStable(t *testing.T) {
 func TestDecideManyRoutes(t *testing.T) {
 	t.Parallel()
 	var c Config
-	for i := range 100_000 {
+	for i := range 30_000 {
 		c.Routes = append(c.Routes, netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 16), byte(i >> 8), byte(i)}), 32))
 	}
 	w := world{link: 5}
-	for i := range 10_000 {
+	for i := range 3_000 {
 		w.local = append(w.local, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}), 24))
 	}
 	c.Interface, c.Mark = "homeward0", 1

@@ -48,6 +48,7 @@ func uplink(t *testing.T) {
 	for _, dev := range []string{"eth0", "wire"} {
 		namespace.Run(t, "ip", "-6", "addr", "flush", "dev", dev, "scope", "link")
 	}
+	namespace.AwaitIPv6(t, "eth0", "fd77::2")
 }
 
 func tunnel(t *testing.T, l *ledger.Ledger) *tun.Device {
@@ -61,6 +62,7 @@ func tunnel(t *testing.T, l *ledger.Ledger) *tun.Device {
 			t.Error(err)
 		}
 	})
+	namespace.AwaitIPv6(t, d.Name(), "fd98::2")
 	return d
 }
 
@@ -212,7 +214,15 @@ func TestIPv6Off(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d := tunnel(t, nil)
+	d, err := tun.Create(tun.Config{Addresses: prefixes("10.98.0.2/32 fd98::2/128")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	r, err := New(nil, nil)
 	if err != nil {
 		t.Fatal(err)

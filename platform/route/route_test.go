@@ -189,7 +189,7 @@ func TestSetTwiceChangesNothing(t *testing.T) {
 // instead, Replay take everything back.
 func TestFailureAnywhere(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range uint64(8) {
 		for failAt := 1; ; failAt++ {
 			dir := t.TempDir()
 			l := openLedger(t, dir)

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // variable marks the inner run.
@@ -108,4 +109,21 @@ func Take(t *testing.T) Snapshot {
 		Links:      Run(t, "ip", "-j", "link"),
 		ResolvConf: string(conf),
 	}
+}
+
+// patience bounds every wait: what takes longer is broken.
+const patience = 10 * time.Second
+
+// AwaitIPv6 returns when the kernel has made the host route of an IPv6 address
+// that was set a moment ago. It does so in the background, and a snapshot
+// taken in between would differ from a later one.
+func AwaitIPv6(t *testing.T, device, address string) {
+	t.Helper()
+	want := `"dst":"` + address + `","dev":"` + device + `"`
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if strings.Contains(Run(t, "ip", "-6", "-j", "route", "show", "table", "local"), want) {
+			return
+		}
+	}
+	t.Fatalf("the kernel makes no host route of %s on %s", address, device)
 }
