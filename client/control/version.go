@@ -16,8 +16,14 @@ const (
 	headerVersion = "Homeward-Version"
 )
 
+// version is set by the linker (-X) in release builds.
+var version string
+
 // Version names the build of the running program.
 func Version() string {
+	if version != "" {
+		return version
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
 	}

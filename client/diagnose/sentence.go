@@ -135,6 +135,9 @@ const (
 // and formatting characters, which could rewrite what stands before them,
 // become spaces, and what is longer than limit runes is cut.
 func clean(s string, limit int) string {
+	if most := 8 * limit; len(s) > most { // what is cut anyway is not looked at
+		s = s[:most]
+	}
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || r == unicode.ReplacementChar {
 			return ' '
