@@ -57,7 +57,7 @@ type FileState struct {
 	Target  string      `json:"target,omitempty"`  // of a link, as written in it
 	Content []byte      `json:"content,omitempty"` // of a link: what it leads to
 	Mode    fs.FileMode `json:"mode,omitempty"`
-	UID     int         `json:"uid,omitempty"`
+	UID     int         `json:"uid,omitempty"` // of a file, -1: whoever makes it
 	GID     int         `json:"gid,omitempty"`
 }
 

@@ -97,9 +97,10 @@ func (b *fileBackend) setAt(path string, c Config) error {
 	return b.forget(old)
 }
 
-// newFile is ours as a file: owner and mode as before.
+// newFile is ours as a file: owner and mode as before; where no file was, ours
+// belongs to whoever makes it.
 func newFile(e fileEntry) FileState {
-	s := FileState{Kind: Regular, Content: e.Written, Mode: 0o644}
+	s := FileState{Kind: Regular, Content: e.Written, Mode: 0o644, UID: -1, GID: -1}
 	if e.Before.Kind == Regular {
 		s.Mode, s.UID, s.GID = e.Before.Mode, e.Before.UID, e.Before.GID
 	}

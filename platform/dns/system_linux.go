@@ -64,8 +64,11 @@ func owner(info fs.FileInfo) (uid, gid int) {
 	return 0, 0
 }
 
-// chown gives a file its owner, where it has another.
+// chown gives a file its owner, where it has another. -1: it keeps the one it has.
 func chown(f *os.File, uid, gid int) error {
+	if uid < 0 || gid < 0 {
+		return nil
+	}
 	info, err := f.Stat()
 	if err != nil {
 		return err
