@@ -141,6 +141,10 @@ func (s *Session) heard(now time.Time, r received) {
 	if r.from.Local.IsValid() {
 		s.path.local = r.from.Local
 	}
+	r.sa.heard = true
+	if r.sa == s.current && !r.sa.initiator {
+		s.release() // the peer knows the IKE SA that it asked for
+	}
 	if s.init == nil {
 		return
 	}

@@ -195,8 +195,8 @@ func (s *Session) replaceIKE(now time.Time, old, heir, retire *ikeSA) error {
 	s.log.Debug("ike sa rekeyed", "sa", heir)
 	if retire != nil {
 		s.retireIKE(retire)
-		s.timers.set(timerHold, 0, now.Add(holdMost))
 	}
+	s.hold(now, old, heir)
 	return nil
 }
 
@@ -208,11 +208,43 @@ func (s *Session) retireIKE(sa *ikeSA) {
 	}
 }
 
-// forgetIKE deletes what the peer should have deleted.
-func (s *Session) forgetIKE(_ time.Time, id uint64) error {
-	if sa := s.saByID(id); sa != nil && sa != s.current && sa.state == ikeReplaced {
-		s.retireIKE(sa)
+// hold lets requests on a new IKE SA wait for the end of the one before, for a
+// while. A peer that rekeys at the same time, and whose request we never saw,
+// knows which IKE SA has the Child SAs only when our Delete of the old arrives;
+// and one that asked for the new IKE SA knows it only when our answer arrives,
+// so that to be heard on it is as good a sign.
+func (s *Session) hold(now time.Time, old, heir *ikeSA) {
+	wait := forgetAfter
+	if heir.initiator {
+		wait = holdMost
 	}
+	if heir.heard || s.saByID(old.id) != old {
+		return
+	}
+	s.heldFor = old
+	s.timers.set(timerHold, 0, now.Add(wait))
+}
+
+// release ends the wait of hold.
+func (s *Session) release() {
+	s.heldFor = nil
+	s.timers.stop(timerHold, 0)
+}
+
+// forgetIKE deletes what the peer should have deleted. A peer that asked for
+// the new IKE SA and was never heard on it may lack our answer still: it is
+// asked there, and the old one stays until it has spoken.
+func (s *Session) forgetIKE(now time.Time, id uint64) error {
+	sa := s.saByID(id)
+	if sa == nil || sa == s.current || sa.state != ikeReplaced {
+		return nil
+	}
+	if !s.current.initiator && !s.current.heard {
+		s.timers.set(timerForgetIKE, id, now.Add(forgetAfter))
+		s.askLiveness()
+		return nil
+	}
+	s.retireIKE(sa)
 	return nil
 }
 
@@ -281,7 +313,6 @@ func (s *Session) answerIKERekey(now time.Time, sa *ikeSA, offer *wire.SAPayload
 	}
 	return answer, func() error {
 		s.timers.set(timerForgetIKE, sa.id, now.Add(forgetAfter))
-		s.timers.set(timerHold, 0, now.Add(forgetAfter))
 		return s.replaceIKE(now, sa, theirs, nil)
 	}
 }

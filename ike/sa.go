@@ -34,6 +34,7 @@ type ikeSA struct {
 	window              window
 	queue               []exchange
 	auth                *authentication // until it is established
+	heard               bool            // the peer has sent an authentic message on it
 	rekeyAt             time.Time
 	rekeyTries          int
 	rekeying            bool         // our rekey of it is queued or under way
@@ -114,8 +115,8 @@ func (s *Session) dropSA(sa *ikeSA) {
 		s.timers.stop(k, sa.id)
 	}
 	sa.clear()
-	if !slices.ContainsFunc(s.sas, func(o *ikeSA) bool { return o.state == ikeClosing }) {
-		s.timers.stop(timerHold, 0)
+	if sa == s.heldFor {
+		s.release()
 	}
 }
 

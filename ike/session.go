@@ -66,7 +66,8 @@ type Session struct {
 	createTries  int
 	failure      *Failure // what Closed will say while closing
 	nat          NAT
-	needsRecover bool // the only Child SA is gone and a new one is being asked for
+	heldFor      *ikeSA // see hold
+	needsRecover bool   // the only Child SA is gone and a new one is being asked for
 }
 
 // New makes a Session; nothing happens before Connect.

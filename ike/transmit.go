@@ -39,10 +39,7 @@ func (s *Session) pump(now time.Time) *Failure {
 	return nil
 }
 
-// held says whether requests on the current IKE SA wait for the end of the one
-// before. A peer that rekeys at the same time, and whose request we never saw,
-// knows which IKE SA has the Child SAs only when our Delete of the old arrives;
-// and one that asked for the new IKE SA knows it only when our answer arrives.
+// held says whether requests on the current IKE SA wait (see hold).
 func (s *Session) held(sa *ikeSA) bool {
 	_, armed := s.timers.at(timerHold, 0)
 	return armed && sa == s.current
