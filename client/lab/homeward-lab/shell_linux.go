@@ -37,6 +37,10 @@ func shell() (err error) {
 	if _, err := l.PKI.WriteSamples(h.Home); err != nil {
 		return err
 	}
+	prompt := filepath.Join(h.Home, ".bashrc")
+	if err := os.WriteFile(prompt, []byte(`PS1='[client of the lab] \w \$ '`+"\n"), 0o600); err != nil {
+		return fmt.Errorf("writing the prompt: %w", err)
+	}
 	greet(keychain)
 	return run(l, h)
 }
@@ -47,9 +51,9 @@ You are on the client's machine, behind a home router. The service runs. %s
 In this folder are profiles as IT would send them. Try:
 
   homewardctl import office.mobileconfig
-  homewardctl connect office --user %s      the password is: %s
+  homewardctl connect office --user %s          the password is: %s
   curl http://%s/
-  curl http://%s/                           who does the internet say you are?
+  curl http://%s/                 who does the internet say you are?
   homewardctl status
   homewardctl disconnect
 
@@ -66,7 +70,7 @@ func run(l *lab.Lab, h *lab.Homeward) error {
 		program = "/bin/sh"
 	}
 	cmd := l.Client.Command(context.Background(), "sh", "-c", `cd && exec "$0"`, program)
-	cmd.Env = append(h.Environment(), "PATH="+filepath.Dir(h.Binaries.Control)+":"+os.Getenv("PATH"), "PS1=[client] \\w \\$ ")
+	cmd.Env = append(h.Environment(), "PATH="+filepath.Dir(h.Binaries.Control)+":"+os.Getenv("PATH"))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", program, err)
