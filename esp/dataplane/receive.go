@@ -44,6 +44,7 @@ type receiver struct {
 	p       *Plane
 	receive ReceiveFunc
 
+	arena []byte // all of bufs
 	bufs  [][]byte
 	sizes []int
 	from  []netip.AddrPort
@@ -67,14 +68,15 @@ func newReceiver(p *Plane, receive ReceiveFunc) *receiver {
 	// ends at 64 KiB: a TUN joins segments for as long as there is capacity,
 	// and must not make a packet longer than an IP length can say.
 	const slot = maxDatagram + 1 + slotSpread
-	arena := make([]byte, n*slot)
+	r.arena = arenas.get(n * slot)
 	for i := range r.bufs {
-		r.bufs[i] = arena[i*slot : i*slot+maxDatagram : i*slot+maxDatagram]
+		r.bufs[i] = r.arena[i*slot : i*slot+maxDatagram : i*slot+maxDatagram]
 	}
 	return r
 }
 
 func (r *receiver) run() {
+	defer func() { arenas.put(r.arena) }()
 	failures := 0
 	for {
 		n, err := r.receive(r.bufs, r.sizes, r.from)
