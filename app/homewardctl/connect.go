@@ -167,7 +167,7 @@ func (t *attempt) follow(ctx context.Context, timeout time.Duration) (control.St
 			select {
 			case n = <-news:
 			case <-left.C:
-				return control.Status{}, fmt.Errorf("%s did not connect within %v; check that this computer is online, or allow more time with --timeout", t.profile.Name, timeout)
+				return control.Status{}, t.late(timeout)
 			case <-ctx.Done():
 				return control.Status{}, ctx.Err()
 			}
@@ -184,6 +184,14 @@ func (t *attempt) follow(ctx context.Context, timeout time.Duration) (control.St
 			left.Reset(timeout)
 		}
 	}
+}
+
+// late says why the time was not enough, as far as the last step tells.
+func (t *attempt) late(timeout time.Duration) error {
+	if t.step == "reaching" {
+		return &diagnose.Failure{Cause: diagnose.CauseGatewaySilent, Expected: t.profile.Gateway}
+	}
+	return fmt.Errorf("%s did not connect within %v; check that this computer is online, or allow more time with --timeout", t.profile.Name, timeout)
 }
 
 // take looks at one update; true says that it ends the attempt.

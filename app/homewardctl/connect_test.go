@@ -180,10 +180,16 @@ func TestTimeoutCallsTheAttemptOff(t *testing.T) {
 	r := officeRig(t)
 	started, left := make(chan struct{}), new(atomic.Bool)
 	r.setGateway(silentGateway(started, left))
-	r.fails([]string{"did not connect within 50ms", "--timeout"}, "connect", "office", "--timeout", "50ms")
+	r.fails([]string{"The gateway vpn.example.com does not answer"}, "connect", "office", "--timeout", "1s")
 	if st, err := r.app.client.Status(t.Context()); err != nil || st.State != control.StateDisconnected || !left.Load() {
 		t.Errorf("after the timeout: %v, %v", st.State, err)
 	}
+	r.setGateway(func(ctx context.Context, _ tunnel.Config, emit func(tunnel.Event)) error {
+		emit(tunnel.Progress{Step: "setting-up"})
+		<-ctx.Done()
+		return nil
+	})
+	r.fails([]string{"did not connect within 50ms", "--timeout"}, "connect", "office", "--timeout", "50ms")
 	r.fails([]string{"--timeout"}, "connect", "office", "--timeout", "-1s")
 }
 
