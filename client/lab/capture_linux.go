@@ -3,7 +3,6 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"sync"
@@ -174,17 +173,4 @@ func (c *Capture) Close() error {
 	err = errors.Join(err, c.file.Close())
 	<-c.ended
 	return err
-}
-
-// WriteTo prints the summary in words, for a person.
-func (c *Capture) WriteTo(w io.Writer) (int64, error) {
-	var n int64
-	for p, count := range c.Summary() {
-		m, err := fmt.Fprintf(w, "%6d %s\n", count, p)
-		n += int64(m)
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
 }

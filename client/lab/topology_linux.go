@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 )
 
@@ -220,14 +219,4 @@ func nft(n *Namespace, rules string) error {
 	cmd.Stdin = strings.NewReader(rules)
 	_, err := output(cmd)
 	return err
-}
-
-// String names the machines and the process IDs that hold them, for a person
-// who wants to look with nsenter.
-func (w *network) String() string {
-	var b strings.Builder
-	for _, n := range w.machines() {
-		b.WriteString(n.Name + " " + strconv.Itoa(n.holder.PID()) + "\n")
-	}
-	return b.String()
 }

@@ -97,6 +97,15 @@ func TestOwnRekeyLosesNothing(t *testing.T) {
 // not, as if it had been imported so.
 func (r *rig) shorten(ike, child string) {
 	r.t.Helper()
+	r.edit(func(p map[string]any) {
+		p["ike"].(map[string]any)["lifetime"] = ike
+		p["child"].(map[string]any)["lifetime"] = child
+	})
+}
+
+// edit changes the one stored profile while the service is not running.
+func (r *rig) edit(change func(profile map[string]any)) {
+	r.t.Helper()
 	if err := r.Homeward.Stop(r.ctx); err != nil {
 		r.t.Fatal(err)
 	}
@@ -112,9 +121,7 @@ func (r *rig) shorten(ike, child string) {
 	if err := json.Unmarshal(b, &record); err != nil {
 		r.t.Fatal(err)
 	}
-	stored := record["profile"].(map[string]any)
-	stored["ike"].(map[string]any)["lifetime"] = ike
-	stored["child"].(map[string]any)["lifetime"] = child
+	change(record["profile"].(map[string]any))
 	if b, err = json.Marshal(record); err != nil {
 		r.t.Fatal(err)
 	}
@@ -153,6 +160,40 @@ func (r *rig) theSA() sa {
 		r.t.Fatal(err)
 	}
 	return found
+}
+
+// TestTheLineComesBack: a gateway that goes away, in an orderly way or not, is
+// found again by itself as soon as it is back, without asking the user anew.
+func TestTheLineComesBack(t *testing.T) {
+	t.Parallel()
+	r := start(t, lab.Options{})
+	r.importFile(lab.OfficeProfile)
+	r.edit(func(p map[string]any) { p["session"].(map[string]any)["liveness"] = "1s" })
+	r.connect(lab.OfficeProfile)
+	for _, end := range []struct {
+		name string
+		do   func() error
+	}{
+		{"stopped", func() error { return r.Gateway.Stop(r.ctx) }},
+		{"killed", r.Gateway.Kill},
+	} {
+		if err := end.do(); err != nil {
+			t.Fatal(err)
+		}
+		err := lab.Until(r.ctx, "the line is known to be lost", func() (bool, error) { return r.status().State == "connecting", nil })
+		if err != nil {
+			t.Fatalf("gateway %s: %v", end.name, err)
+		}
+		if err := r.Gateway.Start(r.ctx); err != nil {
+			t.Fatal(err)
+		}
+		err = lab.Until(r.ctx, "the line is back", func() (bool, error) { return r.status().State == "connected", nil })
+		if err != nil {
+			t.Fatalf("gateway %s: %v", end.name, err)
+		}
+		r.opens(intranet("/"), lab.IntranetGreeting)
+	}
+	r.must("", "disconnect")
 }
 
 // TestBadNetwork: a connection comes up and carries a transfer through 10%
