@@ -79,4 +79,7 @@ type Retransmit struct {
 	Factor float64       // 0: 1.8
 	Max    time.Duration // longest single wait; 0: 10 s
 	Tries  int           // transmissions in all before the peer counts as dead; 0: 7
+	// InitTries is Tries of IKE_SA_INIT: fewer where there is another address
+	// to try. 0: Tries.
+	InitTries int
 }

@@ -125,7 +125,9 @@ func (s *Session) initPayloads() []wire.Payload {
 // retransmitInit sends IKE_SA_INIT, the first time or again.
 func (s *Session) retransmitInit(now time.Time) error {
 	in := s.init
-	wait, ok := in.sent.backoff(s.cfg.Retransmit)
+	schedule := s.cfg.Retransmit
+	schedule.Tries = schedule.InitTries
+	wait, ok := in.sent.backoff(schedule)
 	switch {
 	case ok:
 		s.sendTry(now, in.id, &in.sent, wait)

@@ -131,6 +131,9 @@ func (c *Config) setDefaults() {
 	if c.Retransmit.Tries <= 0 {
 		c.Retransmit.Tries = 7
 	}
+	if c.Retransmit.InitTries <= 0 {
+		c.Retransmit.InitTries = c.Retransmit.Tries
+	}
 	if c.FragmentSize == 0 {
 		c.FragmentSize = defaultFragmentSize
 	}

@@ -55,7 +55,7 @@ func TestDefaults(t *testing.T) {
 	if c.IKELifetime != 4*time.Hour || c.ChildLifetime != time.Hour || c.Liveness != time.Minute || c.NATKeepalive != 20*time.Second {
 		t.Errorf("lifetimes %v, %v, liveness %v, keepalive %v", c.IKELifetime, c.ChildLifetime, c.Liveness, c.NATKeepalive)
 	}
-	if c.Retransmit != (Retransmit{500 * time.Millisecond, 1.8, 10 * time.Second, 7}) {
+	if c.Retransmit != (Retransmit{500 * time.Millisecond, 1.8, 10 * time.Second, 7, 7}) {
 		t.Errorf("retransmissions %+v", c.Retransmit)
 	}
 	both := []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()}

@@ -20,6 +20,9 @@ const (
 	// exchange is in flight at a time; more than this is a flood.
 	inboundQueue   = 64
 	defaultIKEPort = 500
+	// impatient is how often IKE_SA_INIT is sent to an address that is not the
+	// last: about three seconds in all.
+	impatient = 3
 )
 
 // line is one attempt at one address, and what grows out of it. All of it but
@@ -53,8 +56,9 @@ type line struct {
 }
 
 // attempt brings up one line to one address and keeps it until it ends. It
-// returns nil only when ctx ended it.
-func (t *Tunnel) attempt(ctx context.Context, addr netip.Addr, creds *credentials, emit func(Event)) (err error) {
+// returns nil only when ctx ended it. last says that there is no other address
+// to try, so that patience is all that is left.
+func (t *Tunnel) attempt(ctx context.Context, addr netip.Addr, last bool, creds *credentials, emit func(Event)) (err error) {
 	port := t.cfg.Profile.Gateway.Port
 	if port == 0 {
 		port = defaultIKEPort
@@ -73,9 +77,16 @@ func (t *Tunnel) attempt(ctx context.Context, addr netip.Addr, creds *credential
 	t.plane.Store(l.plane)
 	defer func() { err = errors.Join(err, l.close()) }()
 
-	cfg, err := t.sessionConfig(l.transport.LocalAddr(l.remote), l.remote, creds)
+	local := l.transport.LocalAddr(l.remote)
+	if !local.IsValid() {
+		return &diagnose.Failure{Cause: diagnose.CauseNoNetwork, Expected: addr.String()}
+	}
+	cfg, err := t.sessionConfig(local, l.remote, creds)
 	if err != nil {
 		return &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
+	}
+	if !last {
+		cfg.Retransmit.InitTries = impatient
 	}
 	if l.session, err = ike.New(cfg); err != nil {
 		return &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}

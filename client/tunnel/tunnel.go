@@ -69,15 +69,23 @@ func (t *Tunnel) Run(ctx context.Context, emit func(Event)) error {
 	if err != nil {
 		return t.ended(ctx, err)
 	}
-	var last error
-	for _, addr := range addrs {
-		last = t.attempt(ctx, addr, creds, emit)
-		if !worthAnotherAddress(last) {
-			break
+	return t.ended(ctx, t.attempts(ctx, addrs, creds, emit))
+}
+
+// attempts tries one address after the other, as long as nobody answers. Of
+// several silences the first one that was really asked for is told.
+func (t *Tunnel) attempts(ctx context.Context, addrs []netip.Addr, creds *credentials, emit func(Event)) (err error) {
+	for i, addr := range addrs {
+		e := t.attempt(ctx, addr, i == len(addrs)-1, creds, emit)
+		if err == nil || !isCause(e, diagnose.CauseNoNetwork) {
+			err = e
+		}
+		if !worthAnotherAddress(e) {
+			return e
 		}
 		t.log.Info("no answer from this address of the gateway", "address", addr)
 	}
-	return t.ended(ctx, last)
+	return err
 }
 
 // ended turns how an attempt ended into what Run promises to return.
@@ -91,10 +99,16 @@ func (t *Tunnel) ended(ctx context.Context, err error) error {
 }
 
 // worthAnotherAddress reports whether another address of the same gateway may
-// do better: only silence says so, an answer of any kind is the gateway's word.
+// do better: only silence says so, or no way to this address at all; an answer
+// of any kind is the gateway's word.
 func worthAnotherAddress(err error) bool {
 	var f *ike.Failure
-	return errors.As(err, &f) && f.Cause == ike.CauseNoAnswer
+	return errors.As(err, &f) && f.Cause == ike.CauseNoAnswer || isCause(err, diagnose.CauseNoNetwork)
+}
+
+func isCause(err error, cause diagnose.Cause) bool {
+	var f *diagnose.Failure
+	return errors.As(err, &f) && f.Cause == cause
 }
 
 func (t *Tunnel) resolve(ctx context.Context) ([]netip.Addr, error) {

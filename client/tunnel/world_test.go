@@ -31,6 +31,19 @@ type socket struct{ *esptest.Transport }
 
 func (socket) LocalAddr(netip.AddrPort) netip.AddrPort { return clientAddr }
 
+// limited has no way to one address.
+type limited struct {
+	socket
+	unreachable netip.Addr
+}
+
+func (l limited) LocalAddr(to netip.AddrPort) netip.AddrPort {
+	if to.Addr() == l.unreachable {
+		return netip.AddrPort{}
+	}
+	return l.socket.LocalAddr(to)
+}
+
 type device struct{ *esptest.TUN }
 
 func (device) Name() string { return "test0" }
@@ -123,6 +136,9 @@ func (o *office) arrive(d esptest.Datagram) {
 	if limit != 0 && len(d.Data)+28 > limit {
 		return
 	}
+	if d.Peer.Addr() != gatewayAddr {
+		return
+	}
 	p := iketest.Packet{From: clientAddr, To: d.Peer, Data: d.Data}
 	switch {
 	case len(d.Data) == 1 && d.Data[0] == 0xFF:
@@ -135,6 +151,13 @@ func (o *office) arrive(d esptest.Datagram) {
 		return
 	}
 	o.gateway.Handle(time.Now(), p)
+}
+
+// reopen gives the client a new socket in place of the last one.
+func (o *office) reopen() *esptest.Transport {
+	next := esptest.NewTransport(clientAddr, 16)
+	o.tell(func(time.Time) error { o.client = next; return nil })
+	return next
 }
 
 // narrow makes the path lose larger IP packets.
