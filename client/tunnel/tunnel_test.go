@@ -359,3 +359,49 @@ func TestPathSearch(t *testing.T) {
 		})
 	}
 }
+
+// TestNextAddress: an address without a way, or one where nobody answers, is
+// passed over in seconds for the next one.
+func TestNextAddress(t *testing.T) {
+	t.Parallel()
+	noWay, deaf := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("203.0.113.99")
+	tests := []struct {
+		name  string
+		addrs []netip.Addr
+		want  diagnose.Cause // "": connected
+		most  time.Duration
+	}{
+		{"the first answers", []netip.Addr{gatewayAddr, deaf}, "", time.Second},
+		{"no way to the first", []netip.Addr{noWay, gatewayAddr}, "", time.Second},
+		{"the first is silent", []netip.Addr{deaf, gatewayAddr}, "", 5 * time.Second},
+		{"silence tells more than no way", []netip.Addr{deaf, noWay}, diagnose.CauseGatewaySilent, 5 * time.Second},
+		{"no way at all", []netip.Addr{noWay}, diagnose.CauseNoNetwork, time.Second},
+		{"the last address gets all the patience", []netip.Addr{noWay, deaf}, diagnose.CauseGatewaySilent, time.Minute},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := newOffice(t, nil)
+				cfg := o.config()
+				cfg.Resolve = func(context.Context, string) ([]netip.Addr, error) { return tt.addrs, nil }
+				cfg.OpenTransport = func() (Transport, error) {
+					return limited{socket{o.reopen()}, noWay}, nil
+				}
+				began := time.Now()
+				r := run(t, cfg)
+				if tt.want == "" {
+					r.up()
+				} else if err := <-r.result; !isCause(err, tt.want) {
+					t.Errorf("Run returned %v, want %s", err, tt.want)
+				}
+				if took := time.Since(began); took > tt.most {
+					t.Errorf("it took %v, want at most %v", took, tt.most)
+				}
+				if tt.want == "" {
+					r.stop()
+				}
+			})
+		})
+	}
+}
