@@ -102,7 +102,7 @@ func readRecord(path, id string) (Stored, error) {
 	if r.Profile.ID != id {
 		return Stored{}, invalid("id", "is not the file's name")
 	}
-	return Stored{Owner: r.Owner, Profile: r.Profile}, nil
+	return Stored(r), nil
 }
 
 // Problems tells what OpenStore could not read.

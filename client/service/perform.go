@@ -56,7 +56,7 @@ func (s *Service) performBatch(batch []supervisor.Effect, wait *time.Timer) *tim
 			fired := message{event: supervisor.TimerFired{Timer: e.Timer}}
 			wait = time.AfterFunc(s.cfg.Jitter(e.Least, e.Most), func() { s.inbox.put(fired) })
 		case supervisor.Report:
-			s.inbox.put(message{event: supervisor.Done{Batch: e.Batch}})
+			s.inbox.put(message{event: supervisor.Done(e)})
 		default:
 			err = failure(diagnose.CauseInternal, fmt.Errorf("nobody performs a %T", e))
 		}

@@ -27,7 +27,6 @@ type Service struct {
 	batches *queue[[]supervisor.Effect]
 	prompts *prompts
 	shown   *board
-	started time.Time
 
 	// lines are the tunnels that run, by number.
 	linesMu sync.Mutex

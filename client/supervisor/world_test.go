@@ -176,7 +176,7 @@ func (w *world) do(effect Effect) *diagnose.Failure {
 		}
 		w.timer = e.Timer
 	case Report:
-		w.mailbox = append(w.mailbox, Done{Batch: e.Batch})
+		w.mailbox = append(w.mailbox, Done(e))
 	default:
 		w.fatal("an effect that nobody performs: %T", e)
 	}

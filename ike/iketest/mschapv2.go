@@ -8,6 +8,7 @@ import (
 	"slices"
 	"unicode/utf16"
 
+	//lint:ignore SA1019 MS-CHAPv2 is made of MD4 (RFC 2759 8.3)
 	"golang.org/x/crypto/md4"
 
 	"github.com/homeward-vpn/homeward/ike/suite"

@@ -177,7 +177,6 @@ func (w *fakeWorld) env() Environment {
 
 // fakeResolved writes down what it is told.
 type fakeResolved struct {
-	links  map[int]string
 	said   []string
 	fail   string // this method fails
 	closed int
