@@ -32,7 +32,8 @@ var outside = map[string][]string{
 	"route":                  {"golang.org/x/sys/", "github.com/vishvananda/netlink", module + "platform/ledger"},
 	"dns":                    {"golang.org/x/sys/", "github.com/godbus/dbus/v5", module + "platform/ledger"},
 	"platformtest":           {module + "platform/dns", module + "platform/route"},
-	"platformtest/namespace": {},
+	"platformtest/debian":    {},
+	"platformtest/namespace": {module + "platform/platformtest/debian"},
 }
 
 // TestImports reads every file of these packages.

@@ -1,23 +1,18 @@
 package namespace
 
 import (
-	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/homeward-vpn/homeward/platform/platformtest/debian"
 )
 
 // rootVariable tells the inner run where its root file system is mounted.
 const rootVariable = "HOMEWARD_TEST_ROOT"
-
-// downloadTime bounds one download of a package.
-const downloadTime = time.Minute
 
 // EnterRoot is Enter for a test that installs the given Debian packages into a
 // root file system of its own: an overlay of the machine's, on a tmpfs, which
@@ -33,8 +28,8 @@ func EnterRoot(t *testing.T, packages ...string) bool {
 			t.Skip(reason)
 		}
 		for _, p := range packages {
-			if err := download(t.Context(), p); err != nil {
-				t.Skipf("package %s cannot be had: %v", p, err)
+			if _, err := debian.Fetch(t.Context(), p); err != nil {
+				t.Skip("this machine cannot have what the test wants: ", err)
 			}
 		}
 		// Made, and removed, outside: inside, the path means another directory
@@ -44,9 +39,13 @@ func EnterRoot(t *testing.T, packages ...string) bool {
 	if !Enter(t) {
 		return false
 	}
-	debs, err := cached(packages)
-	if err != nil {
-		t.Fatal(err)
+	var debs []string
+	for _, p := range packages {
+		deb, err := debian.Cached(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		debs = append(debs, deb)
 	}
 	root := overlay(t)
 	for _, deb := range debs {
@@ -104,74 +103,4 @@ func overlay(t *testing.T) string {
 		Run(t, "mount", "-t", "tmpfs", "tmpfs", filepath.Join(root, dir))
 	}
 	return root
-}
-
-// cache is where downloaded packages stay.
-func cache() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, ".cache", "apt"), nil
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return "", errors.New("no go.mod above this directory")
-		}
-		dir = up
-	}
-}
-
-// cached returns the file of each package.
-func cached(packages []string) ([]string, error) {
-	dir, err := cache()
-	if err != nil {
-		return nil, err
-	}
-	var debs []string
-	for _, p := range packages {
-		found, err := filepath.Glob(filepath.Join(dir, p+"_*.deb"))
-		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
-			return nil, &fs.PathError{Op: "find", Path: filepath.Join(dir, p), Err: fs.ErrNotExist}
-		}
-		debs = append(debs, found[len(found)-1])
-	}
-	return debs, nil
-}
-
-// download fetches a package, unless it is there already. It arrives in a
-// directory of its own and is renamed, for tests run side by side.
-func download(ctx context.Context, name string) (err error) {
-	if _, err := cached([]string{name}); err == nil {
-		return nil
-	}
-	dir, err := cache()
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	temp, err := os.MkdirTemp(dir, "download")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	ctx, cancel := context.WithTimeout(ctx, downloadTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "apt-get", "download", name)
-	cmd.Dir = temp
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return errors.New(strings.TrimSpace(string(out)) + ": " + err.Error())
-	}
-	found, err := filepath.Glob(filepath.Join(temp, "*.deb"))
-	if err != nil || len(found) != 1 {
-		return errors.Join(errors.New("apt-get downloaded no package"), err)
-	}
-	return os.Rename(found[0], filepath.Join(dir, filepath.Base(found[0])))
 }
