@@ -42,6 +42,7 @@ func (l *line) handle(ctx context.Context, ev ike.Event) {
 	case ike.IKERekeyed:
 		l.info.IKESuite, l.info.IKERekeyAt = e.Suite.Keyword(), e.RekeyAt
 		l.info.IKEEstablished = time.Now()
+		l.log.Info("the IKE SA has new keys", "ike", l.info.IKESuite, "until", l.info.IKERekeyAt)
 		l.changed()
 	case ike.PathChecked:
 		l.pathChecked(e)
@@ -130,6 +131,7 @@ func (l *line) active(e ike.ChildActive) {
 		return
 	}
 	if l.up {
+		l.log.Info("the Child SA has new keys", "esp", l.info.ESPSuite)
 		l.changed()
 		return
 	}
@@ -147,6 +149,9 @@ func (l *line) active(e ike.ChildActive) {
 	for _, r := range n.Refused {
 		l.log.Warn("the gateway sent what the profile does not allow", "refused", r)
 	}
+	l.log.Info("the line is up", "gateway", l.info.GatewayAddress, "identity", l.info.GatewayIdentity,
+		"behind_nat", l.info.BehindNAT, "ike", l.info.IKESuite, "esp", l.info.ESPSuite,
+		"device", n.Interface, "mtu", n.MTU, "addresses", n.Addresses, "routes", n.Routes, "dns", n.DNS, "domains", n.Domains)
 	l.emit(Up{Network: n, Info: l.info})
 	l.sizes = pathSizes
 	l.searchPath()
