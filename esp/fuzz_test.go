@@ -43,12 +43,7 @@ func FuzzOpen(f *testing.F) {
 
 // espSeeds are captured ESP datagrams; none where the folder is absent.
 func espSeeds(f *testing.F) [][]byte {
-	dir, err := os.Getwd()
-	if err != nil {
-		f.Fatal(err)
-	}
-	// The package stands one level below the repository's root.
-	names, err := filepath.Glob(filepath.Join(dir, "..", "..", "shared", "vectors", "fuzz", "esp-seeds", "*.bin"))
+	names, err := filepath.Glob(filepath.Join(shared, "fuzz", "esp-seeds", "*.bin"))
 	if err != nil {
 		f.Fatal(err)
 	}

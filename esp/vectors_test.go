@@ -7,39 +7,25 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
 )
 
-// sharedPath is a file of the vectors that live beside the repository.
-func sharedPath(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if filepath.Dir(dir) == dir {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	path := filepath.Join(dir, "..", "shared", "vectors", filepath.FromSlash(name))
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the shared vectors are not beside the repository: %v", err)
-	}
-	return path
-}
+// shared is the folder of the vectors that lie beside the repository, seen from
+// this package.
+var shared = filepath.Join("..", "..", "shared", "vectors")
 
 // vectors reads one file of {"vectors": [...]}.
 func vectors[T any](t *testing.T, name string) []T {
 	t.Helper()
-	raw, err := os.ReadFile(sharedPath(t, name))
+	raw, err := os.ReadFile(filepath.Join(shared, filepath.FromSlash(name)))
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("the shared vectors are not beside the repository: %v", err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,10 @@ package ike
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 	"github.com/homeward-vpn/homeward/ike/suite"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
@@ -125,15 +124,7 @@ func FuzzHandleDatagram(f *testing.F) {
 		f.Add(uint8(state), uint8(fuzzAnswer), uint8(0), []byte{41, 0, 0, 0, 8, 0, 0, 0, 43})
 		f.Add(uint8(state), uint8(fuzzAnswer), uint8(0), []byte{41, 0, 0, 0, 10, 0, 0, 0, 17, 0, 19})
 	}
-	seeds, err := filepath.Glob("../../shared/vectors/fuzz/ikev2-seeds/*.bin")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for i, name := range seeds {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
+	for i, b := range vectors.Seeds(f, "fuzz/ikev2-seeds") {
 		f.Add(uint8(i), uint8(fuzzRaw), uint8(0), b)
 	}
 	f.Fuzz(func(t *testing.T, state, way, exchange uint8, data []byte) {

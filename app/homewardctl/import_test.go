@@ -9,13 +9,14 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/big"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/homeward-vpn/homeward/client/profile/profiletest"
 )
 
 func TestBadFilesChangeNothing(t *testing.T) {
@@ -174,7 +175,7 @@ func TestPrivateKeyWantsAKeychain(t *testing.T) {
 
 func TestSamplesFromTheWild(t *testing.T) {
 	t.Parallel()
-	dir := samples(t)
+	dir := profiletest.Samples(t)
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
 		t.Fatal(err)
@@ -198,23 +199,4 @@ func TestSamplesFromTheWild(t *testing.T) {
 			}
 		})
 	}
-}
-
-// samples finds the folder beside the repository.
-func samples(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-	}
-	dir = filepath.Join(dir, "..", "shared", "samples")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("the sample profiles are not here: %v", err)
-	}
-	return dir
 }

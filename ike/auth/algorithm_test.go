@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 )
 
 // RFC 7427 appendix A and RFC 8420 2, octet for octet, and read back.
@@ -15,10 +17,10 @@ func TestAlgorithmIdentifiers(t *testing.T) {
 	var file struct {
 		Vectors []struct {
 			Name string
-			DER  hexBytes
+			DER  vectors.Hex
 		}
 	}
-	loadVectors(t, "rfc/rfc7427-auth-algorithm-identifiers.json", &file)
+	vectors.Load(t, "rfc/rfc7427-auth-algorithm-identifiers.json", &file)
 	made := map[string]Scheme{
 		"sha256WithRSAEncryption": RSASHA256, "sha384WithRSAEncryption": RSASHA384, "sha512WithRSAEncryption": RSASHA512,
 		"ecdsa-with-sha256": ECDSASHA256, "ecdsa-with-sha384": ECDSASHA384, "ecdsa-with-sha512": ECDSASHA512,
@@ -91,11 +93,11 @@ func TestPSSParameters(t *testing.T) {
 		"octets behind":       "300000",
 		"a number, no params": "020101",
 	} {
-		if _, err := parsePSSParams(unhex(t, hexText)); !errors.Is(err, errAlgorithm) {
+		if _, err := parsePSSParams(vectors.Unhex(t, hexText)); !errors.Is(err, errAlgorithm) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := parseAlgorithm(unhex(t, "300b06092a864886f70d01010a")); !errors.Is(err, errAlgorithm) {
+	if _, err := parseAlgorithm(vectors.Unhex(t, "300b06092a864886f70d01010a")); !errors.Is(err, errAlgorithm) {
 		t.Errorf("PSS without parameters: %v", err)
 	}
 }

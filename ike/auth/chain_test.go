@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 )
 
 // pki is an authority with an intermediate, and another that nobody knows.
@@ -210,8 +212,8 @@ func TestSHA1Certificate(t *testing.T) {
 // resignSHA1 signs a certificate's contents again, with SHA-1.
 func resignSHA1(t *testing.T, cert *x509.Certificate, key crypto.Signer) []byte {
 	t.Helper()
-	sha1RSA := unhex(t, "300d06092a864886f70d0101050500")
-	sha256RSA := unhex(t, "300d06092a864886f70d01010b0500")
+	sha1RSA := vectors.Unhex(t, "300d06092a864886f70d0101050500")
+	sha256RSA := vectors.Unhex(t, "300d06092a864886f70d01010b0500")
 	tbs := []byte(strings.Replace(string(cert.RawTBSCertificate), string(sha256RSA), string(sha1RSA), 1))
 	sum := sha1.Sum(tbs)
 	sig, err := key.Sign(nil, sum[:], crypto.SHA1)

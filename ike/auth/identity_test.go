@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
@@ -58,7 +59,7 @@ func TestParseIdentity(t *testing.T) {
 		}
 		want := []byte(row.data)
 		if h, ok := bytes.CutPrefix(want, []byte("hex:")); ok {
-			want = unhex(t, string(h))
+			want = vectors.Unhex(t, string(h))
 		}
 		if row.kind != IDDERDN && !bytes.Equal(id.Data, want) {
 			t.Errorf("%q: data %x, want %x", row.text, id.Data, want)
@@ -112,7 +113,7 @@ func TestIdentityEqual(t *testing.T) {
 		return id
 	}
 	// The same name as UTF8String instead of PrintableString.
-	utf8DN := Identity{IDDERDN, unhex(t, "300f310d300b06035504030c04616e6e61")}
+	utf8DN := Identity{IDDERDN, vectors.Unhex(t, "300f310d300b06035504030c04616e6e61")}
 	if text := utf8DN.String(); text != "CN=anna" {
 		t.Fatalf("%q", text)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
@@ -222,12 +223,12 @@ func TestRFC4754(t *testing.T) {
 	var file struct {
 		Vectors []struct {
 			Method   uint8 `json:"auth_method"`
-			Message  hexBytes
-			Gwx, Gwy hexBytes
-			Payload  hexBytes `json:"auth_payload"`
+			Message  vectors.Hex
+			Gwx, Gwy vectors.Hex
+			Payload  vectors.Hex `json:"auth_payload"`
 		}
 	}
-	loadVectors(t, "rfc/rfc4754-ecdsa-auth.json", &file)
+	vectors.Load(t, "rfc/rfc4754-ecdsa-auth.json", &file)
 	for _, v := range file.Vectors {
 		// The RFC prints the method in the second octet after the generic
 		// header; RFC 7296 3.8 has it in the first. The data is what counts.

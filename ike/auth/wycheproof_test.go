@@ -4,18 +4,19 @@ import (
 	"crypto"
 	"testing"
 
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
 type wycheproofSignatures struct {
 	TestGroups []struct {
-		KeyDER      hexBytes `json:"publicKeyDer"`
+		KeyDER      vectors.Hex `json:"publicKeyDer"`
 		SHA, MgfSHA string
 		SLen        int
 		Tests       []struct {
 			ID              int `json:"tcId"`
 			Comment, Result string
-			Msg, Sig        hexBytes
+			Msg, Sig        vectors.Hex
 		}
 	}
 }
@@ -23,7 +24,7 @@ type wycheproofSignatures struct {
 func runWycheproof(t *testing.T, file string, least int, wrap func(signature []byte) *wire.AuthPayload) {
 	t.Helper()
 	var f wycheproofSignatures
-	loadVectors(t, "wycheproof/"+file, &f)
+	vectors.Load(t, "wycheproof/"+file, &f)
 	n := 0
 	for _, g := range f.TestGroups {
 		cert := certWithKey(t, g.KeyDER)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 	"github.com/homeward-vpn/homeward/ike/suite"
 )
 
@@ -15,20 +16,20 @@ func TestMSCHAPVectors(t *testing.T) {
 	var file struct {
 		Vectors []struct {
 			Username, Password string
-			AuthChallenge      hexBytes `json:"auth_challenge"`
-			PeerChallenge      hexBytes `json:"peer_challenge"`
-			Challenge          hexBytes
-			PasswordHash       hexBytes `json:"password_hash"`
-			PasswordHashHash   hexBytes `json:"password_hash_hash"`
-			NTResponse         hexBytes `json:"nt_response"`
-			Authenticator      string   `json:"authenticator_response"`
-			MasterKey          hexBytes `json:"master_key"`
-			SendKey            hexBytes `json:"server_send_start_key128"`
-			ReceiveKey         hexBytes `json:"computed_server_recv_start_key128"`
-			MSK                hexBytes `json:"computed_msk64"`
+			AuthChallenge      vectors.Hex `json:"auth_challenge"`
+			PeerChallenge      vectors.Hex `json:"peer_challenge"`
+			Challenge          vectors.Hex
+			PasswordHash       vectors.Hex `json:"password_hash"`
+			PasswordHashHash   vectors.Hex `json:"password_hash_hash"`
+			NTResponse         vectors.Hex `json:"nt_response"`
+			Authenticator      string      `json:"authenticator_response"`
+			MasterKey          vectors.Hex `json:"master_key"`
+			SendKey            vectors.Hex `json:"server_send_start_key128"`
+			ReceiveKey         vectors.Hex `json:"computed_server_recv_start_key128"`
+			MSK                vectors.Hex `json:"computed_msk64"`
 		}
 	}
-	loadVectors(t, "eap/mschapv2-rfc2759-rfc3079.json", &file)
+	vectors.Load(t, "eap/mschapv2-rfc2759-rfc3079.json", &file)
 	for _, v := range file.Vectors {
 		hash, err := passwordHash(suite.Secret(v.Password))
 		if err != nil {
@@ -71,14 +72,14 @@ func TestMSCHAPAgainstHostap(t *testing.T) {
 	var file struct {
 		V struct {
 			Username, Password string
-			AuthChallenge      hexBytes `json:"auth_challenge"`
-			PeerChallenge      hexBytes `json:"peer_challenge"`
-			NTResponse         hexBytes `json:"nt_response"`
-			Authenticator      string   `json:"authenticator_response"`
-			MSK                hexBytes `json:"msk64"`
+			AuthChallenge      vectors.Hex `json:"auth_challenge"`
+			PeerChallenge      vectors.Hex `json:"peer_challenge"`
+			NTResponse         vectors.Hex `json:"nt_response"`
+			Authenticator      string      `json:"authenticator_response"`
+			MSK                vectors.Hex `json:"msk64"`
 		} `json:"mschapv2"`
 	}
-	loadVectors(t, "eap/peapv0-mschapv2-hostap-run.json", &file)
+	vectors.Load(t, "eap/peapv0-mschapv2-hostap-run.json", &file)
 	v := file.V
 	// The same numbers through the peer itself: its challenge comes from Rand.
 	p := New(Config{Identity: v.Username, Methods: []uint8{TypeMSCHAPv2}, Rand: bytes.NewReader(v.PeerChallenge)})
@@ -114,7 +115,7 @@ func TestPasswordHash(t *testing.T) {
 		{"a\U0001F511b", "61003dd811dd6200"},
 	} {
 		got, err := passwordHash(suite.Secret(row.password))
-		if err != nil || !bytes.Equal(got, md4Sum(unhex(t, row.utf16))) {
+		if err != nil || !bytes.Equal(got, md4Sum(vectors.Unhex(t, row.utf16))) {
 			t.Errorf("%q: %x, %v", row.password, []byte(got), err)
 		}
 	}

@@ -8,14 +8,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
 type aeadVector struct {
 	Name, Alg, Expect             string
-	Key, Salt, IV, AAD, Plaintext hexBytes
-	CiphertextICV                 hexBytes `json:"ciphertext_icv"`
-	ICVLen                        int      `json:"icv_len"`
+	Key, Salt, IV, AAD, Plaintext vectors.Hex
+	CiphertextICV                 vectors.Hex `json:"ciphertext_icv"`
+	ICVLen                        int         `json:"icv_len"`
 }
 
 // The AEADs as payloads use them: nonce = salt | IV, 16 octets of ICV.
@@ -32,7 +33,7 @@ func TestAEADVectors(t *testing.T) {
 		{"linux/rfc7539esp_chachapoly.json", "", ENCR_CHACHA20_POLY1305, 1},
 	} {
 		var file struct{ Vectors []aeadVector }
-		loadVectors(t, row.file, &file)
+		vectors.Load(t, row.file, &file)
 		n := 0
 		for i, v := range file.Vectors {
 			if !strings.HasPrefix(v.Alg, row.prefix) || v.ICVLen != aeadICV {
@@ -89,14 +90,14 @@ func TestCBCVectors(t *testing.T) {
 	var file struct {
 		Vectors []struct {
 			Alg       string
-			AuthKey   hexBytes `json:"auth_key"`
-			EncKey    hexBytes `json:"enc_key"`
-			IV, Assoc hexBytes
-			Plaintext hexBytes
-			Out       hexBytes `json:"ciphertext_full_mac"`
+			AuthKey   vectors.Hex `json:"auth_key"`
+			EncKey    vectors.Hex `json:"enc_key"`
+			IV, Assoc vectors.Hex
+			Plaintext vectors.Hex
+			Out       vectors.Hex `json:"ciphertext_full_mac"`
 		}
 	}
-	loadVectors(t, "linux/authenc_hmac_aes_cbc.json", &file)
+	vectors.Load(t, "linux/authenc_hmac_aes_cbc.json", &file)
 	n := 0
 	for i, v := range file.Vectors {
 		id, ok := ids[v.Alg]
@@ -126,16 +127,16 @@ func TestRFC7634Message(t *testing.T) {
 	var file struct {
 		Vectors []struct {
 			Kind      string
-			Keymat    hexBytes
-			IV        hexBytes
-			SPIi      hexBytes `json:"spi_i"`
-			SPIr      hexBytes `json:"spi_r"`
-			MessageID uint32   `json:"message_id"`
-			Plaintext hexBytes
-			Message   hexBytes `json:"ike_message"`
+			Keymat    vectors.Hex
+			IV        vectors.Hex
+			SPIi      vectors.Hex `json:"spi_i"`
+			SPIr      vectors.Hex `json:"spi_r"`
+			MessageID uint32      `json:"message_id"`
+			Plaintext vectors.Hex
+			Message   vectors.Hex `json:"ike_message"`
 		}
 	}
-	loadVectors(t, "rfc/rfc7634-chacha20poly1305.json", &file)
+	vectors.Load(t, "rfc/rfc7634-chacha20poly1305.json", &file)
 	n := 0
 	for _, v := range file.Vectors {
 		if v.Kind != "ikev2" {

@@ -10,6 +10,8 @@ import (
 	mathrand "math/rand/v2"
 	"testing"
 	"testing/iotest"
+
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 )
 
 var allGroups = []uint16{Group2048, Group3072, Group4096, GroupP256, GroupP384, GroupP521, GroupX25519}
@@ -177,10 +179,10 @@ func TestPrimes(t *testing.T) {
 	var file struct {
 		Vectors []struct {
 			Group uint16
-			Prime hexBytes
+			Prime vectors.Hex
 		}
 	}
-	loadVectors(t, "rfc/rfc3526-modp-groups.json", &file)
+	vectors.Load(t, "rfc/rfc3526-modp-groups.json", &file)
 	seen := 0
 	for _, v := range file.Vectors {
 		if g := findMODP(v.Group); g != nil {
@@ -221,7 +223,7 @@ func TestStrongSwanExchanges(t *testing.T) {
 		"ECP_256_BIT": GroupP256, "ECP_384_BIT": GroupP384, "ECP_521_BIT": GroupP521, "CURVE_25519": GroupX25519,
 	}
 	var raw struct{ Vectors []map[string]any }
-	loadVectors(t, "strongswan/dh.json", &raw)
+	vectors.Load(t, "strongswan/dh.json", &raw)
 	text := func(v map[string]any, key string) string { s, _ := v[key].(string); return s }
 	seen := map[uint16]bool{}
 	for _, v := range raw.Vectors {
@@ -230,9 +232,9 @@ func TestStrongSwanExchanges(t *testing.T) {
 			continue
 		}
 		seen[group] = true
-		i := withPrivate(t, group, unhex(t, text(v, "priv_i")))
-		r := withPrivate(t, group, unhex(t, text(v, "priv_r")))
-		checkExchange(t, text(v, "name"), i, r, unhex(t, text(v, "pub_i")), unhex(t, text(v, "pub_r")), unhex(t, text(v, "shared")))
+		i := withPrivate(t, group, vectors.Unhex(t, text(v, "priv_i")))
+		r := withPrivate(t, group, vectors.Unhex(t, text(v, "priv_r")))
+		checkExchange(t, text(v, "name"), i, r, vectors.Unhex(t, text(v, "pub_i")), vectors.Unhex(t, text(v, "pub_r")), vectors.Unhex(t, text(v, "shared")))
 	}
 	if len(seen) != len(methods) {
 		t.Errorf("vectors for %d of %d groups", len(seen), len(methods))
@@ -260,27 +262,27 @@ func TestRFCExchanges(t *testing.T) {
 	var ecp struct {
 		Vectors []struct {
 			Group                    uint16
-			I, R, Gix, Giy, Grx, Gry hexBytes
-			Girx                     hexBytes
-			KEi                      hexBytes `json:"kei_payload"`
-			KEr                      hexBytes `json:"ker_payload"`
+			I, R, Gix, Giy, Grx, Gry vectors.Hex
+			Girx                     vectors.Hex
+			KEi                      vectors.Hex `json:"kei_payload"`
+			KEr                      vectors.Hex `json:"ker_payload"`
 		}
 	}
-	loadVectors(t, "rfc/rfc5903-ecp-ke.json", &ecp)
+	vectors.Load(t, "rfc/rfc5903-ecp-ke.json", &ecp)
 	for _, v := range ecp.Vectors {
 		i, r := withPrivate(t, v.Group, v.I), withPrivate(t, v.Group, v.R)
 		checkExchange(t, fmt.Sprint(v.Group), i, r, v.KEi[8:], v.KEr[8:], v.Girx)
 	}
 	var x struct {
 		Vectors []struct {
-			I      hexBytes `json:"random_i"`
-			R      hexBytes `json:"random_r"`
-			PubI   hexBytes `json:"pub_i"`
-			PubR   hexBytes `json:"pub_r"`
-			Shared hexBytes
+			I      vectors.Hex `json:"random_i"`
+			R      vectors.Hex `json:"random_r"`
+			PubI   vectors.Hex `json:"pub_i"`
+			PubR   vectors.Hex `json:"pub_r"`
+			Shared vectors.Hex
 		}
 	}
-	loadVectors(t, "rfc/rfc8031-x25519.json", &x)
+	vectors.Load(t, "rfc/rfc8031-x25519.json", &x)
 	for _, v := range x.Vectors {
 		checkExchange(t, "X25519", withPrivate(t, GroupX25519, v.I), withPrivate(t, GroupX25519, v.R), v.PubI, v.PubR, v.Shared)
 	}

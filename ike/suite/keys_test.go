@@ -7,20 +7,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
 type kdfVector struct {
 	Name, Alg     string
-	NInit, NResp  hexBytes
-	SPIInit       hexBytes `json:"spiInit"`
-	SPIResp       hexBytes `json:"spiResp"`
-	Gir, GirNew   hexBytes
-	SKeySeed      hexBytes
-	Material      hexBytes `json:"derivedKeyingMaterial"`
-	MaterialChild hexBytes `json:"derivedKeyingMaterialChild"`
-	MaterialDh    hexBytes `json:"derivedKeyingMaterialDh"`
-	SKeySeedReKey hexBytes
+	NInit, NResp  vectors.Hex
+	SPIInit       vectors.Hex `json:"spiInit"`
+	SPIResp       vectors.Hex `json:"spiResp"`
+	Gir, GirNew   vectors.Hex
+	SKeySeed      vectors.Hex
+	Material      vectors.Hex `json:"derivedKeyingMaterial"`
+	MaterialChild vectors.Hex `json:"derivedKeyingMaterialChild"`
+	MaterialDh    vectors.Hex `json:"derivedKeyingMaterialDh"`
+	SKeySeedReKey vectors.Hex
 }
 
 var prfOfHash = map[string]uint16{"SHA2-256": PRF_HMAC_SHA2_256, "SHA2-384": PRF_HMAC_SHA2_384, "SHA2-512": PRF_HMAC_SHA2_512}
@@ -29,7 +30,7 @@ var prfOfHash = map[string]uint16{"SHA2-256": PRF_HMAC_SHA2_256, "SHA2-384": PRF
 func TestKeyScheduleVectors(t *testing.T) {
 	t.Parallel()
 	var file struct{ Vectors []kdfVector }
-	loadVectors(t, "acvp/ikev2-kdf.json", &file)
+	vectors.Load(t, "acvp/ikev2-kdf.json", &file)
 	seen := 0
 	for _, v := range file.Vectors {
 		prf, ok := prfOfHash[v.Alg]
@@ -117,10 +118,10 @@ func TestCAVPVectors(t *testing.T) {
 	var file struct {
 		Vectors []struct {
 			Name, Kind, PRF string
-			Key, Salt, Out  hexBytes
+			Key, Salt, Out  vectors.Hex
 		}
 	}
-	loadVectors(t, "strongswan/ikev2_kdf_cavp.json", &file)
+	vectors.Load(t, "strongswan/ikev2_kdf_cavp.json", &file)
 	ids := map[string]uint16{"PRF_HMAC_SHA2_256": PRF_HMAC_SHA2_256, "PRF_HMAC_SHA2_384": PRF_HMAC_SHA2_384, "PRF_HMAC_SHA2_512": PRF_HMAC_SHA2_512}
 	kinds := map[string]int{}
 	for _, v := range file.Vectors {
@@ -150,7 +151,7 @@ func TestMACVectors(t *testing.T) {
 	t.Parallel()
 	type vector struct {
 		Alg            string
-		Key, Data, Out hexBytes
+		Key, Data, Out vectors.Hex
 	}
 	prfIDs := map[string]uint16{"PRF_HMAC_SHA2_256": PRF_HMAC_SHA2_256, "PRF_HMAC_SHA2_384": PRF_HMAC_SHA2_384, "PRF_HMAC_SHA2_512": PRF_HMAC_SHA2_512}
 	authIDs := []struct {
@@ -159,7 +160,7 @@ func TestMACVectors(t *testing.T) {
 	}{{"SHA2_256", AUTH_HMAC_SHA2_256_128}, {"SHA2_384", AUTH_HMAC_SHA2_384_192}, {"SHA2_512", AUTH_HMAC_SHA2_512_256}}
 	for _, name := range []string{"rfc/rfc4868-hmac-sha2.json", "strongswan/mac_prf.json"} {
 		var file struct{ Vectors []vector }
-		loadVectors(t, name, &file)
+		vectors.Load(t, name, &file)
 		prfCount, authCount := 0, 0
 		for _, v := range file.Vectors {
 			if id, ok := prfIDs[v.Alg]; ok {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 )
 
 type wycheproofECDH struct {
@@ -22,13 +24,13 @@ type wycheproofECDH struct {
 func TestWycheproofX25519(t *testing.T) {
 	t.Parallel()
 	var file wycheproofECDH
-	loadVectors(t, "wycheproof/x25519_test.json", &file)
+	vectors.Load(t, "wycheproof/x25519_test.json", &file)
 	n := 0
 	for _, g := range file.TestGroups {
 		for _, v := range g.Tests {
 			n++
-			shared := unhex(t, v.Shared)
-			got, err := withPrivate(t, GroupX25519, unhex(t, v.Private)).Shared(unhex(t, v.Public))
+			shared := vectors.Unhex(t, v.Shared)
+			got, err := withPrivate(t, GroupX25519, vectors.Unhex(t, v.Private)).Shared(vectors.Unhex(t, v.Public))
 			if bytes.Equal(shared, make([]byte, 32)) {
 				if !errors.Is(err, ErrPeerValue) {
 					t.Errorf("%d: all-zero secret not refused: %v", v.ID, err)
@@ -48,18 +50,18 @@ func TestWycheproofX25519(t *testing.T) {
 func TestWycheproofP256(t *testing.T) {
 	t.Parallel()
 	var file wycheproofECDH
-	loadVectors(t, "wycheproof/ecdh_secp256r1_ecpoint_test.json", &file)
+	vectors.Load(t, "wycheproof/ecdh_secp256r1_ecpoint_test.json", &file)
 	valid, invalid := 0, 0
 	for _, g := range file.TestGroups {
 		for _, v := range g.Tests {
-			public := unhex(t, v.Public)
+			public := vectors.Unhex(t, v.Public)
 			if len(public) > 0 && public[0] != 4 {
 				continue // IKE has no compressed form (RFC 5903 7)
 			}
 			if len(public) > 0 {
 				public = public[1:]
 			}
-			got, err := withPrivate(t, GroupP256, unhex(t, v.Private)).Shared(public)
+			got, err := withPrivate(t, GroupP256, vectors.Unhex(t, v.Private)).Shared(public)
 			if v.Result == "invalid" {
 				invalid++
 				if !errors.Is(err, ErrPeerValue) {
@@ -68,7 +70,7 @@ func TestWycheproofP256(t *testing.T) {
 				continue
 			}
 			valid++
-			if err != nil || !bytes.Equal(got, unhex(t, v.Shared)) {
+			if err != nil || !bytes.Equal(got, vectors.Unhex(t, v.Shared)) {
 				t.Errorf("%d (%s): another secret, %v", v.ID, v.Comment, err)
 			}
 		}

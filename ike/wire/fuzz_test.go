@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 )
 
 // consistent checks what must hold for whatever parses: it can be sent again,
@@ -42,8 +44,8 @@ func FuzzParseMessage(f *testing.F) {
 	for _, c := range bodies {
 		f.Add((&Message{Payloads: []Payload{c.want}}).Marshal())
 	}
-	for _, folder := range []string{"ikev2-seeds", "ikev1-seeds"} {
-		for _, b := range seedFiles(f, folder) {
+	for _, folder := range []string{"fuzz/ikev2-seeds", "fuzz/ikev1-seeds"} {
+		for _, b := range vectors.Seeds(f, folder) {
 			f.Add(b)
 		}
 	}
@@ -141,10 +143,7 @@ func FuzzSelectors(f *testing.F) {
 // back, and most of it parses (some are malformed on purpose).
 func TestForeignIKEv2Messages(t *testing.T) {
 	t.Parallel()
-	files := seedFiles(t, "ikev2-seeds")
-	if len(files) == 0 {
-		t.Skip("../shared/vectors/fuzz/ikev2-seeds is not here")
-	}
+	files := vectors.Dir(t, "fuzz/ikev2-seeds")
 	parsed := 0
 	for name, raw := range files {
 		m, err := ParseMessage(raw)
@@ -166,10 +165,7 @@ func TestForeignIKEv2Messages(t *testing.T) {
 // about more than that; never accepted.
 func TestForeignIKEv1MessagesAreRefused(t *testing.T) {
 	t.Parallel()
-	files := seedFiles(t, "ikev1-seeds")
-	if len(files) == 0 {
-		t.Skip("../shared/vectors/fuzz/ikev1-seeds is not here")
-	}
+	files := vectors.Dir(t, "fuzz/ikev1-seeds")
 	for name, raw := range files {
 		m, err := ParseMessage(raw)
 		if err == nil {

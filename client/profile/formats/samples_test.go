@@ -9,30 +9,8 @@ import (
 	"testing"
 
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/profiletest"
 )
-
-// samples finds the profiles from the wild beside the repository.
-func samples(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if filepath.Dir(dir) == dir {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	dir = filepath.Join(dir, "..", "shared", "samples")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("the samples are not here: %v", err)
-	}
-	return dir
-}
 
 // refusals say why a sample is not imported, in words of its sentence. A
 // template counts as one that was not filled in, also where its manifest entry
@@ -68,7 +46,7 @@ var refusals = map[string]string{
 // right reason.
 func TestSamples(t *testing.T) {
 	t.Parallel()
-	dir := samples(t)
+	dir := profiletest.Samples(t)
 	f, err := os.Open(filepath.Join(dir, "manifest.tsv"))
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/profiletest"
 )
 
 // FuzzParse feeds whole files. Whatever comes in, the answer is an ImportError
@@ -118,7 +119,7 @@ func FuzzPKCS12(f *testing.F) {
 func TestSeedsFromSamples(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"synth-binary.mobileconfig", "synth-signed-ber.mobileconfig", "hwdsl2-vpnclient.mobileconfig"} {
-		data, err := os.ReadFile(filepath.Join(samples(t), name))
+		data, err := os.ReadFile(filepath.Join(profiletest.Samples(t), name))
 		if err != nil {
 			t.Fatal(err)
 		}

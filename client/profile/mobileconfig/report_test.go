@@ -12,6 +12,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/profiletest"
 )
 
 // keysOf gives the report's path of every key in a profile, from the view of
@@ -177,7 +178,7 @@ func TestNoSecretInModel(t *testing.T) {
 // TestReportOfSamples holds the reports of profiles from the wild to the same.
 func TestReportOfSamples(t *testing.T) {
 	t.Parallel()
-	dir := samples(t)
+	dir := profiletest.Samples(t)
 	files, err := filepath.Glob(filepath.Join(dir, "*.mobileconfig"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no samples in %s, %v", dir, err)
@@ -193,27 +194,4 @@ func TestReportOfSamples(t *testing.T) {
 		}
 		t.Run(filepath.Base(f), func(t *testing.T) { checkReport(t, data, found) })
 	}
-}
-
-// samples finds the profiles from the wild beside the repository.
-func samples(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if filepath.Dir(dir) == dir {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	dir = filepath.Join(dir, "..", "shared", "samples")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("the samples are not here: %v", err)
-	}
-	return dir
 }
