@@ -54,6 +54,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	svc.Recover()
 	door, err := localsock.Listen(o.socket, localsock.DefaultMode)
 	if err != nil {
 		return err

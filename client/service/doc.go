@@ -18,6 +18,6 @@
 // anywhere.
 //
 // The package never parses what the network sends and never decides what
-// follows what. app/homewardd makes the parts and calls New and Run;
+// follows what. app/homewardd makes the parts and calls New, Recover and Run;
 // client/control's server calls the Backend methods.
 package service

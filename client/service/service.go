@@ -33,6 +33,8 @@ type Service struct {
 	lines   map[uint64]*line
 	running sync.WaitGroup
 
+	recovered sync.Once
+
 	// ended is closed when the service takes no more wishes.
 	ended  chan struct{}
 	ending bool // the same, for the loop
@@ -63,13 +65,21 @@ func New(cfg Config) (*Service, error) {
 	return s, nil
 }
 
+// Recover takes back what a crashed run left, once. Whoever opens a door to the
+// service calls it first, so that nobody meets half of it; Run sees to it anyway.
+func (s *Service) Recover() {
+	s.recovered.Do(func() {
+		if err := s.cfg.CleanUp(); err != nil {
+			s.logger.Error("what a former run left could not all be taken back", "error", err)
+			s.shown.warn(leftoverWarning)
+		}
+	})
+}
+
 // Run cleans up after a crashed run and then serves until ctx ends. Then it
 // takes the line down, in order, and cleans up once more. It is called once.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.cfg.CleanUp(); err != nil {
-		s.logger.Error("what a former run left could not all be taken back", "error", err)
-		s.shown.warn(leftoverWarning)
-	}
+	s.Recover()
 	stop := make(chan struct{})
 	performed := make(chan struct{})
 	go func() {

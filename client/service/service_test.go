@@ -422,3 +422,10 @@ func TestProfilesAreStoredForTheCaller(t *testing.T) {
 		}
 	})
 }
+
+func TestRecoversOnce(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) { // Run has recovered
+		r.svc.Recover()
+		r.expect("")
+	})
+}
