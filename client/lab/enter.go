@@ -21,10 +21,25 @@ func (e *NotPermittedError) Error() string {
 // A Runner is a *testing.M.
 type Runner interface{ Run() int }
 
+// NameService says who keeps resolv.conf on a client's machine.
+type NameService string
+
+// The name services. All but the first need to be named to Main.
+const (
+	ResolvConf NameService = ""                 // nobody: the home router's DHCP has left a file
+	Resolved   NameService = "systemd-resolved" // with a system bus, as on most desktops
+	Openresolv NameService = "openresolv"       // without a local resolver
+)
+
 // Main runs a test binary's tests inside the lab's namespaces and returns the
 // exit code: `os.Exit(lab.Main(m))` is all that a TestMain needs. Where no
 // namespaces can be made the tests run outside and Start returns the reason.
-func Main(m Runner) int {
+//
+// The name services that the tests want are fetched first, as Debian packages,
+// once, into .cache/apt of the checkout: inside there is no network. Nothing
+// is installed. Where they cannot be had, Start returns the reason.
+func Main(m Runner, services ...NameService) int {
+	fetchServices(services)
 	enterErr = Enter()
 	return m.Run()
 }

@@ -48,6 +48,7 @@ type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended and err is set
 	err  error
+	said *syncBuffer // what it wrote; nil: kept by whoever started it
 }
 
 // startProcess starts cmd, whose streams are already set.

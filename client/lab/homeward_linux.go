@@ -109,7 +109,7 @@ func (h *Homeward) Environment() []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		if name == "HOME" || name == "HOMEWARD_SOCKET" || name == "DBUS_SESSION_BUS_ADDRESS" || name == "DISPLAY" || name == "WAYLAND_DISPLAY" || strings.HasPrefix(name, "XDG_") {
+		if name == "HOME" || name == "HOMEWARD_SOCKET" || name == "DBUS_SESSION_BUS_ADDRESS" || name == "DBUS_SYSTEM_BUS_ADDRESS" || name == "DISPLAY" || name == "WAYLAND_DISPLAY" || strings.HasPrefix(name, "XDG_") {
 			continue
 		}
 		env = append(env, kv)

@@ -17,6 +17,9 @@ type Options struct {
 	NoGateway bool
 	// Relay sends IKE and ESP through a Relay from the start.
 	Relay bool
+	// Names is who keeps the client's resolv.conf. Start returns a
+	// *NoNameServiceError where it cannot be had.
+	Names NameService
 }
 
 // Lab is one company network that is up. Its methods are safe for concurrent
@@ -73,7 +76,11 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 	if l.PKI, err = NewPKI(); err != nil {
 		return err
 	}
-	err = l.network.build()
+	etc, err := o.Names.etc()
+	if err != nil {
+		return err
+	}
+	err = l.network.build(etc)
 	for _, n := range l.network.machines() {
 		if n != nil {
 			l.onClose(n.close)
@@ -84,6 +91,9 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 	}
 	l.Client, l.Router, l.Internet, l.Intranet = l.network.client, l.network.router, l.network.internet, l.network.intranet
 	if err := l.startServers(); err != nil {
+		return err
+	}
+	if err := l.startNames(ctx, o.Names); err != nil {
 		return err
 	}
 	if o.Relay {

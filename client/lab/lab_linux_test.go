@@ -13,7 +13,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(tokenVariable) != "" {
 		os.Exit(holdLab())
 	}
-	os.Exit(Main(m))
+	os.Exit(Main(m, Resolved, Openresolv))
 }
 
 // start builds a lab for one test, or skips where the system forbids it.
@@ -22,7 +22,8 @@ func start(t *testing.T, o Options) (*Lab, context.Context) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	t.Cleanup(cancel)
 	l, err := Start(ctx, o)
-	if forbidden := (*NotPermittedError)(nil); errors.As(err, &forbidden) || errors.Is(err, ErrNoStrongSwan) {
+	forbidden, nameless := (*NotPermittedError)(nil), (*NoNameServiceError)(nil)
+	if errors.As(err, &forbidden) || errors.As(err, &nameless) || errors.Is(err, ErrNoStrongSwan) {
 		t.Skip("no lab on this machine: ", err)
 	}
 	if err != nil {

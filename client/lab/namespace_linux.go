@@ -23,6 +23,7 @@ type Namespace struct {
 	holder *Process
 	stdin  io.Closer // its end ends the holder
 	net    *os.File
+	looks  []string // commands that belong to a snapshot of this machine alone
 }
 
 // newNamespace makes a namespace whose /etc holds the given files instead of

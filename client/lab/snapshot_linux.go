@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -35,10 +36,10 @@ var settings = []string{
 }
 
 // Snapshot looks at a machine's devices, addresses, routes, rules, packet
-// filter, settings and resolv.conf.
+// filter, settings, resolv.conf, and at what its name service has been told.
 func (n *Namespace) Snapshot(ctx context.Context) (Snapshot, error) {
 	s := Snapshot{}
-	for _, look := range looks {
+	for _, look := range append(slices.Clone(looks), n.looks...) {
 		words := strings.Fields(look)
 		out, err := n.Run(ctx, words[0], words[1:]...)
 		if err != nil {
@@ -83,7 +84,15 @@ func (s Snapshot) readResolv(etc string) error {
 	if err != nil {
 		return fmt.Errorf("lab: reading resolv.conf: %w", err)
 	}
-	s["/etc/resolv.conf"] = info.Mode().String() + "\n" + string(b)
+	kind := info.Mode().String()
+	if info.Mode().Type() == fs.ModeSymlink {
+		target, err := os.Readlink(filepath.Join(etc, "resolv.conf"))
+		if err != nil {
+			return fmt.Errorf("lab: looking at resolv.conf: %w", err)
+		}
+		kind += " -> " + target
+	}
+	s["/etc/resolv.conf"] = kind + "\n" + string(b)
 	entries, err := os.ReadDir(etc)
 	if err != nil {
 		return fmt.Errorf("lab: looking into /etc: %w", err)

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 )
@@ -17,17 +18,22 @@ type network struct {
 const publicResolv = "# made by the home router\nnameserver 192.168.77.1\noptions timeout:2 attempts:2\n"
 
 // build makes the machines, their settings, the cables, the addresses and the
-// rules, in that order. On an error the caller closes what is there.
-func (w *network) build() error {
+// rules, in that order; clientEtc are more files in the client's /etc. On an
+// error the caller closes what is there.
+func (w *network) build(clientEtc map[string]string) error {
 	for _, m := range []struct {
 		n    **Namespace
 		name string
 	}{{&w.client, "client"}, {&w.router, "router"}, {&w.internet, "internet"}, {&w.gateway, "gateway"}, {&w.intranet, "intranet"}} {
-		n, err := newNamespace(m.name, map[string]string{
+		etc := map[string]string{
 			"resolv.conf":   publicResolv,
 			"hosts":         "127.0.0.1 localhost\n::1 localhost\n",
 			"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-		})
+		}
+		if m.n == &w.client {
+			maps.Copy(etc, clientEtc)
+		}
+		n, err := newNamespace(m.name, etc)
 		if err != nil {
 			return err
 		}

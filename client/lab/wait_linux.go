@@ -72,7 +72,11 @@ func waitForSocket(ctx context.Context, path string, p *Process) error {
 	return Until(ctx, p.Name+" answers", func() (bool, error) {
 		select {
 		case <-p.Done():
-			return false, fmt.Errorf("%s has ended: %v", p.Name, p.err)
+			said := ""
+			if p.said != nil {
+				said = ": " + p.said.String()
+			}
+			return false, fmt.Errorf("%s has ended: %v%s", p.Name, p.err, said)
 		default:
 		}
 		conn, err := net.Dial("unix", path)

@@ -14,7 +14,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/lab"
 )
 
-func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(lab.Main(m, lab.Resolved, lab.Openresolv)) }
 
 // rig is a lab with Homeward installed and its service running.
 type rig struct {
@@ -36,7 +36,8 @@ func start(t *testing.T, o lab.Options) *rig {
 	ctx, cancel := context.WithTimeout(context.Background(), testTime)
 	t.Cleanup(cancel)
 	l, err := lab.Start(ctx, o)
-	if forbidden := (*lab.NotPermittedError)(nil); errors.As(err, &forbidden) || errors.Is(err, lab.ErrNoStrongSwan) {
+	forbidden, nameless := (*lab.NotPermittedError)(nil), (*lab.NoNameServiceError)(nil)
+	if errors.As(err, &forbidden) || errors.As(err, &nameless) || errors.Is(err, lab.ErrNoStrongSwan) {
 		t.Skip("no lab on this machine: ", err)
 	}
 	if err != nil {
@@ -175,8 +176,9 @@ type status struct {
 		Servers []string `json:"servers"`
 		Domains []string `json:"domains"`
 	} `json:"dns"`
-	Routes []string `json:"routes"`
-	IKE    struct {
+	Routes   []string `json:"routes"`
+	Warnings []string `json:"warnings"`
+	IKE      struct {
 		Suite       string `json:"suite"`
 		Established string `json:"established"`
 		RekeyAt     string `json:"rekey_at"`
