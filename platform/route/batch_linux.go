@@ -145,8 +145,11 @@ func appendRoute(b []byte, r routeEntry, kind, flags uint16, seq uint32) []byte 
 	if r.prefix.Addr().Is6() {
 		family, scope = unix.AF_INET6, unix.RT_SCOPE_UNIVERSE
 	}
-	if r.throw {
+	switch {
+	case r.throw:
 		scope, typ = unix.RT_SCOPE_UNIVERSE, unix.RTN_THROW
+	case r.refuse:
+		scope, typ = unix.RT_SCOPE_UNIVERSE, unix.RTN_UNREACHABLE
 	}
 	b = append(b, family, byte(r.prefix.Bits()), 0, 0, unix.RT_TABLE_UNSPEC, Protocol, scope, typ)
 	b = append(b, 0, 0, 0, 0) // flags

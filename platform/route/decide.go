@@ -10,6 +10,7 @@ import (
 type world struct {
 	link    int                         // index of the tunnel device
 	ipv6    bool                        // IPv6 exists and is on for that device
+	hasIPv6 bool                        // IPv6 exists, on whatever device
 	local   []netip.Prefix              // on-link prefixes of all other interfaces
 	have    map[netip.Prefix]routeEntry // our routes in the table
 	rules   []rule                      // our rules
@@ -32,8 +33,9 @@ const (
 // routeEntry is one route of the table.
 type routeEntry struct {
 	prefix netip.Prefix
-	throw  bool // on to the next rule; otherwise into the tunnel
-	link   int  // index of the device, 0 for throw
+	throw  bool // on to the next rule
+	refuse bool // no way: whoever sends is told at once
+	link   int  // index of the tunnel device, 0 for throw and refuse
 }
 
 // rule is one policy rule: `not fwmark mark lookup Table`.
@@ -94,6 +96,9 @@ func wanted(c Config, w world, p *plan) map[netip.Prefix]routeEntry {
 		}
 		want[prefix] = routeEntry{prefix: prefix, link: w.link}
 	}
+	if c.Full {
+		holdBack(want, w, p)
+	}
 	tunnel := maps.Clone(want)
 	for _, prefix := range localPrefixes(w.local) {
 		if covered(prefix, tunnel) {
@@ -109,7 +114,46 @@ func wanted(c Config, w world, p *plan) map[netip.Prefix]routeEntry {
 			want[prefix] = routeEntry{prefix: prefix, throw: true}
 		}
 	}
+	hosts(c, w, tunnel, want, p)
 	return want
+}
+
+// holdBack gives every family that a full tunnel carries in part or not at all an
+// end here, so that it does not go on beside the tunnel. IPv6 is refused, which
+// lets programs turn to IPv4 at once. IPv4 goes into the tunnel, which has no SA
+// for it: without a way to the gateway in this table, the kernel's reverse path
+// filter would drop what the gateway sends.
+func holdBack(want map[netip.Prefix]routeEntry, w world, p *plan) {
+	for _, e := range []routeEntry{
+		{prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0), link: w.link},
+		{prefix: netip.PrefixFrom(netip.IPv6Unspecified(), 0), refuse: true},
+	} {
+		if _, carried := want[e.prefix]; carried || e.refuse && !w.hasIPv6 {
+			continue
+		}
+		want[e.prefix] = e
+		p.notes = append(p.notes, note{e.prefix, "the tunnel does not carry all of this family, so the rest is held back"})
+	}
+}
+
+// hosts leads single addresses into the tunnel, past a local network that
+// holds them too: the longer prefix wins. What the profile excludes stays out.
+func hosts(c Config, w world, tunnel, want map[netip.Prefix]routeEntry, p *plan) {
+	for _, a := range c.Hosts {
+		host := netip.PrefixFrom(a, a.BitLen())
+		if !covered(host, tunnel) || a.Is6() && !w.ipv6 {
+			continue
+		}
+		if slices.ContainsFunc(c.Exclude, func(e netip.Prefix) bool { return e.Contains(a) }) {
+			continue
+		}
+		for _, l := range localPrefixes(w.local) {
+			if l.Contains(a) {
+				p.notes = append(p.notes, note{l, "the local network holds an address that the tunnel must reach"})
+			}
+		}
+		want[host] = routeEntry{prefix: host, link: w.link}
+	}
 }
 
 // private are the prefixes that a local network may claim for itself: RFC 1918,

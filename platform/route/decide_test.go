@@ -41,8 +41,11 @@ func (p plan) print() string {
 }
 
 func (e routeEntry) String() string {
-	if e.throw {
+	switch {
+	case e.throw:
 		return fmt.Sprintf("throw %s\n", e.prefix)
+	case e.refuse:
+		return fmt.Sprintf("refuse %s\n", e.prefix)
 	}
 	return fmt.Sprintf("%s dev %d\n", e.prefix, e.link)
 }
@@ -68,6 +71,20 @@ func throw(p string) routeEntry {
 	return routeEntry{prefix: netip.MustParsePrefix(p), throw: true}
 }
 
+func refuse(p string) routeEntry {
+	return routeEntry{prefix: netip.MustParsePrefix(p), refuse: true}
+}
+
+func addrs(s string) []netip.Addr {
+	var list []netip.Addr
+	for _, f := range strings.Fields(s) {
+		list = append(list, netip.MustParseAddr(f))
+	}
+	return list
+}
+
+const heldBack = "the tunnel does not carry all of this family, so the rest is held back\n"
+
 // TestDecide is a table of worlds.
 func TestDecide(t *testing.T) {
 	t.Parallel()
@@ -83,9 +100,38 @@ func TestDecide(t *testing.T) {
 			world{ipv6: true, local: home},
 			"+0.0.0.0/0 dev 5\n+throw 192.168.77.0/24\n+::/0 dev 5\n+throw fe80::/10\n+rule4 not 0x1\n+rule6 not 0x1\n",
 		},
-		"full tunnel of one family leaves the other alone": {
-			full4, world{ipv6: true, local: prefixes("192.168.77.2/24 fd00::2/64")},
-			"+0.0.0.0/0 dev 5\n+throw 192.168.77.0/24\n+rule4 not 0x1\n",
+		"full tunnel of IPv4 refuses IPv6, but for the local network": {
+			full4, world{ipv6: true, hasIPv6: true, local: prefixes("192.168.77.2/24 fd00::2/64 2001:db8::2/64")},
+			"+0.0.0.0/0 dev 5\n+throw 192.168.77.0/24\n+refuse ::/0\n+throw fd00::/64\n+throw fe80::/10\n+rule4 not 0x1\n+rule6 not 0x1\nnote ::/0: " + heldBack,
+		},
+		"full tunnel of IPv6 takes IPv4 in, where it ends": {
+			Config{Routes: prefixes("::/0"), Full: true}, world{ipv6: true, hasIPv6: true, local: home, filters: []filterState{{"eth0", 1, 1}}},
+			"+0.0.0.0/0 dev 5\n+throw 192.168.77.0/24\n+::/0 dev 5\n+throw fe80::/10\n+rule4 not 0x1\n+rule6 not 0x1\nloosen eth0, was 1\nnote 0.0.0.0/0: " + heldBack,
+		},
+		"full tunnel that carries a part of IPv6 refuses the rest": {
+			Config{Routes: prefixes("0.0.0.0/0 2001:db8:1::/48"), Full: true}, world{ipv6: true, hasIPv6: true},
+			"+0.0.0.0/0 dev 5\n+refuse ::/0\n+2001:db8:1::/48 dev 5\n+throw fe80::/10\n+rule4 not 0x1\n+rule6 not 0x1\nnote ::/0: " + heldBack,
+		},
+		"a device without IPv6 on a machine with it": {
+			Config{Routes: prefixes("0.0.0.0/0 ::/0"), Full: true}, world{hasIPv6: true},
+			"+0.0.0.0/0 dev 5\n+refuse ::/0\n+throw fe80::/10\n+rule4 not 0x1\n+rule6 not 0x1\nnote ::/0: IPv6 is off on this machine\nnote ::/0: " + heldBack,
+		},
+		"an excluded part of a family that is held back": {
+			Config{Routes: prefixes("0.0.0.0/0"), Exclude: prefixes("2001:db8::/32"), Full: true}, world{ipv6: true, hasIPv6: true},
+			"+0.0.0.0/0 dev 5\n+refuse ::/0\n+throw 2001:db8::/32\n+throw fe80::/10\n+rule4 not 0x1\n+rule6 not 0x1\nnote ::/0: " + heldBack,
+		},
+		"a name server is reached inside, whatever the access point claims": {
+			Config{Routes: prefixes("0.0.0.0/0"), Hosts: addrs("10.99.0.2 8.8.8.8"), Full: true}, world{local: prefixes("10.99.0.7/24")},
+			"+0.0.0.0/0 dev 5\n+8.8.8.8/32 dev 5\n+throw 10.99.0.0/24\n+10.99.0.2/32 dev 5\n+rule4 not 0x1\nnote 10.99.0.0/24: the local network holds an address that the tunnel must reach\n",
+		},
+		"a host is led in only where a route covers it, and not against the profile": {
+			Config{Routes: prefixes("10.99.0.0/24"), Hosts: addrs("10.99.0.2 10.99.0.9 8.8.8.8 fd99::2"), Exclude: prefixes("10.99.0.8/31")}, world{},
+			"+10.99.0.0/24 dev 5\n+10.99.0.2/32 dev 5\n+throw 10.99.0.8/31\n+rule4 not 0x1\n",
+		},
+		"from refusing a family to carrying it": {
+			Config{Routes: prefixes("0.0.0.0/0 ::/0"), Full: true},
+			world{ipv6: true, hasIPv6: true, have: have(dev("0.0.0.0/0"), refuse("::/0"), throw("fe80::/10")), rules: []rule{{mark: 1}, {ipv6: true, mark: 1}}},
+			"+::/0 dev 5\n",
 		},
 		"split tunnel does not touch the local network": {
 			Config{Routes: prefixes("10.99.0.0/24")}, world{ipv6: true, local: home},
@@ -109,7 +155,7 @@ func TestDecide(t *testing.T) {
 		},
 		"an access point cannot claim public or wide IPv6": {
 			Config{Routes: prefixes("::/0"), Full: true}, world{ipv6: true, local: prefixes("2001:db8::2/64 fd00::2/32 fd01::2/64 2000::1/3 fe80::2/64")},
-			"+::/0 dev 5\n+throw fd01::/64\n+throw fe80::/10\n+rule6 not 0x1\n",
+			"+0.0.0.0/0 dev 5\n+::/0 dev 5\n+throw fd01::/64\n+throw fe80::/10\n+rule4 not 0x1\n+rule6 not 0x1\nnote 0.0.0.0/0: " + heldBack,
 		},
 		"two halves are a full tunnel too": {
 			Config{Routes: prefixes("0.0.0.0/1 128.0.0.0/1")}, world{local: home},
@@ -212,6 +258,8 @@ func TestBadConfig(t *testing.T) {
 		"no interface": {Routes: prefixes("0.0.0.0/0")},
 		"zero prefix":  {Interface: "homeward0", Routes: make([]netip.Prefix, 1)},
 		"zero exclude": {Interface: "homeward0", Exclude: make([]netip.Prefix, 1)},
+		"zero host":    {Interface: "homeward0", Hosts: make([]netip.Addr, 1)},
+		"mapped host":  {Interface: "homeward0", Hosts: addrs("::ffff:10.0.0.1")},
 		"no device":    {Interface: "absent", Routes: prefixes("0.0.0.0/0")},
 	} {
 		if err := r.Set(c); err == nil {

@@ -32,6 +32,8 @@ func (k linux) World(tunnel string) (world, error) {
 		return world{}, fmt.Errorf("finding %s: %w", tunnel, err)
 	}
 	w := world{link: link.Attrs().Index, ipv6: ipv6On(tunnel), have: map[netip.Prefix]routeEntry{}}
+	_, err = os.Stat(procIPv6)
+	w.hasIPv6 = err == nil
 	if w.local, err = onLink(w.link); err != nil {
 		return w, err
 	}
@@ -56,8 +58,8 @@ func ipv6On(name string) bool {
 // onLink reads the prefixes of the addresses of every interface but the tunnel
 // and the loopback. Addresses rather than routes: a route is easier to plant.
 func onLink(tunnel int) ([]netip.Prefix, error) {
-	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+	addrs, err := whole(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	if err != nil {
 		return nil, fmt.Errorf("listing addresses: %w", err)
 	}
 	var ps []netip.Prefix
@@ -71,6 +73,21 @@ func onLink(tunnel int) ([]netip.Prefix, error) {
 		}
 	}
 	return ps, nil
+}
+
+// listings bounds how often a listing is asked for anew.
+const listings = 20
+
+// whole asks for a listing until the kernel has given it in one piece. One that
+// a change interrupted may lack entries, and a rule of ours that is missed while
+// changes are taken back would stay for ever.
+func whole[E any](list func() ([]E, error)) (all []E, err error) {
+	for range listings {
+		if all, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return all, err
+		}
+	}
+	return nil, err
 }
 
 // prefixOf turns netlink's form into ours; false for what is none.
@@ -96,11 +113,11 @@ func (linux) Own(e policyEntry) ([]routeEntry, []rule, error) {
 			return nil, nil, err
 		}
 		routes = append(routes, rs...)
-		all, err := netlink.RuleList(family)
+		all, err := whole(func() ([]netlink.Rule, error) { return netlink.RuleList(family) })
 		if noFamily(err) {
 			continue
 		}
-		if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		if err != nil {
 			return nil, nil, fmt.Errorf("listing rules: %w", err)
 		}
 		for _, r := range all {
@@ -115,11 +132,13 @@ func (linux) Own(e policyEntry) ([]routeEntry, []rule, error) {
 // tableRoutes reads our routes of one family.
 func tableRoutes(family int, e policyEntry) ([]routeEntry, error) {
 	filter := &netlink.Route{Table: e.Table, Protocol: netlink.RouteProtocol(e.Protocol)}
-	list, err := netlink.RouteListFiltered(family, filter, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_PROTOCOL)
+	list, err := whole(func() ([]netlink.Route, error) {
+		return netlink.RouteListFiltered(family, filter, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_PROTOCOL)
+	})
 	if noFamily(err) {
 		return nil, nil
 	}
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+	if err != nil {
 		return nil, fmt.Errorf("listing routes: %w", err)
 	}
 	var routes []routeEntry
@@ -138,8 +157,8 @@ func tableRoutes(family int, e policyEntry) ([]routeEntry, error) {
 				continue
 			}
 		}
-		entry := routeEntry{prefix: p, throw: r.Type == unix.RTN_THROW}
-		if !entry.throw {
+		entry := routeEntry{prefix: p, throw: r.Type == unix.RTN_THROW, refuse: r.Type == unix.RTN_UNREACHABLE}
+		if !entry.throw && !entry.refuse {
 			entry.link = r.LinkIndex
 		}
 		routes = append(routes, entry)
@@ -182,8 +201,8 @@ func (r rule) netlink() *netlink.Rule {
 // filters reads the reverse path filter of every interface that the main table
 // sends its IPv4 default route to.
 func (k linux) filters(tunnel int) ([]filterState, error) {
-	list, err := netlink.RouteList(nil, netlink.FAMILY_V4)
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+	list, err := whole(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
+	if err != nil {
 		return nil, fmt.Errorf("listing default routes: %w", err)
 	}
 	all, _, err := k.Filter("all")

@@ -22,10 +22,15 @@
 //   - fe80::/10, for that is the link's own.
 //
 // A route of the tunnel that is more specific than a local prefix wins over it;
-// of two equal ones the local network keeps its own. IPv4 multicast and
-// broadcast follow the tunnel's default route like all else of a full tunnel:
-// on the physical side they would be a leak. A family without a route to the
-// tunnel is left alone.
+// of two equal ones the local network keeps its own. Config.Hosts win over any:
+// an access point that announces the company's name servers as its neighbours
+// would otherwise be asked every name. IPv4 multicast and broadcast follow the
+// tunnel's default route like all else of a full tunnel: on the physical side
+// they would be a leak.
+//
+// A family without a route to the tunnel is left alone by a split tunnel. A full
+// one holds it back, for half of what programs send would leave in clear
+// otherwise, and nobody would notice.
 //
 // The gateway's answers arrive on the uplink although an unmarked packet to the
 // gateway would leave by the tunnel. Strict reverse path filtering (RFC 3704
@@ -71,8 +76,11 @@ type Config struct {
 	Routes []netip.Prefix
 	// Exclude stays outside, also where Routes name the same prefix.
 	Exclude []netip.Prefix
-	// Full says that everything of the families in Routes goes in. It is told
-	// for the log: Routes alone decide.
+	// Hosts are single addresses inside Routes that must be reached through the
+	// tunnel even where the local network claims them: the name servers.
+	Hosts []netip.Addr
+	// Full says that nothing may leave beside the tunnel but what is excluded
+	// or local: a family that Routes leave out, in part or whole, is held back.
 	Full bool
 }
 
@@ -179,6 +187,9 @@ func (c Config) check() error {
 		if !p.IsValid() {
 			return errors.New("setting routes: a prefix is not valid")
 		}
+	}
+	if slices.ContainsFunc(c.Hosts, func(a netip.Addr) bool { return !a.IsValid() || a.Is4In6() || a.Zone() != "" }) {
+		return errors.New("setting routes: a host's address is not valid")
 	}
 	return nil
 }
