@@ -26,7 +26,9 @@ type routes struct{ *route.Router }
 
 // Set implements service.Router.
 func (r routes) Set(n tunnel.Network) error {
-	return r.Router.Set(route.Config{Interface: n.Interface, Mark: mark, Routes: n.Routes, Exclude: n.Exclude, Full: n.Full})
+	return r.Router.Set(route.Config{
+		Interface: n.Interface, Mark: mark, Routes: n.Routes, Exclude: n.Exclude, Hosts: n.DNS, Full: n.Full,
+	})
 }
 
 // names lets the service use platform/dns.
@@ -34,6 +36,9 @@ type names struct{ *dns.Configurator }
 
 // Set implements service.Resolver.
 func (c names) Set(n tunnel.Network) (string, error) {
+	if n.Full && len(n.DNS) == 0 {
+		return "The gateway names no name servers, so names are still asked of those of the local network, where others may see them.", c.Configurator.Clear()
+	}
 	err := c.Configurator.Set(dns.Config{Interface: n.Interface, Servers: n.DNS, Domains: n.Domains, Search: n.Search})
 	var whole *dns.SplitUnsupportedError
 	if errors.As(err, &whole) {
@@ -54,7 +59,38 @@ func tunnelParts(l *ledger.Ledger, logger *slog.Logger) tunnel.Config {
 			return tun.Create(tun.Config{MTU: c.MTU, Addresses: c.Addresses, Ledger: l, Logger: logger})
 		},
 		SystemRoots: systemRoots,
+		LocalNetworks: func() []netip.Prefix {
+			local, err := localNetworks()
+			if err != nil {
+				logger.Warn("the local networks are not known, so a gateway may claim them", "error", err)
+			}
+			return local
+		},
 	}
+}
+
+// localNetworks are the prefixes that this machine is directly on: those of
+// broadcast links, for the other end of a point-to-point one is no network.
+func localNetworks() ([]netip.Prefix, error) {
+	links, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	var local []netip.Prefix
+	for _, link := range links {
+		if link.Flags&net.FlagUp == 0 || link.Flags&(net.FlagLoopback|net.FlagPointToPoint) != 0 {
+			continue
+		}
+		addrs, aerr := link.Addrs()
+		err = errors.Join(err, aerr)
+		for _, a := range addrs {
+			p, perr := netip.ParsePrefix(a.String())
+			if perr == nil && !p.IsSingleIP() && !p.Addr().IsLinkLocalUnicast() {
+				local = append(local, p.Masked())
+			}
+		}
+	}
+	return local, err
 }
 
 // resolve looks up the gateway's name with Go's own resolver, which needs no
