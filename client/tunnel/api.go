@@ -117,7 +117,8 @@ type Network struct {
 	// Domains: names that go to DNS. Empty with DNS set: every name.
 	Domains []string
 	Search  []string
-	// Refused lists what the gateway sent and the profile does not allow, in words.
+	// Refused has a sentence for each thing that the gateway sent and that is
+	// not used.
 	Refused []string
 }
 

@@ -44,15 +44,13 @@ func (w world) network() Network {
 			n.Routes = append(n.Routes, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
-	domains, refused := w.domains()
-	n.Refused = append(n.Refused, refused...)
+	n.Search = slices.Clone(w.profile.DNS.Search)
 	if n.Full {
-		// Every name goes to the company's servers; its own domains still
-		// complete short names.
-		n.Search = slices.Clone(w.profile.DNS.Search)
-	} else {
-		n.Domains, n.Search = domains, slices.Clone(w.profile.DNS.Search)
+		return n // every name goes to the company's servers, whoever names domains
 	}
+	var refused []string
+	n.Domains, refused = w.domains()
+	n.Refused = append(n.Refused, refused...)
 	return n
 }
 
@@ -86,20 +84,20 @@ func (w world) routes(carried []netip.Prefix) (routes []netip.Prefix, refused []
 	if t.Full {
 		return carried, nil
 	}
-	want := slices.Clone(t.Include)
-	if t.AcceptPushed {
-		for _, p := range w.given.Subnets {
+	want, named := slices.Clone(t.Include), w.given.Subnets
+	if len(want) == 0 && len(named) == 0 {
+		// Nobody named a subnet: what the gateway narrowed the selectors to
+		// is its answer to what it carries. It may claim no more by that way.
+		named = w.narrowed(carried)
+	}
+	if t.AcceptPushed || len(t.Include) == 0 {
+		for _, p := range named {
 			if reason := w.refuseSubnet(p); reason != "" {
 				refused = append(refused, reason)
 				continue
 			}
 			want = append(want, p)
 		}
-	}
-	if len(want) == 0 {
-		// Nobody named a subnet: what the gateway narrowed the selectors to
-		// is its answer to what it carries.
-		return carried, refused
 	}
 	for _, p := range want {
 		for _, c := range carried {
@@ -111,18 +109,36 @@ func (w world) routes(carried []netip.Prefix) (routes []netip.Prefix, refused []
 	return routes, refused
 }
 
+// narrowed is what of the selectors the profile allows; without an allow-list
+// all of them, and what lies within the local network is refused later.
+func (w world) narrowed(carried []netip.Prefix) []netip.Prefix {
+	allow := w.profile.Traffic.AllowPushed
+	if len(allow) == 0 {
+		return carried
+	}
+	var out []netip.Prefix
+	for _, c := range carried {
+		for _, a := range allow {
+			if q, ok := intersect(c, a); ok {
+				out = append(out, q)
+			}
+		}
+	}
+	return out
+}
+
 // refuseSubnet says why a pushed subnet is not taken; "" when it is.
 func (w world) refuseSubnet(p netip.Prefix) string {
 	allow := w.profile.Traffic.AllowPushed
 	if len(allow) > 0 {
 		if !slices.ContainsFunc(allow, func(a netip.Prefix) bool { return a.Bits() <= p.Bits() && a.Contains(p.Addr()) }) {
-			return fmt.Sprintf("subnet %s: the profile does not allow it", p)
+			return fmt.Sprintf("The gateway's network %s is not used: the profile does not allow it.", p)
 		}
 		return ""
 	}
 	for _, l := range w.local {
 		if l.Overlaps(p) && p.Bits() >= l.Bits() {
-			return fmt.Sprintf("subnet %s: it is part of the local network %s", p, l)
+			return fmt.Sprintf("The gateway's network %s is not used: it is part of the local network %s.", p, l)
 		}
 	}
 	return ""
@@ -141,14 +157,14 @@ func (w world) domains() (domains, refused []string) {
 	}
 	if !w.profile.DNS.AcceptPushed {
 		for _, d := range w.given.Domains {
-			refused = append(refused, fmt.Sprintf("domain %s: the profile does not take domains from the gateway", d))
+			refused = append(refused, fmt.Sprintf("The gateway's domain %q is not used: the profile takes no domains from the gateway.", d))
 		}
 		return domains, refused
 	}
 	for _, d := range w.given.Domains {
 		name := normalDomain(d)
 		if suffix, _ := publicsuffix.PublicSuffix(name); name == "" || suffix == name && !privateUse(name) {
-			refused = append(refused, fmt.Sprintf("domain %q: it is a public suffix, not a company's", d))
+			refused = append(refused, fmt.Sprintf("The gateway's domain %q is not used: it is a public suffix, not a company's.", d))
 			continue
 		}
 		add(name)

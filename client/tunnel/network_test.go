@@ -131,6 +131,13 @@ func TestNetwork(t *testing.T) {
 			refused: []string{"corp.example"},
 		},
 		{
+			name:    "with everything in the tunnel nobody's domains count",
+			profile: profile.Profile{Traffic: full, DNS: profile.DNS{Domains: []string{"corp.example"}}},
+			given:   ike.Configuration{Addresses: prefixes("10.98.0.7/32"), DNS: addrs("10.99.0.2"), Domains: []string{"corp.example", "com"}},
+			remote:  remote("0.0.0.0/0"),
+			full:    true, routes: prefixes("0.0.0.0/0"), dns: addrs("10.99.0.2"),
+		},
+		{
 			name:    "the profile's resolvers stand instead of the pushed ones",
 			profile: profile.Profile{Traffic: full, DNS: profile.DNS{Servers: addrs("10.99.0.3")}},
 			given:   ike.Configuration{Addresses: prefixes("10.98.0.7/32"), DNS: addrs("10.99.0.2")},
@@ -158,8 +165,8 @@ func TestNetwork(t *testing.T) {
 				t.Fatalf("refused = %q, want %q", n.Refused, tt.refused)
 			}
 			for i, frag := range tt.refused {
-				if !strings.Contains(n.Refused[i], frag) {
-					t.Errorf("refused[%d] = %q, want it to name %s", i, n.Refused[i], frag)
+				if !strings.Contains(n.Refused[i], frag) || !strings.HasSuffix(n.Refused[i], ".") {
+					t.Errorf("refused[%d] = %q, want a sentence that names %s", i, n.Refused[i], frag)
 				}
 			}
 			for _, a := range n.Addresses {

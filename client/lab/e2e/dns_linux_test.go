@@ -92,7 +92,7 @@ func TestFullTunnelDNS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, lab.Options{Names: service})
+			r := start(t, lab.Options{Names: service, Gateway: lab.GatewayOptions{Domains: []string{lab.CompanyDomain}}})
 			r.importFile(lab.OfficeProfile)
 			r.connect(lab.OfficeProfile)
 			before := r.asked()
