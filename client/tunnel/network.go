@@ -163,6 +163,11 @@ func (w world) domains() (domains, refused []string) {
 	}
 	for _, d := range w.given.Domains {
 		name := normalDomain(d)
+		if name != "" && !profile.ValidHostname(name) {
+			// Nobody could ask for it, and no resolver's configuration takes it.
+			refused = append(refused, fmt.Sprintf("The gateway's domain %q is not used: it is not a domain name.", d))
+			continue
+		}
 		if suffix, _ := publicsuffix.PublicSuffix(name); name == "" || suffix == name && !privateUse(name) {
 			refused = append(refused, fmt.Sprintf("The gateway's domain %q is not used: it is a public suffix, not a company's.", d))
 			continue
