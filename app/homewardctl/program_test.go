@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -163,32 +162,6 @@ func TestWords(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-func TestForbiddenImports(t *testing.T) {
-	const module = "github.com/homeward-vpn/homeward/"
-	allowed := map[string]bool{module + "platform/localsock": true} // by way of control
-	forbidden := map[string]string{
-		module + "ike":               "the protocol is the service's business",
-		module + "esp":               "the data plane is the service's business",
-		module + "platform":          "a user's program does not touch the system",
-		module + "client/supervisor": "a user's program sees states, it does not make them",
-		module + "client/tunnel":     "a user's program knows lines by their status",
-		module + "client/service":    "the program speaks the local API and nothing else",
-		"fyne.io":                    "the command line has no windows",
-	}
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}}", ".").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for dep := range strings.Lines(string(out)) {
-		dep = strings.TrimSpace(dep)
-		for path, why := range forbidden {
-			if !allowed[dep] && (dep == path || strings.HasPrefix(dep, path+"/")) {
-				t.Errorf("imports %s: %s", dep, why)
-			}
 		}
 	}
 }

@@ -32,7 +32,7 @@ func invented() house {
 	add("./sneaky", "./socket", "./api")
 	add("./drawing", "fyne.io/fyne/v2")
 	add("fyne.io/fyne/v2", "os", "github.com/go-gl/gl")
-	add("github.com/go-gl/gl", "C", "unsafe")
+	add("github.com/go-gl/gl", "C", "unsafe", "runtime/cgo")
 	add("golang.org/x/sys/unix", "syscall")
 	add("syscall", "C", "internal/oserror")
 	tested := add("./tested", "time")

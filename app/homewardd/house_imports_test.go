@@ -19,8 +19,8 @@ const module = "github.com/homeward-vpn/homeward"
 // rule says what some packages may know.
 //
 // Of the standard library only what a package imports itself counts. Of our
-// own packages, of other modules and of cgo ("C") everything counts that
-// stands behind its imports, however far.
+// own packages, of other modules and of cgo ("C", "runtime/cgo") everything
+// counts that stands behind its imports, however far.
 type rule struct {
 	of, except []string // the packages it holds for
 
@@ -62,7 +62,7 @@ func (r rule) judge(path string, direct bool) string {
 		return r.never[pattern]
 	case isOurs(path) && r.own != nil && !matchAny(r.own, path):
 		return r.why
-	case direct && !isOurs(path) && !isStandard(path) && path != "C" && r.outside != nil && !matchAny(r.outside, path):
+	case direct && !isOurs(path) && !isStandard(path) && !isCgo(path) && r.outside != nil && !matchAny(r.outside, path):
 		return r.why
 	}
 	return ""
@@ -90,8 +90,10 @@ func isOurs(path string) bool { return match("./...", path) }
 // isStandard: paths of modules begin with the name of a host.
 func isStandard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
-	return path != "C" && !strings.Contains(first, ".")
+	return !isCgo(path) && !strings.Contains(first, ".")
 }
+
+func isCgo(path string) bool { return path == "C" || path == "runtime/cgo" }
 
 // listed is a package as the go tool lists it.
 type listed struct {
