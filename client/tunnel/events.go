@@ -145,7 +145,7 @@ func (l *line) active(e ike.ChildActive) {
 	}
 	l.tun, n.Interface = tun, tun.Name()
 	l.plane.AttachTUN(tun, n.MTU)
-	l.up = true
+	l.up, l.stood = true, true
 	for _, r := range n.Refused {
 		l.log.Warn("the gateway sent what the profile does not allow", "refused", r)
 	}
@@ -168,6 +168,7 @@ func (l *line) changed() {
 func (l *line) fail(f *diagnose.Failure) {
 	if l.finished == nil {
 		l.finished = f
+		l.overdue = time.After(goodbye)
 	}
 	l.later(ike.Delete{})
 }

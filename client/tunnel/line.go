@@ -53,6 +53,7 @@ type line struct {
 	marked   []byte // scratch: non-ESP marker and message
 	finished error
 	done     bool
+	overdue  <-chan time.Time // the end of the patience with a gateway that is told goodbye
 }
 
 // attempt brings up one line to one address and keeps it until it ends. It
@@ -140,7 +141,7 @@ func (l *line) loop(ctx context.Context) error {
 	if err := l.do(questions, ike.Connect{}); err != nil {
 		return err
 	}
-	stop, overdue := ctx.Done(), (<-chan time.Time)(nil)
+	stop := ctx.Done()
 	for !l.done {
 		l.arm(timer)
 		var err error
@@ -156,10 +157,10 @@ func (l *line) loop(ctx context.Context) error {
 		case <-stop:
 			stop = nil
 			cancel()
-			overdue = time.After(goodbye)
+			l.overdue = time.After(goodbye)
 			err = l.session.Do(time.Now(), ike.Delete{})
-		case <-overdue:
-			return nil
+		case <-l.overdue:
+			return l.finished
 		}
 		if err != nil {
 			l.log.Debug("the session refused an input", "err", err)

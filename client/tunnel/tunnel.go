@@ -32,6 +32,7 @@ type Tunnel struct {
 	cfg   Config
 	log   *slog.Logger
 	plane atomic.Pointer[dataplane.Plane]
+	stood bool // the line was up; Run's goroutine's own
 }
 
 // New makes a Tunnel. Nothing happens before Run.
@@ -73,14 +74,16 @@ func (t *Tunnel) Run(ctx context.Context, emit func(Event)) error {
 }
 
 // attempts tries one address after the other, as long as nobody answers. Of
-// several silences the first one that was really asked for is told.
+// several silences the first one that was really asked for is told. A line that
+// stood is over with its address: what the system was told to set for it must
+// be taken back before another begins.
 func (t *Tunnel) attempts(ctx context.Context, addrs []netip.Addr, creds *credentials, emit func(Event)) (err error) {
 	for i, addr := range addrs {
 		e := t.attempt(ctx, addr, i == len(addrs)-1, creds, emit)
 		if err == nil || !isCause(e, diagnose.CauseNoNetwork) {
 			err = e
 		}
-		if !worthAnotherAddress(e) {
+		if t.stood || !worthAnotherAddress(e) {
 			return e
 		}
 		t.log.Info("no answer from this address of the gateway", "address", addr)
@@ -90,6 +93,9 @@ func (t *Tunnel) attempts(ctx context.Context, addrs []netip.Addr, creds *creden
 
 // ended turns how an attempt ended into what Run promises to return.
 func (t *Tunnel) ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && err != nil {
+		t.log.Warn("the line did not end well", "err", err)
+	}
 	if ctx.Err() != nil || err == nil {
 		return nil
 	}

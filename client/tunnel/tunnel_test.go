@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/netip"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -358,6 +360,70 @@ func TestPathSearch(t *testing.T) {
 			})
 		})
 	}
+}
+
+// unplugged is a socket that loses its network when it is told to.
+type unplugged struct {
+	socket
+	out *atomic.Bool
+}
+
+func (u unplugged) Send(bufs [][]byte, to netip.AddrPort) error {
+	if u.out.Load() {
+		return syscall.ENETUNREACH
+	}
+	return u.socket.Send(bufs, to)
+}
+
+// TestALineThatStoodTakesNoOtherAddress: when the network goes, the tunnel ends
+// and says so; whoever set its routes and DNS takes them back before the next.
+func TestALineThatStoodTakesNoOtherAddress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, nil)
+		cfg := o.config()
+		cfg.Resolve = func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{gatewayAddr, netip.MustParseAddr("203.0.113.99")}, nil
+		}
+		var opened int
+		var out atomic.Bool
+		cfg.OpenTransport = func() (Transport, error) {
+			opened++
+			return unplugged{socket{o.client}, &out}, nil
+		}
+		r := run(t, cfg)
+		r.up()
+		out.Store(true)
+		if err := <-r.result; !isCause(err, diagnose.CauseNoNetwork) {
+			t.Errorf("Run returned %v, want %s", err, diagnose.CauseNoNetwork)
+		}
+		if opened != 1 {
+			t.Errorf("%d addresses were tried, want none after the line stood", opened)
+		}
+	})
+}
+
+// TestOwnTroubleDoesNotWaitForTheGateway: what goes wrong on this machine is
+// told at once, though the gateway never answers the goodbye.
+func TestOwnTroubleDoesNotWaitForTheGateway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, nil)
+		cfg := o.config()
+		var began time.Time
+		cfg.OpenTUN = func(TUNConfig) (TUN, error) {
+			o.narrow(1) // nothing reaches the gateway from here on
+			began = time.Now()
+			return nil, errors.New("no device")
+		}
+		r := run(t, cfg)
+		if err := <-r.result; !isCause(err, diagnose.CauseTUNFailed) {
+			t.Errorf("Run returned %v, want %s", err, diagnose.CauseTUNFailed)
+		}
+		if took := time.Since(began); took > goodbye {
+			t.Errorf("it was told after %v, want at most %v", took, goodbye)
+		}
+	})
 }
 
 // TestNextAddress: an address without a way, or one where nobody answers, is
