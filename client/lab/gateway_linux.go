@@ -120,9 +120,7 @@ func strongSwanPrograms() (charon, swanctl string, err error) {
 func copyProgram(name string) (string, error) {
 	from, err := exec.LookPath(name)
 	if err != nil {
-		if from, err = exec.LookPath("/usr/sbin/" + name); err != nil {
-			return "", fmt.Errorf("lab: %w: %w", ErrNoStrongSwan, err)
-		}
+		return "", fmt.Errorf("lab: %w: %w", ErrNoStrongSwan, err)
 	}
 	content, err := os.ReadFile(from)
 	if err != nil {

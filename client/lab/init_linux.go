@@ -55,7 +55,7 @@ func runInit() int {
 	// The program inside gets its signals through the lifeline. Here they are
 	// caught and left alone; ignoring them would be inherited.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP)
-	if err := prepareMounts(); err != nil {
+	if err := errors.Join(prepareMounts(), os.Setenv("PATH", rootPath(os.Getenv("PATH")))); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		return 1
 	}
@@ -77,6 +77,10 @@ func runInit() int {
 	go followOutside(lifeline, pid)
 	return reap(pid)
 }
+
+// rootPath is PATH as root has it: where the lab's programs are, the PATH of an
+// ordinary user often does not lead.
+func rootPath(path string) string { return path + ":/usr/local/sbin:/usr/sbin:/sbin" }
 
 // lifelineFD is the end of the pipe that goInside hands to init.
 const lifelineFD = 3
