@@ -80,6 +80,9 @@ func readChain(chain [][]byte, p ChainPolicy) (certs []*x509.Certificate, helper
 	helpers, roots = x509.NewCertPool(), x509.NewCertPool()
 	for i, der := range chain {
 		cert, err := x509.ParseCertificate(der)
+		if err == nil {
+			_, err = keyOf(cert) // before a signature costs time: no key beyond maxRSABits
+		}
 		if err != nil && i == 0 {
 			return nil, nil, nil, &CertificateError{Kind: Malformed, Seen: "a certificate that cannot be read", Err: err}
 		}

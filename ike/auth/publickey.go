@@ -20,6 +20,11 @@ type publicKey struct {
 
 var errCertificate = errors.New("auth: unreadable certificate")
 
+// maxRSABits is the longest RSA key that is used. The time of a verification
+// grows with the square of the length, a message holds keys of 400,000 bits, and
+// whoever answers IKE_SA_INIT can send one before anything proves who it is.
+const maxRSABits = 8192
+
 // parseKey reads the key of a certificate. crypto/x509 leaves keys of type
 // id-RSASSA-PSS unread.
 func parseKey(certDER []byte) (publicKey, error) {
@@ -31,10 +36,17 @@ func parseKey(certDER []byte) (publicKey, error) {
 }
 
 func keyOf(cert *x509.Certificate) (publicKey, error) {
-	if cert.PublicKey != nil {
-		return publicKey{public: cert.PublicKey}, nil
+	key := publicKey{public: cert.PublicKey}
+	if cert.PublicKey == nil {
+		var err error
+		if key, err = parsePSSKey(cert.RawSubjectPublicKeyInfo); err != nil {
+			return publicKey{}, err
+		}
 	}
-	return parsePSSKey(cert.RawSubjectPublicKeyInfo)
+	if k, ok := key.public.(*rsa.PublicKey); ok && k.N.BitLen() > maxRSABits {
+		return publicKey{}, fmt.Errorf("auth: an RSA key of %d bits, more than %d: %w", k.N.BitLen(), maxRSABits, ErrScheme)
+	}
+	return key, nil
 }
 
 // parsePSSKey reads a SubjectPublicKeyInfo of type id-RSASSA-PSS (RFC 4055 3.1,
