@@ -55,13 +55,13 @@ type State struct {
 
 	serial    uint64   // the last number given out
 	tunnel    uint64   // the tunnel that is running; 0: none
-	timer     uint64   // the wait that is armed; 0: none
+	timer     uint64   // the wait that is armed: for the next attempt, or, Connected, until the line counts as steady; 0: none
 	batch     uint64   // the batch whose result is awaited; 0: none
 	questions []uint64 // open questions of the tunnel, in order; never written in place
 
 	// Step is how far the handshake is, in the tunnel's own words.
 	Step string
-	// Attempt counts failures since the line last stood.
+	// Attempt counts failures since the line last stood for a while.
 	Attempt int
 	// WasUp says that this request has had a line: from then on a lost line
 	// is tried again.

@@ -23,7 +23,7 @@ func Step(s State, e Event) (State, []Effect) {
 		}
 	case TimerFired:
 		if e.Timer != 0 && e.Timer == s.timer {
-			return startTunnel(s)
+			return timerFired(s)
 		}
 	case Done:
 		if e.Batch != 0 && e.Batch == s.batch {
@@ -92,8 +92,12 @@ func connect(s State, r Request) (State, []Effect) {
 		return s, []Effect{Announce{}}
 	case Connecting, NeedsInput:
 		// The same wish again joins the attempt: so a second terminal can
-		// answer the questions of a line that is coming back.
+		// answer the questions of a line that is coming back. A person who
+		// asks knows more than the timer, so the wait is over.
 		if s.Request.ProfileID == r.ProfileID && s.Request.Owner == r.Owner {
+			if s.timer != 0 {
+				return startTunnel(s)
+			}
 			return s, nil
 		}
 	}
@@ -105,6 +109,16 @@ func connect(s State, r Request) (State, []Effect) {
 func begin(s State, r Request) (State, []Effect) {
 	s = State{Phase: Connecting, Request: r, serial: s.serial, protected: s.protected}
 	return startTunnel(s, policy(s, AllowGateway))
+}
+
+// timerFired goes on when a wait is over: with the next attempt, or, of a line that
+// has stood for long enough, by forgetting how many it took.
+func timerFired(s State) (State, []Effect) {
+	if s.Phase == Connected {
+		s.timer, s.Attempt = 0, 0
+		return s, nil
+	}
+	return startTunnel(s)
 }
 
 // startTunnel starts a tunnel, after the effects given.
@@ -177,9 +191,13 @@ func tunnelDown(s State, f *diagnose.Failure) (State, []Effect) {
 	switch {
 	case s.Phase == Blocked:
 		return s, nil
-	case s.Phase == Disconnecting && s.batch != 0:
-		return s, nil // what was to be cleared first is still under way
 	case s.Phase == Disconnecting:
+		if f != nil && s.Failure != nil && (s.Failure.Cause == diagnose.CauseRoutesFailed || s.Failure.Cause == diagnose.CauseDNSFailed) {
+			s.Failure = f // its network could not be set because it had gone
+		}
+		if s.batch != 0 {
+			return s, nil // what was to be cleared first is still under way
+		}
 		return settle(s)
 	case f == nil:
 		f = &diagnose.Failure{Cause: diagnose.CauseLineLost, Detail: "the tunnel ended without a reason"}
@@ -268,12 +286,7 @@ func done(s State) (State, []Effect) {
 		if !s.network {
 			return s, nil // the tunnel or the timer tells the rest
 		}
-		s.Phase = Connected
-		s.WasUp = true
-		s.Attempt = 0
-		s.Step = ""
-		s.Failure = nil
-		return s, []Effect{Announce{}}
+		return connected(s)
 	case Disconnecting:
 		if s.tunnel != 0 {
 			return s, nil // TunnelDown is to come
@@ -282,6 +295,24 @@ func done(s State) (State, []Effect) {
 	default:
 		return s, []Effect{Announce{}}
 	}
+}
+
+// steady is how long a line must stand until the next loss of it counts as the
+// first. A gateway that takes the line away again and again, because the same
+// account connects elsewhere, say, is not asked every second for ever.
+const steady = time.Minute
+
+// connected is reached when routes and DNS are set.
+func connected(s State) (State, []Effect) {
+	s.Phase = Connected
+	s.WasUp = true
+	s.Step = ""
+	s.Failure = nil
+	if s.Attempt == 0 {
+		return s, []Effect{Announce{}}
+	}
+	s.timer = s.next()
+	return batch(s, ArmTimer{Timer: s.timer, Least: steady, Most: steady})
 }
 
 // failed goes on after a batch that was not performed to its end.

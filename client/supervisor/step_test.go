@@ -104,7 +104,16 @@ func TestScripts(t *testing.T) {
 			act{dies(lost()), Connecting, "policy:0/1 ArmTimer"},
 			act{fired, Connecting, "StartTunnel"},
 			act{up, Connecting, "policy:0/2 SetRoutes SetDNS"},
-			act{ok, Connected, ""}),
+			act{ok, Connected, "ArmTimer"},
+			act{ok, Connected, ""},
+			act{fired, Connected, ""},
+			act{stop, Disconnecting, "ClearDNS ClearRoutes StopTunnel"}),
+		"a wish while waiting ends the wait": append(upOff(),
+			act{dies(lost()), Disconnecting, "ClearDNS ClearRoutes"},
+			act{ok, Connecting, "policy:0/1 ArmTimer"},
+			act{want(office), Connecting, "StartTunnel"},
+			act{func(s State) Event { return TimerFired{Timer: s.tunnel - 1} }, Connecting, ""},
+			act{want(office), Connecting, ""}),
 		"a password that is refused on the way back ends it": append(upOff(),
 			act{dies(lost()), Disconnecting, "ClearDNS ClearRoutes"},
 			act{ok, Connecting, "policy:0/1 ArmTimer"},
@@ -204,6 +213,77 @@ func TestFailureIsKeptUntilTheNextWish(t *testing.T) {
 	s, _ = Step(s, Connect{Request: office})
 	if s.Failure != nil {
 		t.Errorf("a new attempt still shows %v", s.Failure)
+	}
+}
+
+// TestUnsteadyLineWaitsLonger: a line that is lost again and again, each time
+// soon after it stood, is tried less and less often; one that has stood for a
+// while is tried at once.
+func TestUnsteadyLineWaitsLonger(t *testing.T) {
+	t.Parallel()
+	s, _ := Step(State{}, Connect{Request: office})
+	lose := func() (least time.Duration) {
+		t.Helper()
+		s, _ = Step(s, TunnelUp{Tunnel: s.tunnel})
+		s, _ = Step(s, Done{Batch: s.batch})
+		if s.Phase != Connected {
+			t.Fatalf("%v, want %v", s.Phase, Connected)
+		}
+		s, _ = Step(s, TunnelDown{Tunnel: s.tunnel, Failure: lost()})
+		var effects []Effect
+		s, effects = Step(s, Done{Batch: s.batch})
+		for _, e := range effects {
+			if a, ok := e.(ArmTimer); ok {
+				least = a.Least
+			}
+		}
+		return least
+	}
+	again := func() {
+		t.Helper()
+		s, _ = Step(s, Done{Batch: s.batch})
+		s, _ = Step(s, TimerFired{Timer: s.timer})
+	}
+	var last time.Duration
+	for range 8 {
+		wait := lose()
+		if wait <= last && wait < 30*time.Second {
+			t.Errorf("a wait of %v after one of %v", wait, last)
+		}
+		last = wait
+		again()
+	}
+	s, _ = Step(s, TunnelUp{Tunnel: s.tunnel})
+	s, _ = Step(s, Done{Batch: s.batch})
+	s, _ = Step(s, Done{Batch: s.batch})
+	s, _ = Step(s, TimerFired{Timer: s.timer})
+	if wait := lose(); wait > time.Second {
+		t.Errorf("a steady line waits %v", wait)
+	}
+}
+
+// TestTheTunnelSaysWhyItsNetworkFailed: the device is gone because the gateway
+// closed the line, and that is what the user must hear.
+func TestTheTunnelSaysWhyItsNetworkFailed(t *testing.T) {
+	t.Parallel()
+	closed := &diagnose.Failure{Cause: diagnose.CauseClosedByGateway}
+	for _, c := range []struct {
+		effect, want diagnose.Cause
+		end          *diagnose.Failure
+	}{
+		{diagnose.CauseRoutesFailed, diagnose.CauseClosedByGateway, closed},
+		{diagnose.CauseDNSFailed, diagnose.CauseClosedByGateway, closed},
+		{diagnose.CauseRoutesFailed, diagnose.CauseRoutesFailed, nil}, // it ended because it was told to
+		{diagnose.CauseInternal, diagnose.CauseInternal, closed},
+	} {
+		s, _ := Step(State{}, Connect{Request: office})
+		s, _ = Step(s, TunnelUp{Tunnel: s.tunnel})
+		s, _ = Step(s, Failed{Batch: s.batch, Failure: &diagnose.Failure{Cause: c.effect}})
+		s, _ = Step(s, TunnelDown{Tunnel: s.tunnel, Failure: c.end})
+		s, _ = Step(s, Done{Batch: s.batch})
+		if s.Phase != Disconnected || s.Failure == nil || s.Failure.Cause != c.want {
+			t.Errorf("%s, then %v: %v with %v, want %s", c.effect, c.end, s.Phase, s.Failure, c.want)
+		}
 	}
 }
 
