@@ -183,9 +183,9 @@ func (d *Configurator) flush() {
 func newBackend(mode string, env Environment, l *ledger.Ledger) backend {
 	switch mode {
 	case ModeResolved:
-		return &resolvedBackend{env: env, ledger: l}
+		return newResolved(env, l)
 	case ModeOpenresolv, ModeResolvconf:
-		return &resolvconfBackend{env: env, ledger: l, flavour: mode}
+		return newResolvconf(env, l, mode)
 	default:
 		return &fileBackend{env: env, ledger: l}
 	}

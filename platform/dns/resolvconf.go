@@ -21,11 +21,12 @@ type resolvconfEntry struct {
 
 // resolvconfBackend hands our servers to the program that keeps resolv.conf.
 type resolvconfBackend struct {
-	env     Environment
-	ledger  *ledger.Ledger
+	held[resolvconfEntry]
 	flavour string
-	entry   *resolvconfEntry
-	record  ledger.ID
+}
+
+func newResolvconf(env Environment, l *ledger.Ledger, flavour string) *resolvconfBackend {
+	return &resolvconfBackend{held[resolvconfEntry]{env: env, ledger: l, kind: resolvconfKind, undo: undoResolvconf}, flavour}
 }
 
 func (b *resolvconfBackend) mode() string { return b.flavour }
@@ -38,19 +39,8 @@ func (b *resolvconfBackend) set(c Config, split bool) error {
 		return errors.New("resolvconf is not installed any more")
 	}
 	next := resolvconfEntry{Flavour: b.flavour, Name: entryName(b.flavour, c.Interface)}
-	if b.entry != nil && *b.entry != next {
-		if err := b.clear(); err != nil {
-			return err
-		}
-	}
-	if b.entry == nil {
-		if b.ledger != nil {
-			var err error
-			if b.record, err = b.ledger.Record(resolvconfKind, next); err != nil {
-				return err
-			}
-		}
-		b.entry = &next
+	if err := b.take(next); err != nil {
+		return err
 	}
 	return runProgram(b.env, stanza(c, split), program, addArgs(next, split)...)
 }
@@ -93,22 +83,6 @@ func stanza(c Config, split bool) []byte {
 		fmt.Fprintf(&b, "search %s\n", strings.Join(search, " "))
 	}
 	return b.Bytes()
-}
-
-func (b *resolvconfBackend) clear() error {
-	if b.entry == nil {
-		return nil
-	}
-	if err := undoResolvconf(b.env, *b.entry); err != nil {
-		return err
-	}
-	if b.ledger != nil && b.record != 0 {
-		if err := b.ledger.Forget(b.record); err != nil {
-			return err
-		}
-	}
-	b.entry, b.record = nil, 0
-	return nil
 }
 
 // undoResolvconf deletes our entry; resolvconf writes the file anew without it.

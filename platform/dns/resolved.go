@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/homeward-vpn/homeward/platform/ledger"
 )
@@ -19,11 +20,10 @@ type linkEntry struct {
 
 // resolvedBackend gives the tunnel's link its own servers and domains.
 // systemd-resolved forgets them by itself when the link goes.
-type resolvedBackend struct {
-	env    Environment
-	ledger *ledger.Ledger
-	entry  *linkEntry
-	record ledger.ID
+type resolvedBackend struct{ held[linkEntry] }
+
+func newResolved(env Environment, l *ledger.Ledger) *resolvedBackend {
+	return &resolvedBackend{held[linkEntry]{env: env, ledger: l, kind: resolvedKind, undo: undoResolved}}
 }
 
 func (*resolvedBackend) mode() string { return ModeResolved }
@@ -40,19 +40,8 @@ func (b *resolvedBackend) set(c Config, split bool) error {
 	if err != nil {
 		return fmt.Errorf("finding %s: %w", c.Interface, err)
 	}
-	next := linkEntry{Interface: c.Interface, Index: index}
-	if b.entry != nil && *b.entry != next {
-		if err := b.clear(); err != nil {
-			return err
-		}
-	}
-	if b.entry == nil {
-		if b.ledger != nil {
-			if b.record, err = b.ledger.Record(resolvedKind, next); err != nil {
-				return err
-			}
-		}
-		b.entry = &next
+	if err := b.take(linkEntry{Interface: c.Interface, Index: index}); err != nil {
+		return err
 	}
 	return b.env.withResolved(func(ctx context.Context, r Resolved) error {
 		if err := r.SetLinkQuiet(ctx, index); err != nil {
@@ -78,36 +67,11 @@ func linkDomains(c Config, split bool) []LinkDomain {
 		return append(ds, LinkDomain{Name: ".", RoutingOnly: true})
 	}
 	for _, s := range c.Domains {
-		if d := (LinkDomain{Name: s}); !contains(ds, d) {
+		if d := (LinkDomain{Name: s}); !slices.Contains(ds, d) {
 			ds = append(ds, LinkDomain{Name: s, RoutingOnly: true})
 		}
 	}
 	return ds
-}
-
-func contains(ds []LinkDomain, d LinkDomain) bool {
-	for _, e := range ds {
-		if e == d {
-			return true
-		}
-	}
-	return false
-}
-
-func (b *resolvedBackend) clear() error {
-	if b.entry == nil {
-		return nil
-	}
-	if err := undoResolved(b.env, *b.entry); err != nil {
-		return err
-	}
-	if b.ledger != nil && b.record != 0 {
-		if err := b.ledger.Forget(b.record); err != nil {
-			return err
-		}
-	}
-	b.entry, b.record = nil, 0
-	return nil
 }
 
 // undoResolved reverts the link, if it is still the one that was set. Without
