@@ -7,13 +7,7 @@ import "encoding/binary"
 
 // Inbound opens packets. One goroutine at a time.
 type Inbound struct {
-	spi       uint32
-	esn       bool
-	transform transform
-	src, dst  selectorSet
-
-	ivLen, icvLen, block int
-
+	half
 	window  replayWindow
 	inner   Inner
 	cleared bool
@@ -21,18 +15,7 @@ type Inbound struct {
 
 // NewInbound makes the receiving side of an SA. Errors wrap ErrConfig.
 func NewInbound(c Config) (*Inbound, error) {
-	if err := c.validate(); err != nil {
-		return nil, err
-	}
-	src, err := newSelectorSet("source", c.Source)
-	if err != nil {
-		return nil, err
-	}
-	dst, err := newSelectorSet("destination", c.Destination)
-	if err != nil {
-		return nil, err
-	}
-	t, err := newTransform(&c)
+	h, err := newHalf(&c)
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +23,7 @@ func NewInbound(c Config) (*Inbound, error) {
 	if size == 0 {
 		size = DefaultReplayWindow
 	}
-	in := &Inbound{spi: c.SPI, esn: c.ESN, transform: t, src: src, dst: dst, window: newReplayWindow(size)}
-	in.ivLen, in.icvLen, in.block = t.sizes()
-	return in, nil
+	return &Inbound{half: h, window: newReplayWindow(size)}, nil
 }
 
 // SPI is our SPI for this SA.

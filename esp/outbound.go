@@ -12,14 +12,7 @@ import (
 // Outbound seals packets. Seal, Clear and the rest are for one goroutine at a
 // time; Reserve is safe for several.
 type Outbound struct {
-	spi       uint32
-	esn       bool
-	transform transform
-	src, dst  selectorSet
-
-	// What Seal needs of the transform, looked up once.
-	ivLen, icvLen, block int
-
+	half
 	next    atomic.Uint64 // number of sequence numbers given out
 	limit   uint64        // highest number allowed
 	cleared bool
@@ -27,27 +20,15 @@ type Outbound struct {
 
 // NewOutbound makes the sending side of an SA. Errors wrap ErrConfig.
 func NewOutbound(c Config) (*Outbound, error) {
-	if err := c.validate(); err != nil {
-		return nil, err
-	}
-	src, err := newSelectorSet("source", c.Source)
-	if err != nil {
-		return nil, err
-	}
-	dst, err := newSelectorSet("destination", c.Destination)
-	if err != nil {
-		return nil, err
-	}
-	t, err := newTransform(&c)
+	h, err := newHalf(&c)
 	if err != nil {
 		return nil, err
 	}
 	// RFC 4303 3.3.3: the counter must never cycle.
-	o := &Outbound{spi: c.SPI, esn: c.ESN, transform: t, src: src, dst: dst, limit: math.MaxUint32}
+	o := &Outbound{half: h, limit: math.MaxUint32}
 	if c.ESN {
 		o.limit = math.MaxUint64
 	}
-	o.ivLen, o.icvLen, o.block = t.sizes()
 	return o, nil
 }
 
