@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"sync"
@@ -123,11 +124,7 @@ func (c *Capture) fail(err error) {
 func (c *Capture) Summary() map[Protocol]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := make(map[Protocol]int, len(c.counts))
-	for k, v := range c.counts {
-		out[k] = v
-	}
-	return out
+	return maps.Clone(c.counts)
 }
 
 // Leaks returns the first frames that were neither ARP, NDP, DHCP, IKE, ESP

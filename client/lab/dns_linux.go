@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"strings"
@@ -140,11 +141,7 @@ func (r *Resolver) Queries(name string) int {
 func (r *Resolver) Asked() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make(map[string]int, len(r.queries))
-	for k, v := range r.queries {
-		out[k] = v
-	}
-	return out
+	return maps.Clone(r.queries)
 }
 
 func (r *Resolver) close() error {
