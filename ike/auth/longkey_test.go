@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
@@ -63,7 +66,7 @@ func TestLongKeysCostNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	stranger := issue(t, nil, rsa2048(), &x509.Certificate{Subject: pkix.Name{CommonName: "Stranger"}, IsCA: true, BasicConstraintsValid: true})
-	leaf := issue(t, stranger, key, gateway()).der
+	leaf := signedWith(t, issue(t, stranger, key, gateway()).cert, make([]byte, long.Size()))
 	begun := time.Now()
 	var verdict *CertificateError
 	if err := VerifyChain([][]byte{leaf, authority}, ChainPolicy{Anchors: [][]byte{p.root.der}, Name: "vpn.example.com", Now: testNow}); !errors.As(err, &verdict) || verdict.Kind != Untrusted {
@@ -76,6 +79,25 @@ func TestLongKeysCostNothing(t *testing.T) {
 	if _, err := parseKey(certWithKey(t, spkiOf(t, longKey(t, maxRSABits)))); err != nil {
 		t.Errorf("a key of %d bits: %v", maxRSABits, err)
 	}
+}
+
+// signedWith is an RSA-signed certificate with another signature.
+func signedWith(t *testing.T, cert *x509.Certificate, signature []byte) []byte {
+	t.Helper()
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddBytes(cert.RawTBSCertificate)
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(oidRSASHA256)
+			b.AddBytes(derNULL)
+		})
+		b.AddASN1BitString(signature)
+	})
+	der, err := b.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 // mustPrefix is what stands before a signature of a scheme with method 14.
