@@ -40,12 +40,22 @@ func (b *board) post(state supervisor.State, l *line) {
 	b.wake()
 }
 
-// warn adds a sentence that stays until the service is started again.
+// warn adds a sentence that stays until it is taken away.
 func (b *board) warn(sentence string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !slices.Contains(b.warnings, sentence) {
 		b.warnings = append(b.warnings, sentence)
+		b.wake()
+	}
+}
+
+// unwarn takes a sentence away.
+func (b *board) unwarn(sentence string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at := slices.Index(b.warnings, sentence); at >= 0 {
+		b.warnings = slices.Delete(b.warnings, at, at+1)
 		b.wake()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/supervisor"
 )
 
 const (
@@ -38,6 +39,7 @@ type kept struct {
 	mu      sync.Mutex
 	entries []ringEntry // oldest first
 	last    uint64      // number of the newest
+	owner   *uint32     // whose line there is, nil: nobody's
 	changed chan struct{}
 }
 
@@ -161,11 +163,28 @@ func cut(s string) string {
 	return strings.ToValidUTF8(s[:ringText], "") + "…"
 }
 
+// concern says whose line there is. The parts of the system do not know for
+// whom they work, and name networks, addresses and gateways: what they write
+// meanwhile is the owner's.
+func (r *LogRing) concern(state supervisor.State) {
+	k := r.keep
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.owner = nil
+	if state.Phase != supervisor.Disconnected {
+		owner := state.Request.Owner
+		k.owner = &owner
+	}
+}
+
 func (k *kept) add(e ringEntry) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.last++
 	e.number = k.last
+	if e.uid == nil {
+		e.uid = k.owner
+	}
 	if len(k.entries) >= ringEntries {
 		k.entries = slices.Delete(k.entries, 0, ringEntries/10)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/diagnose"
@@ -86,6 +87,37 @@ func TestLogRingShowsNobodyElsesLines(t *testing.T) {
 			t.Errorf("user %d reads %q, want %q", who.UID, got, want)
 		}
 	}
+}
+
+// TestLogsOfTheSystemAreTheOwners: what the parts of the system write while a
+// line of one user stands names their company's networks, and nobody else reads it.
+func TestLogsOfTheSystemAreTheOwners(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		write := func(text string) {
+			t.Helper()
+			if err := r.svc.cfg.Logs.Handle(t.Context(), slog.NewRecord(time.Now(), slog.LevelInfo, text, 0)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("before")
+		f := r.up()
+		write("route of 10.99.0.0/24") // as platform/route does
+		f.die(&diagnose.Failure{Cause: diagnose.CauseWrongPassword})
+		r.state(control.StateDisconnected)
+		write("after")
+		for _, c := range []struct {
+			who  control.Caller
+			want bool
+		}{{ada, true}, {root, true}, {bob, false}} {
+			all := fmt.Sprint(collect(t, r.svc.cfg.Logs, c.who))
+			if strings.Contains(all, "10.99.0.0/24") != c.want {
+				t.Errorf("user %d reads of the network: %v, want %v", c.who.UID, !c.want, c.want)
+			}
+			if !strings.Contains(all, "before") || !strings.Contains(all, "after") {
+				t.Errorf("user %d misses what concerns everybody", c.who.UID)
+			}
+		}
+	})
 }
 
 func TestLogRingFollows(t *testing.T) {

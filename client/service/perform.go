@@ -17,14 +17,22 @@ func (s *Service) perform(stop <-chan struct{}) {
 			wait.Stop()
 		}
 	}()
+	var again <-chan time.Time
 	for {
 		select {
 		case <-s.batches.ready:
 			for _, batch := range s.batches.take() {
+				s.clearLeft()
 				wait = s.performBatch(batch, wait)
 			}
+		case <-again:
+			s.clearLeft()
 		case <-stop:
 			return
+		}
+		again = nil
+		if len(s.left) > 0 {
+			again = time.After(clearPause)
 		}
 	}
 }
@@ -46,9 +54,9 @@ func (s *Service) performBatch(batch []supervisor.Effect, wait *time.Timer) *tim
 		case supervisor.SetDNS:
 			err = s.setDNS(e.Tunnel)
 		case supervisor.ClearRoutes:
-			s.cleared("routes", s.cfg.Router.Clear())
+			s.clear(routesPart, s.cfg.Router.Clear)
 		case supervisor.ClearDNS:
-			s.cleared("dns", s.cfg.Resolver.Clear())
+			s.clear(dnsPart, s.cfg.Resolver.Clear)
 		case supervisor.ArmTimer:
 			if wait != nil {
 				wait.Stop()
@@ -89,6 +97,7 @@ func (s *Service) setRoutes(tunnel uint64) error {
 	if l == nil {
 		return errLineGone
 	}
+	s.overwritten(routesPart)
 	return failure(diagnose.CauseRoutesFailed, s.cfg.Router.Set(l.network()))
 }
 
@@ -97,6 +106,7 @@ func (s *Service) setDNS(tunnel uint64) error {
 	if l == nil {
 		return errLineGone
 	}
+	s.overwritten(dnsPart)
 	warning, err := s.cfg.Resolver.Set(l.network())
 	if err != nil {
 		return failure(diagnose.CauseDNSFailed, err)
@@ -108,10 +118,43 @@ func (s *Service) setDNS(tunnel uint64) error {
 	return nil
 }
 
-// cleared notes what could not be taken back. The ledger still holds it.
-func (s *Service) cleared(what string, err error) {
-	if err != nil {
-		s.logger.Error("not taken back", "what", what, "error", err)
-		s.shown.warn(leftoverWarning)
+// The parts that may be left behind.
+const (
+	routesPart = "routes"
+	dnsPart    = "dns"
+)
+
+// clearPause is how long what could not be taken back waits for the next try,
+// where nothing else happens.
+const clearPause = 10 * time.Second
+
+// clear takes a part back. What cannot be now is tried again until it is or
+// something new is set in its place: name servers of a line that is gone would
+// keep the gateway's own name from being found, and the line from coming back.
+func (s *Service) clear(part string, take func() error) {
+	err := take()
+	if err == nil {
+		s.overwritten(part)
+		return
+	}
+	s.logger.Error("not taken back", "what", part, "error", err)
+	s.left[part] = take
+	s.shown.warn(leftWarning)
+}
+
+// clearLeft tries again what could not be taken back. Only the performer calls it.
+func (s *Service) clearLeft() {
+	for part, take := range s.left {
+		s.clear(part, take)
 	}
 }
+
+// overwritten forgets that a part was left.
+func (s *Service) overwritten(part string) {
+	delete(s.left, part)
+	if len(s.left) == 0 {
+		s.shown.unwarn(leftWarning)
+	}
+}
+
+const leftWarning = "Some network settings of the last connection could not be taken back yet; Homeward keeps trying, and restarting its service tries once more."

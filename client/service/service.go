@@ -33,6 +33,9 @@ type Service struct {
 	lines   map[uint64]*line
 	running sync.WaitGroup
 
+	// left is what could not be taken back, by part; the performer's own.
+	left map[string]func() error
+
 	recovered sync.Once
 
 	// ended is closed when the service takes no more wishes.
@@ -59,6 +62,7 @@ func New(cfg Config) (*Service, error) {
 		batches: newQueue[[]supervisor.Effect](),
 		shown:   newBoard(time.Now()),
 		lines:   map[uint64]*line{},
+		left:    map[string]func() error{},
 		ended:   make(chan struct{}),
 	}
 	s.prompts = newPrompts(func(e supervisor.Event) { s.inbox.put(message{event: e}) })
@@ -118,7 +122,7 @@ func (s *Service) rest(performed <-chan struct{}) bool {
 	}
 }
 
-const leftoverWarning = "Some network settings of a former connection could not be taken back; run «sudo homewardd cleanup»."
+const leftoverWarning = "Some network settings of a former run could not be taken back; restart the Homeward service, and the computer if this stays."
 
 // loop steps through events until ctx has ended and the line is down. It gives
 // the last state.
@@ -180,6 +184,7 @@ func (s *Service) handle(state supervisor.State, m message) supervisor.State {
 		s.logState(state, next)
 	}
 	s.remember(next)
+	s.cfg.Logs.concern(next)
 	if len(effects) > 0 && refused == nil {
 		s.shown.post(next, s.line(next.Tunnel()))
 	}

@@ -123,12 +123,54 @@ func TestWhatCannotBeTakenBackIsSaid(t *testing.T) {
 				}
 				st := r.state(control.StateDisconnected)
 				r.expect("no dns, no routes, tunnel ends") // the rest is done all the same
-				if len(st.Warnings) != 1 || !strings.Contains(st.Warnings[0], "homewardd cleanup") {
+				if len(st.Warnings) != 1 || !strings.Contains(st.Warnings[0], "keeps trying") {
 					t.Errorf("warnings %q", st.Warnings)
 				}
+				for range 3 { // it is tried until it is done, and then no more
+					<-time.After(clearPause)
+					r.expect(part)
+				}
+				r.fail(part, nil)
+				<-time.After(clearPause)
+				r.expect(part)
+				if st := r.state(control.StateDisconnected); len(st.Warnings) != 0 {
+					t.Errorf("warnings %q of what is taken back", st.Warnings)
+				}
+				<-time.After(time.Hour)
+				r.expect("")
 			})
 		})
 	}
+}
+
+// TestDeadNameServersDoNotKeepTheLineAway: while a line is coming back, name
+// servers of the last one that could not be taken away are tried again, but
+// never those that a new line has set.
+func TestDeadNameServersDoNotKeepTheLineAway(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		f := r.up()
+		r.fail("no dns", errors.New("busy"))
+		f.die(&diagnose.Failure{Cause: diagnose.CauseLineLost})
+		r.expect("tunnel fails, no dns, no routes, no dns, policy 1")
+		<-time.After(2 * time.Second)
+		r.expect("no dns, tunnel starts") // as the next batch begins
+		r.fail("no dns", nil)
+		<-time.After(clearPause)
+		r.expect("no dns")
+		r.fail("no dns", errors.New("busy"))
+		f = r.tunnel()
+		f.do(func() { f.emit(officeUp()) })
+		f.die(&diagnose.Failure{Cause: diagnose.CauseLineLost})
+		<-time.After(time.Minute)
+		r.done()
+		f = r.tunnel()
+		f.do(func() { f.emit(officeUp()) })
+		r.state(control.StateConnected)
+		r.fail("no dns", nil)
+		r.done()
+		<-time.After(time.Hour)
+		r.expect("") // what the new line has set stays
+	})
 }
 
 func TestProfileThatVanished(t *testing.T) {
