@@ -32,10 +32,11 @@ type child struct {
 	localTS, remoteTS []wire.TrafficSelector
 	initiated         bool // our request made it
 	state             childState
-	active            bool // ChildActive has been emitted
-	queued            bool // a rekey waits for the window
-	deleteSent        bool // childDeleting: our request is under way
-	rekeyAt           time.Time
+	active            bool      // ChildActive has been emitted
+	queued            bool      // a rekey waits for the window
+	deleteSent        bool      // childDeleting: our request is under way
+	rekeyAt           time.Time // soft lifetime
+	expires           time.Time // hard lifetime: no refused rekey is tried again beyond it
 	tries             int
 	predecessor       *child         // the SA that it takes over from, by the peer's rekey
 	crossing          *childCrossing // the peer's rekey of it, while ours was under way
@@ -60,6 +61,13 @@ func (s *Session) findChild(f func(*child) bool) *child {
 		return s.children[i]
 	}
 	return nil
+}
+
+// age sets the soft and the hard lifetime of a new Child SA.
+func (s *Session) age(now time.Time, c *child) (err error) {
+	c.expires = now.Add(s.cfg.ChildLifetime)
+	c.rekeyAt, err = s.soften(now, s.cfg.ChildLifetime)
+	return err
 }
 
 // addChild hands a new Child SA to the owner and arms its soft lifetime.

@@ -63,8 +63,11 @@ type Config struct {
 	RequestIPv4    bool
 	RequestIPv6    bool
 
-	IKELifetime   time.Duration // soft lifetime: we rekey before it ends; 0: 4 h
-	ChildLifetime time.Duration // 0: 1 h
+	// IKELifetime is how long an IKE SA is used: it is rekeyed when 80 to 90
+	// percent of it are over, and where that is refused to the end, the Session
+	// ends. 0: 4 h.
+	IKELifetime   time.Duration
+	ChildLifetime time.Duration // the same of a Child SA; 0: 1 h
 	Liveness      time.Duration // check after this long without a sign of life; 0: 60 s; < 0: never
 	NATKeepalive  time.Duration // 0: 20 s; < 0: never. Emitted as Datagram with Keepalive set
 	Retransmit    Retransmit

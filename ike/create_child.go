@@ -25,6 +25,7 @@ const (
 	maxRekeyTries = 10
 	retryFirst    = 5 * time.Second
 	retryMost     = time.Minute
+	retryLeast    = time.Second
 )
 
 // createChild rekeys a Child SA, or makes one where there is none any more.
@@ -157,7 +158,7 @@ func (e *createChild) handle(s *Session, sa *ikeSA, now time.Time, ps []wire.Pay
 	if err != nil {
 		return broken(err)
 	}
-	if c.rekeyAt, err = s.soften(now, s.cfg.ChildLifetime); err != nil {
+	if err := s.age(now, c); err != nil {
 		return err
 	}
 	s.createTries = 0
@@ -253,11 +254,11 @@ func mayDropPFS(ps []suite.Proposal) bool {
 // later tries again after a growing pause. A peer that refuses for minutes on
 // end will not come round: the IKE SA is closed (RFC 7296 2.25).
 func (e *createChild) later(s *Session, now time.Time, why wire.NotifyType) error {
-	tries := &s.createTries
+	tries, expires := &s.createTries, time.Time{}
 	if e.old != nil {
-		tries = &e.old.tries
+		tries, expires = &e.old.tries, e.old.expires
 	}
-	at, err := s.retryAt(now, tries, why)
+	at, err := s.retryAt(now, tries, expires, why)
 	if err != nil {
 		return err
 	}
@@ -270,15 +271,19 @@ func (e *createChild) later(s *Session, now time.Time, why wire.NotifyType) erro
 	return nil
 }
 
-// retryAt counts a refused rekey and says when to try again.
-func (s *Session) retryAt(now time.Time, tries *int, why wire.NotifyType) (time.Time, error) {
+// retryAt counts a refused rekey and says when to try again: sooner towards the
+// end of the SA's hard lifetime, and never beyond it. expires zero: there is none.
+func (s *Session) retryAt(now time.Time, tries *int, expires time.Time, why wire.NotifyType) (time.Time, error) {
 	*tries++
-	if *tries > maxRekeyTries {
+	pause := min(retryFirst<<(*tries-1), retryMost)
+	if !expires.IsZero() {
+		pause = min(pause, expires.Sub(now)/2)
+	}
+	if *tries > maxRekeyTries || pause < retryLeast {
 		return time.Time{}, &Failure{
 			Cause: CauseProtocol, Notify: why,
 			Err: fmt.Errorf("gateway refused to rekey %d times", *tries),
 		}
 	}
-	pause := min(retryFirst<<(*tries-1), retryMost)
 	return s.jitter(now, pause, pause/4)
 }

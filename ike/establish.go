@@ -35,6 +35,7 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	if sa.rekeyAt, err = s.soften(now, s.cfg.IKELifetime); err != nil {
 		return err
 	}
+	sa.expires = now.Add(s.cfg.IKELifetime)
 	s.timers.set(timerRekeyIKE, sa.id, sa.rekeyAt)
 	s.emit(Established{
 		GatewayIdentity: a.gateway, Suite: sa.suite, Remote: s.path.remote, Behind: s.nat,
@@ -72,7 +73,7 @@ func (s *Session) firstChild(now time.Time, a *authentication, ps []wire.Payload
 	if err != nil {
 		return fail(internal(err))
 	}
-	if c.rekeyAt, err = s.soften(now, s.cfg.ChildLifetime); err != nil {
+	if err := s.age(now, c); err != nil {
 		return fail(err)
 	}
 	return c, keys, nil

@@ -71,13 +71,15 @@ func (s *Session) open(now time.Time, r received) error {
 	case err != nil:
 		return s.misbuilt(now, r, err)
 	}
-	s.heard(now, r)
 	if r.rel == repeated {
+		// Anybody who heard it once can send it again, so that it is no sign
+		// of life (RFC 7296 2.4).
 		s.send(s.backTo(r.from), r.sa.window.response)
 		s.counters.Retransmitted += uint64(len(r.sa.window.response))
 		s.extendPatience(now)
 		return nil
 	}
+	s.heard(now, r)
 	if fragment != nil {
 		var whole bool
 		if first, plain, whole = r.buffer().add(r.msg.MessageID, fragment, plain); !whole {
@@ -220,14 +222,14 @@ func (s *Session) answer(now time.Time, sa *ikeSA, h wire.Header, payloads []wir
 // a request the peer is told why; INVALID_SYNTAX ends the IKE SA, a critical
 // payload that is not known only the exchange (RFC 7296 2.5, 2.21).
 func (s *Session) misbuilt(now time.Time, r received, err error) error {
+	if r.rel == repeated {
+		return dropped(DropDuplicate, err)
+	}
 	s.heard(now, r)
 	if r.msg.Response() {
 		s.timers.stop(timerRetransmit, r.sa.id)
 		r.sa.window.finish()
 		return broken(err)
-	}
-	if r.rel == repeated {
-		return dropped(DropDuplicate, err)
 	}
 	r.sa.window.accept()
 	var critical *wire.UnsupportedCriticalError

@@ -19,6 +19,7 @@ import (
 //	replaced before              TEMPORARY_FAILURE
 //	unknown                      CHILD_SA_NOT_FOUND
 //	IKE SA being rekeyed         TEMPORARY_FAILURE
+//	too many in too short a time TEMPORARY_FAILURE
 //
 // Of the two new SAs of a simultaneous rekey the one with the lowest of the four
 // nonces is redundant. Who made it deletes it; who made the other deletes the old.
@@ -99,7 +100,7 @@ func (s *Session) answerCreateChild(now time.Time, sa *ikeSA, ps []wire.Payload)
 			Protocol: n.Protocol, SPI: slices.Clone(n.SPI), NotifyType: wire.NotifyChildSANotFound,
 		}}, nil
 	}
-	if old.state == childDeleting || old.state == childReplaced || old.crossing != nil {
+	if old.state == childDeleting || old.state == childReplaced || old.crossing != nil || !s.peerRekeys.take(now) {
 		return refuse(wire.NotifyTemporaryFailure, nil)
 	}
 	return s.answerChildRekey(now, sa, old, offer, nonce.Data, ps)
@@ -152,7 +153,7 @@ func (s *Session) completeChild(now time.Time, c *child) (nonce []byte, err erro
 	if c.inbound, err = s.newESPSPI(); err != nil {
 		return nil, err
 	}
-	if c.rekeyAt, err = s.soften(now, s.cfg.ChildLifetime); err != nil {
+	if err := s.age(now, c); err != nil {
 		return nil, err
 	}
 	return s.newNonce()

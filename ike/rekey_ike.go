@@ -189,7 +189,7 @@ func (s *Session) replaceIKE(now time.Time, old, heir, retire *ikeSA) error {
 	old.queue = nil
 	old.state, old.rekeying = ikeReplaced, false
 	s.timers.stop(timerRekeyIKE, old.id)
-	s.current, heir.state, heir.rekeyAt = heir, ikeLive, at
+	s.current, heir.state, heir.rekeyAt, heir.expires = heir, ikeLive, at, now.Add(s.cfg.IKELifetime)
 	s.timers.set(timerRekeyIKE, heir.id, at)
 	s.emit(IKERekeyed{Suite: heir.suite, RekeyAt: at})
 	s.log.Debug("ike sa rekeyed", "sa", heir)
@@ -265,7 +265,7 @@ func (e *rekeyIKE) refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyP
 		}
 	}
 	sa.rekeying = false
-	at, err := s.retryAt(now, &sa.rekeyTries, n.NotifyType)
+	at, err := s.retryAt(now, &sa.rekeyTries, sa.expires, n.NotifyType)
 	if err != nil {
 		return err
 	}
@@ -276,7 +276,7 @@ func (e *rekeyIKE) refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyP
 // answerIKERekey serves the peer's rekey of the IKE SA. It must wait while a
 // Child SA is being made or deleted by us (RFC 7296 2.25.2).
 func (s *Session) answerIKERekey(now time.Time, sa *ikeSA, offer *wire.SAPayload, ni []byte, ps []wire.Payload) ([]wire.Payload, func() error) {
-	if sa.childUnderWay() || sa.crossing != nil {
+	if sa.childUnderWay() || sa.crossing != nil || !s.peerRekeys.take(now) {
 		return refuse(wire.NotifyTemporaryFailure, nil)
 	}
 	k, refused := s.acceptKeyExchange(s.cfg.IKEProposals, offer, wire.ProtocolIKE, ps)

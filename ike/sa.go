@@ -35,7 +35,8 @@ type ikeSA struct {
 	queue               []exchange
 	auth                *authentication // until it is established
 	heard               bool            // the peer has sent an authentic message on it
-	rekeyAt             time.Time
+	rekeyAt             time.Time       // soft lifetime
+	expires             time.Time       // hard lifetime, as of a child
 	rekeyTries          int
 	rekeying            bool         // our rekey of it is queued or under way
 	crossing            *ikeCrossing // the peer's rekey of it, answered while ours was under way

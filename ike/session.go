@@ -68,6 +68,7 @@ type Session struct {
 	nat          NAT
 	heldFor      *ikeSA // see hold
 	needsRecover bool   // the only Child SA is gone and a new one is being asked for
+	peerRekeys   allowance
 }
 
 // New makes a Session; nothing happens before Connect.

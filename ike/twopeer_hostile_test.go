@@ -157,6 +157,27 @@ func TestTwoPeerUnprotectedErrors(t *testing.T) {
 	}
 }
 
+// A gateway that rekeys the IKE SA without a pause is made to wait, and served
+// again afterwards.
+func TestTwoPeerRekeyStorm(t *testing.T) {
+	t.Parallel()
+	p := connected(t, iketest.PairConfig{})
+	for range 400 {
+		gatewayRekeysIKE(t, p)
+		p.Drive(20 * time.Millisecond)
+	}
+	if n := iketest.Count[ike.IKERekeyed](p); n > 16+8+1 {
+		t.Errorf("%d rekeys in 8 seconds", n)
+	}
+	mustSettle(t, p, time.Minute, 1)
+	before := iketest.Count[ike.IKERekeyed](p)
+	gatewayRekeysIKE(t, p)
+	mustSettle(t, p, time.Minute, 1)
+	if iketest.Count[ike.IKERekeyed](p) != before+1 {
+		t.Error("not served after a pause")
+	}
+}
+
 // The gateway restarts and knows nothing any more: the line is found dead.
 func TestTwoPeerGatewayForgets(t *testing.T) {
 	t.Parallel()

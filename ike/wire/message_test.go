@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// FuzzRoundTrip's fixed twin: what is marshalled is parsed back, field by field.
+// What is marshalled is parsed back, field by field.
 func TestMessageRoundTrip(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(400) {

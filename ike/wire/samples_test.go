@@ -56,9 +56,10 @@ func (g generator) selector() TrafficSelector {
 	return TrafficSelector{Protocol: g.u8(), StartPort: g.u16(), EndPort: g.u16(), Start: a, End: b}
 }
 
-// payload gives one random payload of kind 0 to kinds-1.
+// kinds is how many kinds of payload there are.
 const kinds = 15
 
+// payload gives one random payload of kind 0 to kinds-1.
 func (g generator) payload(kind int) Payload {
 	switch kind {
 	case 0:

@@ -1,0 +1,29 @@
+package ike
+
+import "time"
+
+// What the peer's own rekeys may cost. Each is a key exchange to compute and an
+// SA to keep until the old one is deleted, and no rule of the protocol limits
+// them: a gateway that has them follow each other without a pause would have
+// this machine do nothing else.
+const (
+	peerRekeyBurst = 16          // at once
+	peerRekeyEvery = time.Second // and then
+)
+
+// allowance is a token bucket. The zero value is full.
+type allowance struct {
+	paid time.Time // when the bucket is full again
+}
+
+// take spends one token, if there is one.
+func (a *allowance) take(now time.Time) bool {
+	if a.paid.Before(now) {
+		a.paid = now
+	}
+	if a.paid.Sub(now) > (peerRekeyBurst-1)*peerRekeyEvery {
+		return false
+	}
+	a.paid = a.paid.Add(peerRekeyEvery)
+	return true
+}
