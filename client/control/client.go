@@ -14,6 +14,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/platform/localsock"
@@ -82,6 +83,10 @@ type Client struct {
 // maxLine bounds one line of a stream and one answer, in bytes: a status with
 // every route and domain that a gateway can push stays far below.
 const maxLine = 8 << 20
+
+// answerTime is how long the service may take to begin an answer. No call waits
+// for the network or a person, so a service that takes longer hangs.
+const answerTime = 15 * time.Second
 
 // NewClient makes a client for the service at path. It does not connect yet.
 func NewClient(path string) *Client {
@@ -175,7 +180,16 @@ func (c *Client) Logs(ctx context.Context, follow bool, each func(LogEntry) erro
 }
 
 func stream[T any](ctx context.Context, c *Client, call string, each func(T) error) error {
-	body, err := c.send(ctx, http.MethodGet, call, nil)
+	streaming, cancel := context.WithCancel(ctx)
+	defer cancel()
+	silent := time.AfterFunc(answerTime, cancel)
+	body, err := c.send(streaming, http.MethodGet, call, nil)
+	if !silent.Stop() && ctx.Err() == nil {
+		err = &LostError{Err: errors.Join(errSilent, err)}
+		if body != nil {
+			err = errors.Join(err, body.Close())
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -200,8 +214,21 @@ func stream[T any](ctx context.Context, c *Client, call string, each func(T) err
 	return errors.Join(&LostError{Err: err}, body.Close())
 }
 
+// errSilent says that an answer did not begin in time.
+var errSilent = errors.New("no answer in time")
+
 // call sends in, where it is not nil, and reads out, where it is not nil.
 func (c *Client) call(ctx context.Context, method, call string, in, out any) error {
+	calling, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	err := c.exchange(calling, method, call, in, out)
+	if calling.Err() != nil && ctx.Err() == nil && err != nil {
+		return &LostError{Err: errors.Join(errSilent, err)}
+	}
+	return err
+}
+
+func (c *Client) exchange(ctx context.Context, method, call string, in, out any) error {
 	body, err := c.send(ctx, method, call, in)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -164,6 +165,93 @@ func TestSlowCallersAreCut(t *testing.T) {
 				}
 				if err := conn.Close(); err != nil {
 					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestShutdownCutsSilentCallers: whoever holds a connection and says nothing
+// neither delays the end of the service nor makes a failure of it.
+func TestShutdownCutsSilentCallers(t *testing.T) {
+	for name, sent := range map[string]string{
+		"no request at all": "",
+		"half a request":    "POST /v1/connect HTTP/1.1\r\nHost: homeward\r\nHomeward-API: 1\r\nContent-Length: 100\r\n\r\n{",
+		"a watch":           "GET /v1/watch HTTP/1.1\r\nHost: homeward\r\nHomeward-API: 1\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &pipes{conns: make(chan net.Conn), ended: make(chan struct{})}
+				s := NewServer(newFakeBackend(), slog.New(slog.DiscardHandler))
+				s.identify = func(net.Conn) (Caller, error) { return Caller{UID: 1000}, nil }
+				served := make(chan error, 1)
+				go func() { served <- s.Serve(l) }()
+				mine, yours := net.Pipe()
+				l.conns <- yours
+				if sent != "" {
+					if _, err := mine.Write([]byte(sent)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				synctest.Wait()
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				if err := s.Shutdown(ctx); err != nil {
+					t.Errorf("shutdown: %v", err)
+				}
+				if took := time.Since(start); took > 3*time.Second {
+					t.Errorf("it took %v", took)
+				}
+				if err := <-served; err != nil {
+					t.Errorf("serve: %v", err)
+				}
+				if err := mine.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestSilentServiceIsLost: a service that takes connections and never answers
+// does not hold its callers for ever.
+func TestSilentServiceIsLost(t *testing.T) {
+	calls := map[string]func(ctx context.Context, c *Client) error{
+		"status": func(ctx context.Context, c *Client) error { _, err := c.Status(ctx); return err },
+		"connect": func(ctx context.Context, c *Client) error {
+			_, err := c.Connect(ctx, ConnectRequest{Profile: "office"})
+			return err
+		},
+		"watch": func(ctx context.Context, c *Client) error { return c.Watch(ctx, func(Status) error { return nil }) },
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var held []net.Conn
+				c := newClient("pipe", func(context.Context, string, string) (net.Conn, error) {
+					mine, yours := net.Pipe()
+					held = append(held, yours)
+					return mine, nil
+				})
+				start := time.Now()
+				var lost *LostError
+				if err := call(t.Context(), c); !errors.As(err, &lost) || !errors.Is(lost.Err, errSilent) {
+					t.Errorf("%v, want a LostError", err)
+				}
+				if took := time.Since(start); took != answerTime {
+					t.Errorf("given up after %v, want %v", took, answerTime)
+				}
+				// The caller's own deadline stays the caller's.
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if err := call(ctx, c); !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &lost) {
+					t.Errorf("%v, want the caller's deadline", err)
+				}
+				for _, h := range held {
+					if err := h.Close(); err != nil {
+						t.Error(err)
+					}
 				}
 			})
 		})
