@@ -51,6 +51,7 @@ type Config struct {
 // the company's resolvers first. Find it with errors.As.
 type SplitUnsupportedError struct{ Mode string }
 
+// Error implements error.
 func (e *SplitUnsupportedError) Error() string {
 	return fmt.Sprintf("the system's resolver configuration (%s) cannot treat names differently: "+
 		"every name is asked at the company's resolvers first", e.Mode)

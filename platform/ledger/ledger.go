@@ -48,6 +48,7 @@ var ErrClosed = errors.New("ledger is closed")
 // is running. Its changes are live and must not be undone from outside.
 type LockedError struct{ Path string }
 
+// Error implements error.
 func (e *LockedError) Error() string {
 	return fmt.Sprintf("ledger %s is in use by another process", e.Path)
 }
@@ -56,6 +57,7 @@ func (e *LockedError) Error() string {
 // stays, so that a version that knows it can undo it.
 type UnknownKindError struct{ Kind string }
 
+// Error implements error.
 func (e *UnknownKindError) Error() string {
 	return fmt.Sprintf("no undo function for ledger record of kind %q", e.Kind)
 }

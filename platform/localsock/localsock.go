@@ -40,6 +40,7 @@ type ForeignSocketError struct {
 	Owner string // Windows: the owner's SID
 }
 
+// Error implements error.
 func (e *ForeignSocketError) Error() string {
 	owner := e.Owner
 	if owner == "" {
@@ -51,6 +52,7 @@ func (e *ForeignSocketError) Error() string {
 // InUseError says that somebody already answers at Path.
 type InUseError struct{ Path string }
 
+// Error implements error.
 func (e *InUseError) Error() string {
 	return fmt.Sprintf("socket %s is in use: another service answers there", e.Path)
 }
@@ -58,6 +60,7 @@ func (e *InUseError) Error() string {
 // NotSocketError says that Path is something that must not be removed.
 type NotSocketError struct{ Path string }
 
+// Error implements error.
 func (e *NotSocketError) Error() string {
 	return fmt.Sprintf("%s exists and is not a socket", e.Path)
 }

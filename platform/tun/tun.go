@@ -47,6 +47,7 @@ type Config struct {
 // NameTakenError says that a device of that name stands already.
 type NameTakenError struct{ Name string }
 
+// Error implements error.
 func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("network device %s exists already", e.Name)
 }
