@@ -99,7 +99,7 @@ func runHelper(args []string) error {
 }
 
 // fetch makes one request without a proxy and hashes the answer.
-func fetch(method, url string, body io.Reader) (Page, error) {
+func fetch(method, url string, body io.Reader) (page Page, err error) {
 	start := time.Now()
 	req, err := http.NewRequest(method, url, body)
 	if err != nil {
@@ -109,7 +109,7 @@ func fetch(method, url string, body io.Reader) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	defer resp.Body.Close()
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	h := sha256.New()
 	var head bytes.Buffer
 	first, err := io.Copy(io.MultiWriter(h, &head), io.LimitReader(resp.Body, keepBody))

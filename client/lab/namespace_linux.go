@@ -151,26 +151,27 @@ func (n *Namespace) Run(ctx context.Context, name string, args ...string) (strin
 // made by f, on its own goroutine, belong to it. They go on belonging to it.
 func (n *Namespace) Do(f func() error) error {
 	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		home, err := os.Open("/proc/thread-self/ns/net")
-		if err != nil {
-			done <- fmt.Errorf("lab: finding the own network: %w", err)
-			return
-		}
-		defer home.Close()
-		if err := unix.Setns(int(n.net.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("lab: entering the network of %s: %w", n.Name, err)
-			return
-		}
-		err = f()
-		if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back == nil {
-			// A thread that could not come home stays locked and ends here.
-			runtime.UnlockOSThread()
-		}
-		done <- err
-	}()
+	go func() { done <- n.visit(f) }()
 	return <-done
+}
+
+// visit is Do, on a goroutine that ends with it: so a thread that could not
+// come home stays locked, and ends too.
+func (n *Namespace) visit(f func() error) (err error) {
+	runtime.LockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return fmt.Errorf("lab: finding the own network: %w", err)
+	}
+	defer func() { err = errors.Join(err, home.Close()) }()
+	if err := unix.Setns(int(n.net.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("lab: entering the network of %s: %w", n.Name, err)
+	}
+	err = f()
+	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back == nil {
+		runtime.UnlockOSThread()
+	}
+	return err
 }
 
 // close lets the machine go. Its devices vanish with the last process in it.
