@@ -14,7 +14,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/profile"
 )
 
-// signer is a signing certificate below a root.
+// signerFixture is a signing certificate below a root.
 type signerFixture struct {
 	root, leaf issuedCert
 }
