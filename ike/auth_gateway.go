@@ -27,7 +27,8 @@ func (a *authentication) takeFirst(s *Session, now time.Time, ps []wire.Payload)
 		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: errors.New("gateway sent no IDr payload")})
 	}
 	a.gateway = auth.FromPayload(id)
-	if want := s.cfg.GatewayIdentity; want != nil && !want.Equal(a.gateway) {
+	chain := certificates(ps)
+	if want := s.cfg.GatewayIdentity; want != nil && !s.answersTo(*want, a.gateway, chain) {
 		return a.distrust(s, &Failure{
 			Cause: CauseGatewayIdentity,
 			Err:   &IdentityError{Seen: a.gateway.String(), Expected: want.String()},
@@ -41,19 +42,37 @@ func (a *authentication) takeFirst(s *Session, now time.Time, ps []wire.Payload)
 		}
 		return a.trust(s, now)
 	}
-	return a.checkSignature(s, proof, ps)
+	return a.checkSignature(s, proof, chain)
 }
 
-// checkSignature verifies AUTH with the leaf's key and asks for the verdict on
-// the chain. A signature by SHA-1 is taken only from a gateway that knows
-// nothing better, which it would have said in IKE_SA_INIT (RFC 7427 4).
-func (a *authentication) checkSignature(s *Session, proof *wire.AuthPayload, ps []wire.Payload) error {
-	var chain [][]byte
+// answersTo says whether a gateway that calls itself seen is the one that was
+// asked for. With a certificate it may use another of the certificate's names:
+// Windows, Cisco's ASA and libreswan by default send the subject, whatever IDr
+// they were sent, and a gateway of several sends its own name. The name that was
+// asked for is then the certificate's word instead of IDr's, and weighs the same:
+// AUTH is made with that certificate's key, and its chain is judged next.
+func (s *Session) answersTo(want, seen auth.Identity, chain [][]byte) bool {
+	if want.Equal(seen) {
+		return true
+	}
+	return s.cfg.Gateway == GatewayCertificate && len(chain) > 0 &&
+		want.CertifiedBy(chain[0]) && seen.CertifiedBy(chain[0])
+}
+
+// certificates lists the gateway's chain in the order of its payloads.
+func certificates(ps []wire.Payload) (chain [][]byte) {
 	for _, p := range ps {
 		if c, ok := p.(*wire.CertPayload); ok && c.Encoding == wire.CertX509Signature {
 			chain = append(chain, bytes.Clone(c.Data))
 		}
 	}
+	return chain
+}
+
+// checkSignature verifies AUTH with the leaf's key and asks for the verdict on
+// the chain. A signature by SHA-1 is taken only from a gateway that knows
+// nothing better, which it would have said in IKE_SA_INIT (RFC 7427 4).
+func (a *authentication) checkSignature(s *Session, proof *wire.AuthPayload, chain [][]byte) error {
 	if len(chain) == 0 {
 		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: errors.New("gateway sent no certificate")})
 	}

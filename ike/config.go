@@ -42,8 +42,11 @@ type Config struct {
 	// IKE_SA_INIT. 0: 4500, or Remote's own port where that is not 500.
 	NATTPort uint16
 
-	Identity        auth.Identity  // IDi
-	GatewayIdentity *auth.Identity // IDr to send; nil: none is sent
+	Identity auth.Identity // IDi
+	// GatewayIdentity is the IDr to send, and who the gateway must be: by its own
+	// IDr, or by its certificate where it prefers another name of that. nil: none
+	// is sent, and the verdict on the chain alone decides.
+	GatewayIdentity *auth.Identity
 	Client          ClientAuth
 	Gateway         GatewayAuth
 

@@ -248,6 +248,50 @@ func TestTwoPeerGatewayIdentity(t *testing.T) {
 	}
 }
 
+// What a gateway may call itself where it was asked for by a name: any name of
+// its certificate, which Windows, Cisco's ASA and others make use of, as long as
+// the name that was asked for is another of them (RFC 4945 3.1).
+func TestTwoPeerGatewayOtherName(t *testing.T) {
+	t.Parallel()
+	subject, err := auth.ParseIdentity("CN=" + iketest.GatewayName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := auth.ParseIdentity("CN=vpn.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := func(want, seen auth.Identity) iketest.PairConfig {
+		return iketest.PairConfig{
+			Client:  func(c *ike.Config) { c.GatewayIdentity = &want },
+			Gateway: func(r *iketest.ResponderConfig) { r.Identity = seen },
+			Leaf:    func(l *iketest.Leaf) { l.DNSNames = []string{iketest.GatewayName, "gw1.example.com"} },
+		}
+	}
+	name := fqdn(iketest.GatewayName)
+	for text, seen := range map[string]auth.Identity{"its subject": subject, "another SAN": fqdn("gw1.example.com")} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			p := connected(t, asked(name, seen))
+			if got := p.Established.GatewayIdentity; !got.Equal(seen) {
+				t.Errorf("the gateway is told as %v", got)
+			}
+		})
+	}
+	for text, c := range map[string]iketest.PairConfig{
+		"a subject that is not its own":  asked(name, stranger),
+		"a name that is not its own":     asked(name, fqdn("gw2.example.com")),
+		"the subject of somebody else":   asked(fqdn("vpn.example.org"), subject),
+		"a key ID":                       asked(name, auth.Identity{Type: auth.IDKeyID, Data: []byte("gw")}),
+		"another name, and a shared key": both(byPSK(), asked(name, fqdn("gw1.example.com"))),
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			failure(t, c, ike.CauseGatewayIdentity)
+		})
+	}
+}
+
 // The owner's verdict on the chain ends the attempt with the owner's error, and
 // before any password is asked for.
 func TestTwoPeerGatewayCertificate(t *testing.T) {
