@@ -60,6 +60,9 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 	wishing, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	accepted, err := a.client.Connect(wishing, control.ConnectRequest{Profile: p.ID, Username: o.user})
 	cancel()
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.hangUp(ctx) // it may have been taken all the same
+	}
 	if err != nil {
 		return err
 	}

@@ -222,6 +222,42 @@ func TestInterruptCallsTheAttemptOff(t *testing.T) {
 	}
 }
 
+// TestServiceDiesInTheMiddle: whoever waits for a line, or is asked for a
+// password, learns at once that the service is gone.
+func TestServiceDiesInTheMiddle(t *testing.T) {
+	t.Parallel()
+	for name, when := range map[string]func(r *rig) <-chan struct{}{
+		"while the gateway is silent": func(r *rig) <-chan struct{} {
+			started := make(chan struct{})
+			r.setGateway(silentGateway(started, new(atomic.Bool)))
+			return started
+		},
+		"while the person is asked": func(r *rig) <-chan struct{} {
+			r.person.silent = make(chan struct{})
+			return r.person.silent
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := officeRig(t)
+			moment, died := when(r), make(chan error, 1)
+			go func() {
+				<-moment
+				died <- r.cut()
+			}()
+			words := []string{"the Homeward service stopped answering", "homewardctl status"}
+			if r.person.silent == nil {
+				words = []string{"the Homeward service"} // the watch may not have begun: then it does not run
+			}
+			r.fails(words, "connect", "office")
+			if err := <-died; err != nil {
+				t.Error(err)
+			}
+			r.fails([]string{"not running", "systemctl start homewardd"}, "status")
+		})
+	}
+}
+
 func TestGatewayLosesPatienceWhileThePersonIsAsked(t *testing.T) {
 	t.Parallel()
 	r := officeRig(t)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -136,6 +137,20 @@ func TestHostileTextDoesNotReachTheTerminal(t *testing.T) {
 			if c != '\n' && (unicode.IsControl(c) || unicode.Is(unicode.Cf, c) || c == '\u2028') {
 				t.Errorf("%U in %q", c, s)
 			}
+		}
+	}
+}
+
+// TestNoBareErrors: what Go calls an error is put into a sentence.
+func TestNoBareErrors(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]string{
+		context.Canceled:         "stopped, as you wished.",
+		context.DeadlineExceeded: "the Homeward service did not answer in time; look whether it still runs with «homewardctl status».",
+		fmt.Errorf("x: %w", &diagnose.Failure{Cause: diagnose.CauseCancelled}): (&diagnose.Failure{Cause: diagnose.CauseCancelled}).Sentence(),
+	} {
+		if got := sentence(err); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
 		}
 	}
 }

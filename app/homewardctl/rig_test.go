@@ -31,6 +31,7 @@ type rig struct {
 	keychain *memoryKeychain
 	person   *person
 	socket   string
+	cut      func() error // ends the service's door and cuts every caller off, as a kill does
 
 	mu      sync.Mutex
 	gateway func(ctx context.Context, cfg tunnel.Config, emit func(tunnel.Event)) error
@@ -77,6 +78,11 @@ func (r *rig) serve(dir string) {
 	ended := make(chan error, 2)
 	go func() { ended <- svc.Run(ctx) }()
 	go func() { ended <- server.Serve(door) }()
+	r.cut = func() error {
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		return server.Shutdown(now)
+	}
 	r.t.Cleanup(func() {
 		cancel()
 		err := server.Shutdown(context.Background())

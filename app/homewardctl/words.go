@@ -31,6 +31,8 @@ func sentence(err error) string {
 		s = failure.Sentence()
 	case errors.Is(err, context.Canceled):
 		s = "stopped, as you wished"
+	case errors.Is(err, context.DeadlineExceeded):
+		s = "the Homeward service did not answer in time; look whether it still runs with «homewardctl status»"
 	default:
 		s = err.Error()
 	}
