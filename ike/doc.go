@@ -57,9 +57,10 @@
 //
 // # Bounds
 //
-// A Session keeps at most three candidate IKE SAs, one request and one response
-// per IKE SA and direction, and one message of up to 64 fragments under
-// reassembly per direction. Retries of every kind are counted.
+// A Session tries at most twelve IKE_SA_INIT responses, three at a time. It keeps
+// one request and one response per IKE SA and direction, and one message of up
+// to 64 fragments under reassembly per direction. Retries of every kind are
+// counted, and so are the rekeys of the peer.
 //
 // # Reading order
 //

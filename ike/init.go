@@ -25,9 +25,11 @@ import (
 
 // The bounds of what an unauthenticated answer can make us do.
 const (
-	maxCookies    = 5 // cookies followed, changed ones included (RFC 7296 2.6)
-	maxGroups     = 4 // INVALID_KE_PAYLOAD followed
-	maxCandidates = 3 // IKE_SA_INIT responses tried at a time
+	maxCookies    = 5  // cookies followed, changed ones included (RFC 7296 2.6)
+	maxGroups     = 4  // INVALID_KE_PAYLOAD followed
+	maxCandidates = 3  // IKE_SA_INIT responses tried at a time
+	maxTried      = 12 // and in all
+	staleTries    = 3  // of IKE_AUTH without an answer: a candidate may make room
 	maxCookieLen  = 64
 	hintWait      = 2 * time.Second
 	// cookieWait is how long a full answer to the request without the cookie
@@ -47,6 +49,7 @@ type initiation struct {
 	cookie  []byte
 	cookies int
 	groups  int
+	tried   int
 	request []byte // the octets sent last: a part of the AUTH octets
 	sent    transmission
 	hint    *Failure // what an unprotected error would mean
@@ -252,7 +255,7 @@ func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error
 		return dropped(DropInitAnswer, errors.New("responder spi of zero"))
 	case slices.ContainsFunc(s.sas, func(sa *ikeSA) bool { return sa.remoteSPI == m.ResponderSPI }):
 		return dropped(DropDuplicate, nil)
-	case len(s.sas) == maxCandidates:
+	case s.init.tried == maxTried || len(s.sas) == maxCandidates && s.staleCandidate() == nil:
 		return dropped(DropRetries, nil)
 	}
 	sa, err := s.negotiateInit(m.ResponderSPI, m.Payloads)
@@ -262,6 +265,10 @@ func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error
 			return s.keepHint(now, f)
 		}
 		return dropped(DropInitAnswer, err)
+	}
+	s.init.tried++
+	if len(s.sas) == maxCandidates {
+		s.dropSA(s.staleCandidate())
 	}
 	sa.auth = s.newAuthentication(sa, bytes.Clone(d.Data), m.Payloads)
 	if err := s.addSA(sa); err != nil {
@@ -278,6 +285,20 @@ func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error
 		s.nat = s.detectNAT(d, m)
 	}
 	return sa.auth.begin(s, now)
+}
+
+// staleCandidate is the candidate that has been asked in vain most often; nil
+// where none has been asked often enough. A few forged responses, each there
+// before the gateway's, can so not fill all places for the whole attempt.
+func (s *Session) staleCandidate() *ikeSA {
+	var stale *ikeSA
+	for _, sa := range s.sas {
+		t := sa.window.request
+		if t != nil && t.tries >= staleTries && (stale == nil || t.tries > stale.window.request.tries) {
+			stale = sa
+		}
+	}
+	return stale
 }
 
 // negotiateInit checks the response against the offer and derives the keys

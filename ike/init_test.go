@@ -272,6 +272,64 @@ func TestForgedCandidates(t *testing.T) {
 	}
 }
 
+// Three forged answers that nobody stands behind, each faster than the gateway:
+// the first of them to be asked in vain makes room, a bounded number of times.
+func TestForgedCandidatesMakeRoom(t *testing.T) {
+	t.Parallel()
+	p := newScript(t, scriptConfig(1))
+	p.do(Connect{})
+	request := p.last()
+	forge := func() error {
+		p.sent = append(p.sent, request)
+		err := p.deliver(p.initReply())
+		if err == nil {
+			p.toPSK()
+		}
+		return err
+	}
+	for range maxCandidates {
+		if err := forge(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantDrop(t, forge(), DropRetries)
+	if err := p.pass(2 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := forge(); err != nil { // the gateway's
+		t.Fatalf("after two seconds: %v", err)
+	}
+	if len(p.s.sas) != maxCandidates {
+		t.Errorf("%d candidates", len(p.s.sas))
+	}
+	trial := *p
+	if err := trial.reply(trial.authReply()...); err != nil || p.s.phase != phaseEstablished {
+		t.Errorf("phase %d, %v", p.s.phase, err)
+	}
+}
+
+// A stranger that forges without end has no more than its share tried.
+func TestForgedCandidatesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	p := newScript(t, scriptConfig(1))
+	p.do(Connect{})
+	request := p.last()
+	var err error
+	for range 1000 {
+		p.sent = append(p.sent, request)
+		if p.deliver(p.initReply()) == nil {
+			p.toPSK()
+		}
+		if err = p.pass(200 * time.Millisecond); err != nil {
+			break
+		}
+	}
+	if n := count[NeedPSK](p); n != maxTried {
+		t.Errorf("%d answers tried, want %d", n, maxTried)
+	}
+	wantFatal(t, p, err, CauseNoAnswer)
+}
+
 // A forged answer that nobody stands behind, and the gateway's own lost: the
 // request goes out again until the gateway is heard.
 func TestForgedCandidateAlone(t *testing.T) {

@@ -144,7 +144,7 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 		t.packets, t.fallback = packets, nil
 	}
 	s.sendTry(now, id, t, wait)
-	if sa.state == ikeCandidate && t.tries > 2 && s.init != nil && len(s.sas) < maxCandidates {
+	if sa.state == ikeCandidate && t.tries >= staleTries && s.init != nil && s.init.tried < maxTried {
 		// What this IKE SA was made from may have been forged, and the gateway's
 		// own answer lost: ask for it again.
 		s.send(s.init.sent.path, s.init.sent.packets)
