@@ -56,6 +56,8 @@ need ip iproute2
 need nft nftables
 need unshare util-linux
 need nsenter util-linux
+need mount mount
+need ping iputils-ping
 need swanctl strongswan-swanctl
 need charon-systemd charon-systemd
 need dbus-daemon dbus

@@ -1,6 +1,9 @@
 package lab
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // BinariesVariable is the environment variable that names a folder with
 // homewardd and homewardctl; where it is empty they are built from source.
@@ -17,6 +20,9 @@ type NotPermittedError struct {
 func (e *NotPermittedError) Error() string {
 	return fmt.Sprintf("the lab cannot make its own namespaces here (%s): %s", e.Detail, e.Advice)
 }
+
+// ErrNotInstalled says that programs which a lab is made of are missing.
+var ErrNotInstalled = errors.New("something that the lab needs is not installed: run packaging/setup.sh")
 
 // A Runner is a *testing.M.
 type Runner interface{ Run() int }

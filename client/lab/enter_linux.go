@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -40,8 +41,9 @@ var inside bool
 // environment, input and output, and everything it starts ends with it. Call
 // it first thing in main, before flags are parsed or goroutines are started.
 //
-// The error is a *NotPermittedError where the system refuses; then nothing has
-// happened and the program goes on outside.
+// The error is a *NotPermittedError where the system refuses, and an
+// ErrNotInstalled where it lacks a program; then nothing has happened and the
+// program goes on outside.
 func Enter() error {
 	if inside {
 		return nil
@@ -85,9 +87,11 @@ func goInside() error {
 	if err != nil {
 		return fmt.Errorf("lab: finding the own program: %w", err)
 	}
-	unshare, err := exec.LookPath("unshare")
-	if err != nil {
-		return &NotPermittedError{Detail: err.Error(), Advice: "install the package util-linux"}
+	var unshare string // the last of these
+	for _, program := range []string{"ip", "nft", "mount", "nsenter", "unshare"} {
+		if unshare, err = findProgram(program); err != nil {
+			return fmt.Errorf("lab: %w: %w", ErrNotInstalled, err)
+		}
 	}
 	flags, err := workingFlags(unshare, self)
 	if err != nil {
@@ -122,6 +126,16 @@ func goInside() error {
 	fmt.Fprintln(os.Stderr, "lab:", err)
 	os.Exit(1)
 	return nil
+}
+
+// findProgram is exec.LookPath with the PATH that the program has inside.
+func findProgram(name string) (string, error) {
+	for _, dir := range filepath.SplitList(rootPath(os.Getenv("PATH"))) {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil && filepath.IsAbs(dir) {
+			return path, nil
+		}
+	}
+	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
 }
 
 // isolation is what every way in has in common: mount, network, IPC and

@@ -100,9 +100,6 @@ var copies struct {
 	charon, swanctl string
 }
 
-// ErrNoStrongSwan says that the gateway's programs are not installed.
-var ErrNoStrongSwan = errors.New("strongSwan is not installed: run packaging/setup.sh")
-
 func strongSwanPrograms() (charon, swanctl string, err error) {
 	copies.Lock()
 	defer copies.Unlock()
@@ -120,7 +117,7 @@ func strongSwanPrograms() (charon, swanctl string, err error) {
 func copyProgram(name string) (string, error) {
 	from, err := exec.LookPath(name)
 	if err != nil {
-		return "", fmt.Errorf("lab: %w: %w", ErrNoStrongSwan, err)
+		return "", fmt.Errorf("lab: %w: %w", ErrNotInstalled, err)
 	}
 	content, err := os.ReadFile(from)
 	if err != nil {

@@ -23,7 +23,7 @@ func start(t *testing.T, o Options) (*Lab, context.Context) {
 	t.Cleanup(cancel)
 	l, err := Start(ctx, o)
 	forbidden, nameless := (*NotPermittedError)(nil), (*NoNameServiceError)(nil)
-	if errors.As(err, &forbidden) || errors.As(err, &nameless) || errors.Is(err, ErrNoStrongSwan) {
+	if errors.As(err, &forbidden) || errors.As(err, &nameless) || errors.Is(err, ErrNotInstalled) {
 		t.Skip("no lab on this machine: ", err)
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -222,6 +223,13 @@ var resolvedLooks = []string{
 // startResolved runs a system bus and systemd-resolved, as on a usual desktop:
 // resolv.conf leads to the stub at 127.0.0.53, and eth0 has the home router.
 func (l *Lab) startResolved(ctx context.Context) error {
+	if _, err := exec.LookPath("dbus-daemon"); err != nil {
+		return &NoNameServiceError{Service: Resolved, Err: fmt.Errorf("%w: %w", ErrNotInstalled, err)}
+	}
+	// A library that it wants and that no package here brought shows at once.
+	if _, err := l.Client.Run(ctx, resolvedProgram, "--version"); err != nil {
+		return &NoNameServiceError{Service: Resolved, Err: err}
+	}
 	if err := l.Client.ownFolders(ctx, "/run/dbus", "/run/systemd"); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func start(t *testing.T, o lab.Options) *rig {
 	t.Cleanup(cancel)
 	l, err := lab.Start(ctx, o)
 	forbidden, nameless := (*lab.NotPermittedError)(nil), (*lab.NoNameServiceError)(nil)
-	if errors.As(err, &forbidden) || errors.As(err, &nameless) || errors.Is(err, lab.ErrNoStrongSwan) {
+	if errors.As(err, &forbidden) || errors.As(err, &nameless) || errors.Is(err, lab.ErrNotInstalled) {
 		t.Skip("no lab on this machine: ", err)
 	}
 	if err != nil {
