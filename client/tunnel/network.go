@@ -13,6 +13,13 @@ import (
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
+// maxRoutes bounds the routes of one line. Few gateways carry more than a dozen
+// networks, but the ranges of a hostile one can be cut into thousands.
+const maxRoutes = 1024
+
+// maxRefused bounds what a person is told of it.
+const maxRefused = 20
+
 // world is what network decides from: the profile's wish, the gateway's word,
 // and the networks that this machine is directly on.
 type world struct {
@@ -25,20 +32,24 @@ type world struct {
 // network says what routes and DNS should be. The gateway may claim only what
 // the profile allows; what it claims beyond that is listed in Refused.
 func (w world) network() Network {
+	n := w.decide()
+	if more := len(n.Refused) - maxRefused; more > 0 {
+		n.Refused = append(n.Refused[:maxRefused:maxRefused], fmt.Sprintf("The gateway sent %d more things that are not used.", more))
+	}
+	return n
+}
+
+func (w world) decide() Network {
 	var n Network
 	n.Addresses = w.addresses()
-	carried := w.carried(n.Addresses)
+	carried, refused := w.carried(n.Addresses)
 	n.Routes, n.Refused = w.routes(carried)
+	n.Refused = append(n.Refused, refused...)
 	n.Full = w.profile.Traffic.Full && slices.ContainsFunc(n.Routes, func(p netip.Prefix) bool { return p.Bits() == 0 })
 	n.Exclude = slices.Clone(w.profile.Traffic.Exclude)
 
-	n.DNS = w.given.DNS
-	if len(w.profile.DNS.Servers) > 0 {
-		n.DNS = w.profile.DNS.Servers
-	}
-	n.DNS = slices.DeleteFunc(slices.Clone(n.DNS), func(a netip.Addr) bool {
-		return !anyContains(carried, a)
-	})
+	n.DNS, refused = w.resolvers(carried, n.Routes)
+	n.Refused = append(n.Refused, refused...)
 	for _, a := range n.DNS {
 		if !anyContains(n.Routes, a) {
 			n.Routes = append(n.Routes, netip.PrefixFrom(a, a.BitLen()))
@@ -48,7 +59,6 @@ func (w world) network() Network {
 	if n.Full {
 		return n // every name goes to the company's servers, whoever names domains
 	}
-	var refused []string
 	n.Domains, refused = w.domains()
 	n.Refused = append(n.Refused, refused...)
 	return n
@@ -66,26 +76,31 @@ func (w world) addresses() []netip.Prefix {
 }
 
 // carried is what the Child SA's selectors let through, for the families that
-// we have an address of.
-func (w world) carried(addresses []netip.Prefix) []netip.Prefix {
-	var out []netip.Prefix
+// we have an address of, as far as maxRoutes goes.
+func (w world) carried(addresses []netip.Prefix) (out []netip.Prefix, refused []string) {
 	for _, ts := range w.remote {
+		if !slices.ContainsFunc(addresses, func(a netip.Prefix) bool { return a.Addr().Is4() == ts.Start.Is4() }) {
+			continue
+		}
 		for _, p := range ts.Prefixes() {
-			if slices.ContainsFunc(addresses, func(a netip.Prefix) bool { return a.Addr().Is4() == p.Addr().Is4() }) {
-				out = append(out, p)
+			if len(out) == maxRoutes {
+				return out, []string{fmt.Sprintf("The gateway's networks beyond the first %d are not used.", maxRoutes)}
 			}
+			out = append(out, p)
 		}
 	}
-	return out
+	return out, nil
 }
 
+// routes is what goes into the tunnel: the profile's wish, and the gateway's
+// word as far as the profile and the local network allow.
 func (w world) routes(carried []netip.Prefix) (routes []netip.Prefix, refused []string) {
 	t := w.profile.Traffic
-	if t.Full {
-		return carried, nil
-	}
 	want, named := slices.Clone(t.Include), w.given.Subnets
-	if len(want) == 0 && len(named) == 0 {
+	switch {
+	case t.Full:
+		want, named = carried, nil
+	case len(want) == 0 && len(named) == 0:
 		// Nobody named a subnet: what the gateway narrowed the selectors to
 		// is its answer to what it carries. It may claim no more by that way.
 		named = w.narrowed(carried)
@@ -99,11 +114,20 @@ func (w world) routes(carried []netip.Prefix) (routes []netip.Prefix, refused []
 			want = append(want, p)
 		}
 	}
+	seen := make(map[netip.Prefix]bool)
 	for _, p := range want {
 		for _, c := range carried {
-			if q, ok := intersect(p, c); ok && !slices.Contains(routes, q) {
-				routes = append(routes, q)
+			q, ok := intersect(p, c)
+			if !ok || seen[q] || len(routes) == maxRoutes {
+				continue
 			}
+			seen[q] = true
+			// A part of what was wanted can be a part of the local network, too.
+			if reason := w.localPart(q); reason != "" {
+				refused = append(refused, reason)
+				continue
+			}
+			routes = append(routes, q)
 		}
 	}
 	return routes, refused
@@ -130,18 +154,52 @@ func (w world) narrowed(carried []netip.Prefix) []netip.Prefix {
 // refuseSubnet says why a pushed subnet is not taken; "" when it is.
 func (w world) refuseSubnet(p netip.Prefix) string {
 	allow := w.profile.Traffic.AllowPushed
-	if len(allow) > 0 {
-		if !slices.ContainsFunc(allow, func(a netip.Prefix) bool { return a.Bits() <= p.Bits() && a.Contains(p.Addr()) }) {
-			return fmt.Sprintf("The gateway's network %s is not used: the profile does not allow it.", p)
-		}
-		return ""
+	if len(allow) > 0 && !slices.ContainsFunc(allow, func(a netip.Prefix) bool { return within(p, a) }) {
+		return fmt.Sprintf("The gateway's network %s is not used: the profile does not allow it.", p)
 	}
+	return w.localPart(p)
+}
+
+// localPart says why a part of a network that this machine is directly on is
+// not taken: such a route would win over the network's own. The profile may
+// name that network, or a part of it.
+func (w world) localPart(p netip.Prefix) string {
+	t := w.profile.Traffic
 	for _, l := range w.local {
-		if l.Overlaps(p) && p.Bits() >= l.Bits() {
+		named := func(n netip.Prefix) bool { return within(n, l) && within(p, n) }
+		if within(p, l) && !slices.ContainsFunc(t.Include, named) && !slices.ContainsFunc(t.AllowPushed, named) {
 			return fmt.Sprintf("The gateway's network %s is not used: it is part of the local network %s.", p, l)
 		}
 	}
 	return ""
+}
+
+// resolvers are the servers that the tunnel carries. One of the gateway's that
+// lies outside the routes gets a route of its own, and so must be a network that
+// the gateway may name.
+func (w world) resolvers(carried, routes []netip.Prefix) (servers []netip.Addr, refused []string) {
+	own := w.profile.DNS.Servers
+	wanted := w.given.DNS
+	if len(own) > 0 {
+		wanted = own
+	}
+	for _, a := range wanted {
+		if !anyContains(carried, a) {
+			continue
+		}
+		if host := netip.PrefixFrom(a, a.BitLen()); len(own) == 0 {
+			reason := w.localPart(host) // the network's own route would win
+			if !anyContains(routes, a) {
+				reason = w.refuseSubnet(host)
+			}
+			if reason != "" {
+				refused = append(refused, reason)
+				continue
+			}
+		}
+		servers = append(servers, a)
+	}
+	return servers, refused
 }
 
 // domains are the split-DNS names: the profile's own, and the gateway's where
@@ -190,6 +248,9 @@ func normalDomain(d string) string { return strings.ToLower(strings.Trim(strings
 func anyContains(ps []netip.Prefix, a netip.Addr) bool {
 	return slices.ContainsFunc(ps, func(p netip.Prefix) bool { return p.Contains(a) })
 }
+
+// within says whether all of p is in o.
+func within(p, o netip.Prefix) bool { return o.Bits() <= p.Bits() && o.Contains(p.Addr()) }
 
 // intersect gives the smaller of two prefixes where one holds the other.
 func intersect(a, b netip.Prefix) (netip.Prefix, bool) {

@@ -157,6 +157,49 @@ func TestNetwork(t *testing.T) {
 			refused: []string{"192.168.77.128/25"},
 		},
 		{
+			name:    "a full tunnel does not take a part of the local network either",
+			profile: profile.Profile{Traffic: full},
+			given:   ike.Configuration{Addresses: prefixes("10.98.0.7/32")},
+			remote:  remote("0.0.0.0/0", "192.168.77.0/25"),
+			local:   prefixes("192.168.77.0/24"),
+			full:    true, routes: prefixes("0.0.0.0/0"),
+			refused: []string{"192.168.77.0/25"},
+		},
+		{
+			name:    "selectors do not cut a local part out of a network that is wanted",
+			profile: profile.Profile{Traffic: profile.Traffic{Include: prefixes("192.168.0.0/16")}},
+			given:   ike.Configuration{Addresses: prefixes("10.98.0.7/32")},
+			remote:  remote("192.168.77.0/26", "192.168.5.0/24"),
+			local:   prefixes("192.168.77.0/24"),
+			routes:  prefixes("192.168.5.0/24"),
+			refused: []string{"192.168.77.0/26"},
+		},
+		{
+			name:    "the profile may name a part of the local network",
+			profile: profile.Profile{Traffic: profile.Traffic{Include: prefixes("192.168.77.128/25")}},
+			given:   ike.Configuration{Addresses: prefixes("10.98.0.7/32"), DNS: addrs("192.168.77.130")},
+			remote:  remote("0.0.0.0/0"),
+			local:   prefixes("192.168.77.0/24"),
+			routes:  prefixes("192.168.77.128/25"), dns: addrs("192.168.77.130"),
+		},
+		{
+			name:    "a resolver is no way to take an address of the local network",
+			profile: profile.Profile{Traffic: profile.Traffic{Include: prefixes("10.99.0.0/16")}},
+			given:   ike.Configuration{Addresses: prefixes("10.98.0.7/32"), DNS: addrs("192.168.77.1", "10.99.0.2")},
+			remote:  remote("0.0.0.0/0"),
+			local:   prefixes("192.168.77.0/24"),
+			routes:  prefixes("10.99.0.0/16"), dns: addrs("10.99.0.2"),
+			refused: []string{"192.168.77.1/32"},
+		},
+		{
+			name:    "nor to take what the allow-list leaves out",
+			profile: profile.Profile{Traffic: profile.Traffic{AcceptPushed: true, AllowPushed: prefixes("10.99.0.0/16")}},
+			given:   ike.Configuration{Addresses: prefixes("10.98.0.7/32"), Subnets: prefixes("10.99.0.0/24"), DNS: addrs("10.99.1.2", "9.9.9.9")},
+			remote:  remote("0.0.0.0/0"),
+			routes:  prefixes("10.99.0.0/24", "10.99.1.2/32"), dns: addrs("10.99.1.2"),
+			refused: []string{"9.9.9.9/32"},
+		},
+		{
 			name:    "pushed domains without leave are refused",
 			profile: profile.Profile{},
 			given:   ike.Configuration{Addresses: prefixes("10.98.0.7/32"), Domains: []string{"corp.example"}},
@@ -209,5 +252,34 @@ func TestNetwork(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A gateway whose selectors are ranges that cannot be worse to cut, and that
+// pushes as many networks as it can: the work and its result are bounded, and so
+// is what a person has to read.
+func TestNetworkBounds(t *testing.T) {
+	t.Parallel()
+	given := ike.Configuration{Addresses: prefixes("10.98.0.7/32", "fd00:98::7/128")}
+	for i := range 256 {
+		given.Subnets = append(given.Subnets, netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, byte(i), 0}), 25))
+	}
+	var worst []wire.TrafficSelector
+	for i := range byte(64) {
+		worst = append(worst, wire.TrafficSelector{
+			Start: netip.AddrFrom4([4]byte{i, 0, 0, 1}), End: netip.AddrFrom4([4]byte{255, 255, 255, 254 - i}), EndPort: 65535,
+		}, wire.TrafficSelector{
+			Start: netip.AddrFrom16([16]byte{0x20, i, 15: 1}), End: netip.AddrFrom16([16]byte{0xff, 15: 254 - i}), EndPort: 65535,
+		})
+	}
+	for name, traffic := range map[string]profile.Traffic{
+		"full": {Full: true}, "split": {AcceptPushed: true}, "named": {Include: prefixes("0.0.0.0/0", "::/0"), AcceptPushed: true},
+	} {
+		n := world{
+			profile: &profile.Profile{Traffic: traffic}, given: given, remote: worst, local: prefixes("192.168.0.0/20"),
+		}.network()
+		if len(n.Routes) == 0 || len(n.Routes) > maxRoutes+len(n.DNS) || len(n.Refused) == 0 || len(n.Refused) > maxRefused+1 {
+			t.Errorf("%s: %d routes, %d refused", name, len(n.Routes), len(n.Refused))
+		}
 	}
 }
