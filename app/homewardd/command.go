@@ -106,11 +106,20 @@ func logHandler(w io.Writer, level string) (slog.Handler, error) {
 func sentence(err error) string {
 	var locked *ledger.LockedError
 	var inUse *localsock.InUseError
+	var unsafe *localsock.UnsafeDirError
+	var untrusted *ledger.UntrustedError
+	var damaged *ledger.DamagedError
 	switch {
 	case errors.As(err, &locked):
 		return "another Homeward service runs on this state directory; stop it first, or give another one with --state-dir"
 	case errors.As(err, &inUse):
 		return fmt.Sprintf("another Homeward service answers at %s; stop it first, or give another path with --socket", inUse.Path)
+	case errors.As(err, &unsafe):
+		return fmt.Sprintf("%v, who could put something else in the socket's place; give another path with --socket", unsafe)
+	case errors.As(err, &untrusted):
+		return fmt.Sprintf("%v, who could have the service change any file; give it to root alone («chown root» and «chmod 700»), or give another one with --state-dir", untrusted)
+	case errors.As(err, &damaged):
+		return fmt.Sprintf("the record of system changes is damaged (%v); move that file away, restart the computer, and look whether /etc/resolv.conf is right", damaged)
 	case errors.Is(err, os.ErrPermission) && os.Geteuid() != 0:
 		return fmt.Sprintf("this needs root (%v); run it with sudo", err)
 	default:

@@ -125,6 +125,57 @@ func TestTwoServicesDoNotShare(t *testing.T) {
 	}
 }
 
+// TestStateDirectoriesThatAreRefused: each with a sentence that says what to do.
+func TestStateDirectoriesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	open := filepath.Join(t.TempDir(), "open")
+	if err := errors.Join(os.Mkdir(open, 0o700), os.Chmod(open, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	damaged := t.TempDir()
+	if err := os.Chmod(damaged, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.Open(damaged)
+	if err != nil {
+		t.Skipf("no ledger on this system: %v", err)
+	}
+	for i := range 2 {
+		if _, err := l.Record("test", i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(damaged, "ledger.jsonl")
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[12] ^= 1
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, words := range map[string][]string{
+		open:    {open, "written to by others", "chmod 700", "--state-dir"},
+		damaged: {file, "line 1 is damaged", "move that file away", "resolv.conf"},
+	} {
+		o := options{stateDir: dir, socket: filepath.Join(t.TempDir(), "s"), handler: slog.DiscardHandler}
+		for name, err := range map[string]error{"run": run(t.Context(), o), "cleanup": cleanup(dir, io.Discard, slog.New(slog.DiscardHandler))} {
+			if err == nil {
+				t.Errorf("%s takes %s", name, dir)
+				continue
+			}
+			for _, w := range words {
+				if text := sentence(err); !strings.Contains(text, w) {
+					t.Errorf("%s: %q does not say %q", name, text, w)
+				}
+			}
+		}
+	}
+}
+
 func TestCleanup(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")

@@ -236,6 +236,53 @@ func TestCrashWhileReplaying(t *testing.T) {
 }
 
 // runLife lives until the disk dies.
+// unsynced is a disk whose directory cannot be made durable for a while.
+type unsynced struct {
+	*crashDisk
+	err error
+}
+
+func (d *unsynced) SyncDir(dir string) error {
+	if d.err != nil {
+		return d.err
+	}
+	return d.crashDisk.SyncDir(dir)
+}
+
+// TestNameThatIsNotDurable: when the ledger was written anew and the disk then
+// refuses to keep its name, nothing is recorded that a crash could lose, and
+// recording goes on when the disk does.
+func TestNameThatIsNotDurable(t *testing.T) {
+	t.Parallel()
+	dir, d := t.TempDir(), &unsynced{crashDisk: newCrashDisk()}
+	l, err := open(dir, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustRecord(t, l, "kept", "first")
+	d.err = errPower
+	for failed := false; !failed; { // until the file is written anew
+		failed = l.Forget(mustRecord(t, l, "passing", 1)) != nil
+	}
+	if _, err := l.Record("lost", "?"); err == nil {
+		t.Error("recorded in a file that a crash takes away")
+	}
+	d.err = nil
+	mustRecord(t, l, "kept", "second")
+	closeLedger(t, l)
+	for _, keep := range []bool{false, true} {
+		again, err := open(dir, d.survive(keep))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seen []string
+		if err := again.Replay(collect(&seen, "kept")); err != nil || len(seen) != 2 {
+			t.Errorf("after a crash (unsynced data kept: %v) the ledger holds %q, %v", keep, seen, err)
+		}
+		closeLedger(t, again)
+	}
+}
+
 func runLife(t *testing.T, dir string, d *crashDisk, s system) {
 	t.Helper()
 	l, err := open(dir, d)

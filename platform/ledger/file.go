@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,6 +28,9 @@ type file interface {
 func (l *Ledger) append(n line) error {
 	if l.file == nil {
 		return ErrClosed
+	}
+	if err := l.named(); err != nil {
+		return err
 	}
 	b, err := n.encode()
 	if err != nil {
@@ -81,31 +85,42 @@ func (l *Ledger) compact() error {
 	if err != nil {
 		return fmt.Errorf("compacting the ledger: %w", err)
 	}
-	if err := l.replace(f, temp, all); err != nil {
+	if err = l.write(f, all); err == nil {
+		err = l.disk.Rename(temp, filepath.Join(l.dir, fileName))
+	}
+	if err != nil {
 		if closeErr := f.Close(); closeErr != nil {
 			return fmt.Errorf("compacting the ledger: %w (closing: %v)", err, closeErr)
 		}
 		return fmt.Errorf("compacting the ledger: %w", err)
 	}
+	// From the rename on the new file is the ledger, durable or not yet: the old
+	// one has no name any more.
 	old := l.file
-	l.file, l.size, l.dead = f, int64(len(all)), 0
-	return old.Close()
+	l.file, l.size, l.dead, l.renamed = f, int64(len(all)), 0, true
+	return errors.Join(old.Close(), l.named())
 }
 
-func (l *Ledger) replace(f file, temp string, all []byte) error {
+// named makes the file's name durable, where it is not yet.
+func (l *Ledger) named() error {
+	if !l.renamed {
+		return nil
+	}
+	if err := l.disk.SyncDir(l.dir); err != nil {
+		return fmt.Errorf("making the ledger's name durable: %w", err)
+	}
+	l.renamed = false
+	return nil
+}
+
+func (l *Ledger) write(f file, all []byte) error {
 	if err := f.Truncate(0); err != nil { // a crash may have left an old one
 		return err
 	}
 	if _, err := f.WriteAt(all, 0); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := l.disk.Rename(temp, filepath.Join(l.dir, fileName)); err != nil {
-		return err
-	}
-	return l.disk.SyncDir(l.dir)
+	return f.Sync()
 }
 
 // osDisk is the real one.

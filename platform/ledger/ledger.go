@@ -62,6 +62,29 @@ func (e *UnknownKindError) Error() string {
 	return fmt.Sprintf("no undo function for ledger record of kind %q", e.Kind)
 }
 
+// UntrustedError says that somebody else could write into the ledger's
+// directory, and so have anything done in the name of taking a change back.
+type UntrustedError struct{ Dir, Reason string }
+
+func (e *UntrustedError) Error() string {
+	return fmt.Sprintf("the state directory %s %s", e.Dir, e.Reason)
+}
+
+// DamagedError says that the file is damaged before its end, which no crash
+// does. What it says behind the damage cannot be told from what it forgets.
+type DamagedError struct {
+	Path string
+	Line int
+	Err  error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("ledger %s: line %d is damaged: %v", e.Path, e.Line, e.Err)
+}
+
+// Unwrap gives the technical reason.
+func (e *DamagedError) Unwrap() error { return e.Err }
+
 // Ledger is an open ledger. It is safe for concurrent use.
 type Ledger struct {
 	dir  string
@@ -74,12 +97,16 @@ type Ledger struct {
 	next ID
 	live []record // in the order of writing
 	dead int      // lines in the file that no longer matter
+	// renamed: the file's name is not durable yet. Until it is, a crash may
+	// bring the file before it back, without what is recorded now.
+	renamed bool
 }
 
 // Open opens the ledger in dir, making dir (0700) and the file (0600) where
 // they are missing. A torn last line, as a crash leaves it, is cut off: the
 // change that it announced had not begun. It fails with *LockedError while
-// another process has the ledger open.
+// another process has the ledger open, with *UntrustedError where others may
+// write, and with *DamagedError.
 func Open(dir string) (*Ledger, error) {
 	return open(dir, osDisk{})
 }
@@ -87,6 +114,9 @@ func Open(dir string) (*Ledger, error) {
 func open(dir string, d disk) (*Ledger, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making ledger directory: %w", err)
+	}
+	if err := trusted(dir); err != nil {
+		return nil, err
 	}
 	lock, err := lockFile(filepath.Join(dir, lockName))
 	if err != nil {
@@ -108,6 +138,11 @@ func (l *Ledger) load() error {
 		return fmt.Errorf("reading ledger: %w", err)
 	}
 	state, err := parse(raw)
+	var damage *DamagedError
+	if errors.As(err, &damage) {
+		damage.Path = path
+		return damage
+	}
 	if err != nil {
 		return fmt.Errorf("reading ledger %s: %w", path, err)
 	}

@@ -75,7 +75,7 @@ func parse(raw []byte) (contents, error) {
 		n, err := decode(text)
 		if !whole || err != nil {
 			if anyWhole(tail) {
-				return c, fmt.Errorf("line %d is damaged: %w", number, err)
+				return c, &DamagedError{Line: number, Err: err}
 			}
 			return c, nil
 		}

@@ -65,6 +65,13 @@ func (e *NotSocketError) Error() string {
 	return fmt.Sprintf("%s exists and is not a socket", e.Path)
 }
 
+// UnsafeDirError says that others may exchange what stands in Dir.
+type UnsafeDirError struct{ Dir string }
+
+func (e *UnsafeDirError) Error() string {
+	return fmt.Sprintf("the socket's directory %s belongs to another user or may be written to by others", e.Dir)
+}
+
 // ErrNotLocal is returned by Peer for a connection that Listen and Dial did not make.
 var ErrNotLocal = errors.New("not a local connection")
 

@@ -24,6 +24,9 @@ func listen(path string, mode fs.FileMode) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("making the socket's directory: %w", err)
 	}
+	if err := safeDir(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
@@ -35,6 +38,28 @@ func listen(path string, mode fs.FileMode) (net.Listener, error) {
 		return nil, errors.Join(fmt.Errorf("setting the socket's mode: %w", err), l.Close())
 	}
 	return l, nil
+}
+
+// safeDir refuses a directory in which others could exchange the socket for
+// something else before its mode is set: what a link leads to would get that
+// mode instead. In a sticky one, such as /tmp, nobody can.
+func safeDir(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("looking at the socket's directory: %w", err)
+	}
+	if info.Mode()&fs.ModeSticky != 0 {
+		return nil
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	others := info.Mode().Perm() & 0o022
+	if ok && (st.Gid == 0 || int64(st.Gid) == int64(os.Getegid())) {
+		others &^= 0o020 // our own group, which has only us in it on most systems
+	}
+	if others != 0 || ok && !trusted(st.Uid) {
+		return &UnsafeDirError{Dir: dir}
+	}
+	return nil
 }
 
 // removeStale makes way for a new socket. What answers is alive and stays;

@@ -36,6 +36,46 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestUnsafeDirectory: where others could put a link in the socket's place, no
+// socket is made.
+func TestUnsafeDirectory(t *testing.T) {
+	t.Parallel()
+	for mode, safe := range map[fs.FileMode]bool{
+		0o755: true, 0o700: true, 0o777: false, 0o757: false, 0o775: true, 0o777 | fs.ModeSticky: true,
+	} {
+		dir := filepath.Join(t.TempDir(), "d")
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Listen(filepath.Join(dir, "s"), DefaultMode)
+		var unsafe *UnsafeDirError
+		if safe != (err == nil) || !safe && !errors.As(err, &unsafe) {
+			t.Errorf("in a directory of mode %v: %v", mode, err)
+		}
+		if l != nil {
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+			t.Errorf("left in a directory of mode %v: %v (%v)", mode, entries, err)
+		}
+	}
+	if os.Getuid() != 0 {
+		return // only root gives directories away
+	}
+	for _, owner := range [][2]int{{12345, 12345}, {0, 12345}} {
+		dir := filepath.Join(t.TempDir(), "d")
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, owner[0], owner[1]), os.Chmod(dir, 0o775)); err != nil {
+			t.Fatal(err)
+		}
+		var unsafe *UnsafeDirError
+		if _, err := Listen(filepath.Join(dir, "s"), DefaultMode); !errors.As(err, &unsafe) {
+			t.Errorf("in a directory of user and group %v: %v", owner, err)
+		}
+	}
+}
+
 // TestStaleSocket: what a killed service leaves is removed.
 func TestStaleSocket(t *testing.T) {
 	t.Parallel()
