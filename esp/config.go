@@ -90,6 +90,12 @@ type Config struct {
 	ReplayWindow int
 }
 
+// WornAt is after how many packets in one direction an SA should be replaced:
+// three quarters of what 32-bit sequence numbers last for, so that there is time
+// for it (RFC 4303 3.3.3). It holds for extended sequence numbers as well, where
+// it bounds what is sealed under one key.
+const WornAt = 3 << 30
+
 // Limits of Config.ReplayWindow, in packets.
 const (
 	DefaultReplayWindow = 4096

@@ -29,6 +29,9 @@ func NewInbound(c Config) (*Inbound, error) {
 // SPI is our SPI for this SA.
 func (i *Inbound) SPI() uint32 { return i.spi }
 
+// Highest is the highest sequence number that was authentic; compare WornAt.
+func (i *Inbound) Highest() uint64 { return i.window.top }
+
 // Inner describes the packet that Open has just returned.
 func (i *Inbound) Inner() *Inner { return &i.inner }
 

@@ -59,8 +59,7 @@ func (o *Outbound) Reserve(n int) (first uint64, granted int) {
 	}
 }
 
-// Used is how many sequence numbers have been given out. It tells when a
-// rekey is due.
+// Used is how many sequence numbers have been given out; compare WornAt.
 func (o *Outbound) Used() uint64 { return o.next.Load() }
 
 // HeaderLen is the number of octets in front of the inner packet.

@@ -13,6 +13,9 @@
 // send. In: batched receive -> demux -> SA by SPI -> open in place -> MSS clamp
 // -> one batched TUN write -> control datagrams to their handler.
 //
+// An SA that has carried so many packets that it should be replaced is told of
+// through Config.Worn; replacing it is the owner's affair.
+//
 // Each direction runs to completion on the goroutine that read the batch: no
 // hand-over, no channel, no allocation per packet. Sealing in parallel was left
 // out on purpose: profiles of bulk TCP show less than a third of the time in the

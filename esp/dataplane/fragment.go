@@ -57,6 +57,7 @@ func (s *sender) sendFragment(t *table, o *outboundSA, head, data []byte, field 
 	binary.BigEndian.PutUint16(b[10:], ^checksum(b[:len(head)], 0))
 
 	seq, granted := o.out.Reserve(1)
+	s.p.grown(o.age, o.out.Used(), o.spi)
 	if granted == 0 {
 		s.p.counters.dropESP(esp.DropSequence)
 		return false

@@ -61,8 +61,12 @@ type Config struct {
 	// goroutines, possibly two at a time, after the ESP packets of the
 	// batch; it may call any method of the Plane but Close. nil: dropped.
 	Control func(ControlDatagram) bool
-	Logger  *slog.Logger     // nil: nothing is logged
-	Now     func() time.Time // for rate limits only; nil: time.Now
+	// Worn is told, once for each pair, that one of its directions has carried
+	// esp.WornAt packets: it should be replaced. It is called from the loops and
+	// must not block, nor call the Plane. nil: nobody wants to know.
+	Worn   func(inboundSPI uint32)
+	Logger *slog.Logger     // nil: nothing is logged
+	Now    func() time.Time // for rate limits only; nil: time.Now
 }
 
 // What died, for errors.Is on what Err yields.
@@ -75,6 +79,7 @@ var (
 type Plane struct {
 	transport Transport
 	control   func(ControlDatagram) bool
+	worn      func(inboundSPI uint32)
 	logger    *slog.Logger
 	now       func() time.Time
 
@@ -112,6 +117,7 @@ func New(c Config) *Plane {
 	p := &Plane{
 		transport: c.Transport,
 		control:   c.Control,
+		worn:      c.Worn,
 		logger:    c.Logger,
 		now:       c.Now,
 		lingers:   make(map[uint32]*time.Timer),
@@ -126,6 +132,9 @@ func New(c Config) *Plane {
 	}
 	if p.control == nil {
 		p.control = func(ControlDatagram) bool { return false }
+	}
+	if p.worn == nil {
+		p.worn = func(uint32) {}
 	}
 	p.table.Store(&table{pathMTU: DefaultPathMTU})
 	return p

@@ -135,6 +135,9 @@ func (r *receiver) batch(n int) {
 		at := sa.in.HeaderLen()
 		r.writes = append(r.writes, r.bufs[i][at-tunRoom:at+len(inner)])
 	}
+	if sa != nil {
+		r.p.grown(sa.age, sa.in.Highest(), sa.in.SPI())
+	}
 	if authentic > 0 {
 		c.authentic.Add(uint64(authentic))
 	}

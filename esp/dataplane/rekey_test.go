@@ -125,6 +125,71 @@ func TestWiderSuiteDuringRead(t *testing.T) {
 	}
 }
 
+// Long before the end of the sequence numbers, in either direction and in
+// fragments too, the owner is told, once for each pair (RFC 4303 3.3.3).
+func TestWorn(t *testing.T) {
+	t.Parallel()
+	for _, esn := range []bool{false, true} {
+		s := esptest.Default()
+		s.ESN = esn
+		up, down := esptest.UDP(host4, intra4, nil), esptest.UDP(intra4, host4, nil)
+		for name, use := range map[string]func(r *rig, near, far esptest.Pair){
+			"out": func(r *rig, near, _ esptest.Pair) {
+				near.Out.Reserve(esp.WornAt - 3)
+				r.tun.Inject(up, up)
+				r.settle()
+				if n := len(r.worn); n != 0 {
+					t.Errorf("told %d times at %d packets", n, near.Out.Used())
+				}
+				r.tun.Inject(up, up, up)
+			},
+			"out, in fragments": func(r *rig, near, _ esptest.Pair) {
+				near.Out.Reserve(esp.WornAt - 1)
+				r.plane.SetPathMTU(dataplane.MinPathMTU)
+				long := esptest.UDP(host4, intra4, make([]byte, mtu-28))
+				long[6] = 0 // may be fragmented; nobody looks at the checksum
+				r.tun.Inject(long)
+			},
+			"in": func(r *rig, _, far esptest.Pair) {
+				far.Out.Reserve(esp.WornAt - 2)
+				r.transport.Deliver(sealed(t, far.Out, down))
+				r.settle()
+				if n := len(r.worn); n != 0 {
+					t.Errorf("told %d times one packet early", n)
+				}
+				r.transport.Deliver(sealed(t, far.Out, down))
+				r.transport.Deliver(sealed(t, far.Out, down))
+			},
+			"a forgery": func(r *rig, near, far esptest.Pair) {
+				far.Out.Reserve(esp.WornAt)
+				d := sealed(t, far.Out, down)
+				d.Data[len(d.Data)-1] ^= 1
+				r.transport.Deliver(d)
+				r.settle()
+				if n := len(r.worn); n != 0 {
+					t.Error("told for a forgery")
+				}
+				near.Out.Reserve(esp.WornAt)
+				r.tun.Inject(up)
+			},
+		} {
+			r := bare(t)
+			r.plane.SetPeer(gateway)
+			near, far := s.Ends(spiIn, spiOut)
+			for _, err := range []error{r.plane.AddSA(near.In, near.Out), r.plane.Activate(spiIn)} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			use(r, near, far)
+			r.settle()
+			if spi := next(t, name, r.worn); spi != spiIn || len(r.worn) != 0 {
+				t.Errorf("%s: told of %08x, and %d times more", name, spi, len(r.worn))
+			}
+		}
+	}
+}
+
 // At the end of its sequence numbers an SA sends what it still may and then
 // nothing (RFC 4303 3.3.3).
 func TestSequenceExhausted(t *testing.T) {

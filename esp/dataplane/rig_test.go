@@ -36,6 +36,7 @@ type rig struct {
 	tun       *esptest.TUN
 	transport *esptest.Transport
 	control   chan dataplane.ControlDatagram
+	worn      chan uint32
 	far       esptest.Pair // the gateway's end of the first SA
 }
 
@@ -52,6 +53,7 @@ func bare(t *testing.T) *rig {
 		tun:       esptest.NewTUN(batch),
 		transport: esptest.NewTransport(client, batch),
 		control:   make(chan dataplane.ControlDatagram, 64),
+		worn:      make(chan uint32, 64),
 	}
 	r.plane = dataplane.New(dataplane.Config{
 		Transport: r.transport,
@@ -60,7 +62,8 @@ func bare(t *testing.T) *rig {
 			r.control <- d
 			return d.From == ikePort
 		},
-		Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
+		Worn: func(spi uint32) { r.worn <- spi },
+		Now:  func() time.Time { return time.Unix(1_800_000_000, 0) },
 	})
 	t.Cleanup(func() {
 		if err := r.plane.Close(); err != nil {

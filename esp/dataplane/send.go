@@ -123,7 +123,7 @@ func (s *sender) batch(n int) {
 			end++
 		}
 		if o != nil {
-			sealed, total := s.sealRun(o.out, i, end)
+			sealed, total := s.sealRun(o, i, end)
 			packets += sealed
 			octets += total
 		}
@@ -212,8 +212,10 @@ func (t *table) match(in *esp.Inner) *outboundSA {
 }
 
 // sealRun seals packets from to end-1, all of one SA, and appends them to out.
-func (s *sender) sealRun(out *esp.Outbound, from, end int) (packets, octets int) {
+func (s *sender) sealRun(o *outboundSA, from, end int) (packets, octets int) {
+	out := o.out
 	seq, granted := out.Reserve(end - from)
+	s.p.grown(o.age, out.Used(), o.spi)
 	for i := from; i < from+granted; i++ {
 		b, d := out.Seal(s.bufs[i], esp.HeaderRoom, s.sizes[i], seq)
 		seq++

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/homeward-vpn/homeward/esp"
@@ -32,6 +33,17 @@ type inboundSA struct {
 	in  *esp.Inbound
 	out *esp.Outbound // its partner, for Activate; nil once removed
 	mss mssLimit      // for TCP SYNs that come in
+	age *age
+}
+
+// age is what the two directions of a pair share.
+type age struct{ told atomic.Bool }
+
+// grown tells the owner, once, of a pair that has carried its packets.
+func (p *Plane) grown(a *age, packets uint64, inboundSPI uint32) {
+	if packets >= esp.WornAt && a.told.CompareAndSwap(false, true) {
+		p.worn(inboundSPI)
+	}
 }
 
 // outboundSA is one active SA as the send side sees it.
@@ -40,6 +52,7 @@ type outboundSA struct {
 	spi      uint32 // of the inbound partner
 	maxInner int    // longest inner packet that fits the path
 	mss      mssLimit
+	age      *age
 }
 
 // change replaces the table by an edited copy. The edit gets fresh containers.
@@ -92,7 +105,7 @@ func (p *Plane) AddSA(in *esp.Inbound, out *esp.Outbound) error {
 		if _, taken := t.inbound[in.SPI()]; taken {
 			return fmt.Errorf("%w: %08x", ErrDuplicateSPI, in.SPI())
 		}
-		t.inbound[in.SPI()] = &inboundSA{in: in, out: out}
+		t.inbound[in.SPI()] = &inboundSA{in: in, out: out, age: &age{}}
 		return nil
 	})
 }
@@ -106,7 +119,7 @@ func (p *Plane) Activate(inboundSPI uint32) error {
 			return fmt.Errorf("%w: %08x", ErrUnknownSPI, inboundSPI)
 		}
 		t.dropOutbound(inboundSPI)
-		t.outbound = slices.Insert(t.outbound, 0, outboundSA{out: sa.out, spi: inboundSPI})
+		t.outbound = slices.Insert(t.outbound, 0, outboundSA{out: sa.out, spi: inboundSPI, age: sa.age})
 		return nil
 	})
 }
