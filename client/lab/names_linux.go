@@ -147,17 +147,34 @@ func (l *Lab) startNames(ctx context.Context, s NameService) error {
 	if err != nil {
 		return err
 	}
-	if dir != "" {
-		// The service's files seem installed, on this machine of the lab alone.
-		// Without an upper layer even a mount in a user namespace has all owners.
-		if _, err := l.Client.Run(ctx, "mount", "-t", "overlay", "overlay", "-o", "ro,lowerdir="+dir+"/usr:/usr", "/usr"); err != nil {
-			return &NoNameServiceError{Service: s, Err: err}
-		}
+	if err := l.Client.graft(ctx, dir); err != nil {
+		return &NoNameServiceError{Service: s, Err: err}
 	}
 	if s == Openresolv {
 		return l.startOpenresolv(ctx)
 	}
 	return l.startResolved(ctx)
+}
+
+// graft lets the files of a folder seem installed on this machine of the lab
+// alone. It covers what is in /usr one by one, for a user namespace may not
+// cover a folder with a mount point of the machine below it, as /usr/local may
+// have.
+func (n *Namespace) graft(ctx context.Context, dir string) error {
+	if dir == "" {
+		return nil
+	}
+	folders, err := filepath.Glob(filepath.Join(dir, "usr", "*"))
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		target := filepath.Join("/usr", filepath.Base(f))
+		if _, err := n.Run(ctx, "mount", "-t", "overlay", "overlay", "-o", "ro,lowerdir="+f+":"+target, target); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *Lab) startOpenresolv(ctx context.Context) error {
