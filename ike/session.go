@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/homeward-vpn/homeward/ike/suite"
@@ -229,6 +230,21 @@ func (s *Session) PollEvent() (Event, bool) {
 
 // NextTimeout is when HandleTimeout wants to be called; zero: never.
 func (s *Session) NextTimeout() time.Time { return s.timers.next() }
+
+// AppendSPIs appends our SPI of every IKE SA, and of an IKE_SA_INIT under way. A
+// message for this Session has one of them in its header, so that whoever reads
+// the network can drop everything else without asking. It changes with inputs.
+func (s *Session) AppendSPIs(spis []wire.SPI) []wire.SPI {
+	if s.init != nil {
+		spis = append(spis, s.init.spi)
+	}
+	for _, sa := range s.sas {
+		if !slices.Contains(spis, sa.localSPI) { // candidates share that of IKE_SA_INIT
+			spis = append(spis, sa.localSPI)
+		}
+	}
+	return spis
+}
 
 // emit queues an event.
 func (s *Session) emit(e Event) { s.events = append(s.events, e) }

@@ -2,12 +2,20 @@ package tunnel
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/homeward-vpn/homeward/esp"
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/suite"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
+
+// carrier is what the line keeps of a Child SA for when traffic moves to it.
+type carrier struct {
+	remote []wire.TrafficSelector
+	suite  string
+	esn    bool
+}
 
 // install turns a negotiated Child SA into a pair of ESP SAs in the plane.
 // The pair keeps its own copy of the keys; the event's are cleared.
@@ -23,7 +31,7 @@ func (l *line) install(sa ike.ChildSA) error {
 	if !sa.Initiated {
 		outEnc, outInteg, inEnc, inInteg = inEnc, inInteg, outEnc, outInteg
 	}
-	ours, theirs := selectors(sa.LocalTS), selectors(sa.RemoteTS)
+	ours, theirs := selectors(ownTraffic(sa.LocalTS, l.world.given.Addresses)), selectors(sa.RemoteTS)
 
 	in := base
 	in.SPI, in.Key, in.IntegrityKey = sa.InboundSPI, inEnc, inInteg
@@ -74,6 +82,28 @@ func espSuite(p suite.Proposal) (esp.Config, error) {
 		return cfg, fmt.Errorf("tunnel: no ESP integrity for transform %d", id)
 	}
 	return cfg, nil
+}
+
+// ownTraffic cuts selectors of our side down to the addresses that we were given.
+// Some gateways leave them as wide as they were asked for, and would be able to
+// send to every address of this machine, and be sent what other addresses of it
+// have to say. Without an address among them they stay as they are.
+func ownTraffic(ts []wire.TrafficSelector, addresses []netip.Prefix) []wire.TrafficSelector {
+	var own []wire.TrafficSelector
+	for _, t := range ts {
+		for _, p := range addresses {
+			a := p.Addr().Unmap()
+			host := t
+			host.Start, host.End = a, a
+			if t.Contains(host) {
+				own = append(own, host)
+			}
+		}
+	}
+	if own == nil {
+		return ts
+	}
+	return own
 }
 
 func selectors(ts []wire.TrafficSelector) []esp.Selector {

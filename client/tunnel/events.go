@@ -3,6 +3,7 @@ package tunnel
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/diagnose"
@@ -30,8 +31,7 @@ func (l *line) handle(ctx context.Context, ev ike.Event) {
 	case ike.Established:
 		l.established(e)
 	case ike.ChildAdded:
-		l.world.remote = e.SA.RemoteTS
-		l.info.ESPSuite, l.info.ESN = e.SA.Suite.Keyword(), e.SA.ESN
+		l.carriers[e.SA.InboundSPI] = carrier{remote: e.SA.RemoteTS, suite: e.SA.Suite.Keyword(), esn: e.SA.ESN}
 		if err := l.install(e.SA); err != nil {
 			l.fail(&diagnose.Failure{Cause: diagnose.CauseProtocol, Err: err})
 		}
@@ -39,6 +39,7 @@ func (l *line) handle(ctx context.Context, ev ike.Event) {
 		l.active(e)
 	case ike.ChildRemoved:
 		l.plane.RemoveSA(e.InboundSPI, e.Linger)
+		delete(l.carriers, e.InboundSPI)
 	case ike.IKERekeyed:
 		l.info.IKESuite, l.info.IKERekeyAt = e.Suite.Keyword(), e.RekeyAt
 		l.info.IKEEstablished = time.Now()
@@ -130,9 +131,11 @@ func (l *line) active(e ike.ChildActive) {
 		l.fail(&diagnose.Failure{Cause: diagnose.CauseInternal, Err: err})
 		return
 	}
+	c := l.carriers[e.InboundSPI]
+	l.world.remote, l.info.ESPSuite, l.info.ESN = c.remote, c.suite, c.esn
 	if l.up {
 		l.log.Info("the Child SA has new keys", "esp", l.info.ESPSuite)
-		l.changed()
+		l.follow()
 		return
 	}
 	n := l.world.network()
@@ -152,9 +155,41 @@ func (l *line) active(e ike.ChildActive) {
 	l.log.Info("the line is up", "gateway", l.info.GatewayAddress, "identity", l.info.GatewayIdentity,
 		"behind_nat", l.info.BehindNAT, "ike", l.info.IKESuite, "esp", l.info.ESPSuite,
 		"device", n.Interface, "mtu", n.MTU, "addresses", n.Addresses, "routes", n.Routes, "dns", n.DNS, "domains", n.Domains)
+	l.net = n
 	l.emit(Up{Network: n, Info: l.info})
 	l.sizes = pathSizes
 	l.searchPath()
+}
+
+// follow holds the network against what the Child SA that has just taken over
+// carries, which need not be what the one before did (RFC 7296 2.9.2). What it
+// carries beyond that gets its routes. What it carries no more keeps them as long
+// as the line stands: the plane drops it, and it never leaves in clear.
+func (l *line) follow() {
+	next := l.world.network()
+	if lost := missing(l.net.Routes, next.Routes); len(lost) > 0 {
+		l.log.Warn("the gateway does not carry any more what it did", "networks", lost)
+	}
+	routes, dns := missing(next.Routes, l.net.Routes), missing(next.DNS, l.net.DNS)
+	if len(routes)+len(dns) == 0 || len(l.net.Routes)+len(routes) > 2*maxRoutes {
+		l.changed()
+		return
+	}
+	l.log.Info("the gateway carries more than before", "networks", routes)
+	l.net.Routes = slices.Concat(l.net.Routes, routes)
+	l.net.DNS = slices.Concat(l.net.DNS, dns)
+	l.net.Full, l.net.Domains = next.Full || l.net.Full, next.Domains
+	l.emit(Up{Network: l.net, Info: l.info})
+}
+
+// missing lists what of one list the other has not.
+func missing[T comparable](of, in []T) (out []T) {
+	for _, v := range of {
+		if !slices.Contains(in, v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func (l *line) changed() {

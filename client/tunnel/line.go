@@ -2,15 +2,19 @@ package tunnel
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/esp/dataplane"
 	"github.com/homeward-vpn/homeward/ike"
+	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
 const (
@@ -18,7 +22,9 @@ const (
 	goodbye = 2 * time.Second
 	// inboundQueue bounds the IKE datagrams that wait for the loop. One IKE
 	// exchange is in flight at a time; more than this is a flood.
-	inboundQueue   = 64
+	inboundQueue = 64
+	// wornQueue is more than there are SAs to wear out at a time.
+	wornQueue      = 16
 	defaultIKEPort = 500
 	// impatient is how often IKE_SA_INIT is sent to an address that is not the
 	// last: about three seconds in all.
@@ -38,6 +44,8 @@ type line struct {
 	tun       TUN // nil until there are addresses
 
 	inbound chan ike.Datagram
+	spis    atomic.Pointer[[]wire.SPI] // of the session, for receive
+	worn    chan uint32                // inbound SPIs of SAs to be replaced
 	answers chan ike.Command
 	pending []ike.Command // answers found while draining; they go in after it
 	asking  sync.WaitGroup
@@ -45,6 +53,8 @@ type line struct {
 
 	remote   netip.AddrPort
 	world    world
+	net      Network            // what was last asked of the system
+	carriers map[uint32]carrier // the Child SAs by inbound SPI
 	info     Info
 	sendErr  error  // why the last datagram could not leave
 	traffic  uint64 // plane.LastInbound at the last look
@@ -69,12 +79,17 @@ func (t *Tunnel) attempt(ctx context.Context, addr netip.Addr, last bool, creds 
 		remote:  netip.AddrPortFrom(addr, port),
 		inbound: make(chan ike.Datagram, inboundQueue),
 		answers: make(chan ike.Command),
+		worn:    make(chan uint32, wornQueue),
+
+		carriers: make(map[uint32]carrier),
 	}
 	l.transport, err = t.cfg.OpenTransport()
 	if err != nil {
 		return &diagnose.Failure{Cause: diagnose.CauseTransportFailed, Err: err}
 	}
-	l.plane = dataplane.New(dataplane.Config{Transport: l.transport, Control: l.receive, Logger: t.log, Now: time.Now})
+	l.plane = dataplane.New(dataplane.Config{
+		Transport: l.transport, Control: l.receive, Worn: l.wearing, Logger: t.log, Now: time.Now,
+	})
 	t.plane.Store(l.plane)
 	defer func() { err = errors.Join(err, l.close()) }()
 
@@ -116,10 +131,11 @@ func (l *line) close() error {
 
 // receive takes a datagram that is not ESP from the plane's goroutine, and says
 // whether it is IKE: without the marker only what comes from where IKE_SA_INIT
-// went can be. The plane lends the bytes, so they are copied; a full queue
-// drops, as a network would.
+// went can be. What carries none of the session's SPIs is a stranger's, who must
+// not be able to fill the queue. The plane lends the bytes, so they are copied; a
+// full queue drops, as a network would.
 func (l *line) receive(d dataplane.ControlDatagram) bool {
-	if !d.Encap && d.From != l.remote {
+	if !d.Encap && d.From != l.remote || !l.addressed(d.Data) {
 		return false
 	}
 	in := ike.Datagram{Remote: d.From, Encap: d.Encap, Data: append([]byte(nil), d.Data...)}
@@ -128,6 +144,29 @@ func (l *line) receive(d dataplane.ControlDatagram) bool {
 	default:
 	}
 	return true
+}
+
+// addressed says whether an IKE message carries an SPI of the session's.
+func (l *line) addressed(message []byte) bool {
+	spis := l.spis.Load()
+	if spis == nil || len(message) < wire.HeaderLen {
+		return false
+	}
+	for _, spi := range *spis {
+		if wire.SPI(binary.BigEndian.Uint64(message)) == spi || wire.SPI(binary.BigEndian.Uint64(message[8:])) == spi {
+			return true
+		}
+	}
+	return false
+}
+
+// wearing takes word from the plane's goroutines of an SA that has carried its
+// packets.
+func (l *line) wearing(inboundSPI uint32) {
+	select {
+	case l.worn <- inboundSPI:
+	default: // full of others: one of them is the SA in use
+	}
 }
 
 // loop feeds the session until it is over or ctx ends it.
@@ -150,6 +189,9 @@ func (l *line) loop(ctx context.Context) error {
 			err = l.session.HandleDatagram(time.Now(), d)
 		case c := <-l.answers:
 			err = l.session.Do(time.Now(), c)
+		case spi := <-l.worn:
+			l.log.Info("an SA has carried its packets and is replaced", "spi", fmt.Sprintf("%08x", spi))
+			err = l.session.Do(time.Now(), ike.RekeyChild{InboundSPI: spi})
 		case <-timer.C:
 			err = l.timeout()
 		case err := <-l.plane.Err():
@@ -182,13 +224,13 @@ func (l *line) do(ctx context.Context, c ike.Command) error {
 // busy line needs no liveness check (RFC 7296 2.4).
 func (l *line) timeout() error {
 	now := time.Now()
+	var err error
 	if n := l.plane.LastInbound(); n != l.traffic {
 		l.traffic = n
-		if err := l.session.Do(now, ike.InboundTraffic{}); err != nil {
-			return err
-		}
+		// Refused on the way out, where the timers count all the same.
+		err = l.session.Do(now, ike.InboundTraffic{})
 	}
-	return l.session.HandleTimeout(now)
+	return errors.Join(err, l.session.HandleTimeout(now))
 }
 
 func (l *line) arm(timer *time.Timer) {
@@ -212,6 +254,7 @@ func (l *line) broken(err error) error {
 // what that led to.
 func (l *line) drain(ctx context.Context) {
 	for {
+		l.publish()
 		if d, ok := l.session.PollTransmit(); ok {
 			l.send(d)
 		} else if ev, ok := l.session.PollEvent(); ok {
@@ -225,6 +268,15 @@ func (l *line) drain(ctx context.Context) {
 		} else {
 			return
 		}
+	}
+}
+
+// publish tells receive which SPIs are the session's, before anything is sent
+// that could be answered.
+func (l *line) publish() {
+	now := l.session.AppendSPIs(nil)
+	if old := l.spis.Load(); old == nil || !slices.Equal(*old, now) {
+		l.spis.Store(&now)
 	}
 }
 

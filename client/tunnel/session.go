@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/profile"
@@ -44,6 +46,10 @@ func (t *Tunnel) credentials(ctx context.Context) (*credentials, error) {
 	return c, nil
 }
 
+// minIPv6 is the least MTU of a device that carries IPv6 (RFC 8200 5): with a
+// profile that wants less the system would take no such address.
+const minIPv6 = 1280
+
 // sessionConfig says to the IKE core what the profile says to us.
 func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials) (ike.Config, error) {
 	p := t.cfg.Profile
@@ -58,7 +64,7 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 		LocalTS:        []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()},
 		RemoteTS:       []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()},
 		RequestIPv4:    true,
-		RequestIPv6:    true,
+		RequestIPv6:    p.Traffic.MTU == 0 || p.Traffic.MTU >= minIPv6,
 		IKELifetime:    time.Duration(p.IKE.Lifetime),
 		ChildLifetime:  time.Duration(p.Child.Lifetime),
 		Liveness:       time.Duration(p.Session.Liveness),
@@ -140,6 +146,21 @@ func localIdentity(p *profile.Profile, username string, local netip.Addr) (auth.
 	return auth.ParseIdentity(local.String())
 }
 
+// insisting leaves only what has a key exchange of its own at rekey.
+func insisting(ps []suite.Proposal) ([]suite.Proposal, error) {
+	var out []suite.Proposal
+	for _, p := range ps {
+		p.Group = slices.DeleteFunc(slices.Clone(p.Group), func(g uint16) bool { return g == suite.GroupNone })
+		if len(p.Group) > 0 {
+			out = append(out, p)
+		}
+	}
+	if out == nil {
+		return nil, errors.New("tunnel: the profile insists on PFS and names no group")
+	}
+	return out, nil
+}
+
 // proposals turns the profile's keywords into proposals; Homeward's own set
 // follows them unless the profile is strict.
 func proposals(sa profile.SA, forIKE bool) ([]suite.Proposal, error) {
@@ -157,11 +178,15 @@ func proposals(sa profile.SA, forIKE bool) ([]suite.Proposal, error) {
 		}
 		out = append(out, p)
 	}
-	if sa.Strict && len(out) > 0 {
-		return out, nil
+	switch strict := sa.Strict && len(out) > 0; {
+	case strict:
+	case forIKE:
+		out = append(out, suite.DefaultIKE()...)
+	default:
+		out = append(out, suite.DefaultESP()...)
 	}
-	if forIKE {
-		return append(out, suite.DefaultIKE()...), nil
+	if !forIKE && sa.PFS {
+		return insisting(out)
 	}
-	return append(out, suite.DefaultESP()...), nil
+	return out, nil
 }
