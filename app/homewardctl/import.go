@@ -115,15 +115,15 @@ func (a *app) importOne(ctx context.Context, in *profile.Imported, existing *[]c
 	if err := a.consent(ctx, in.Report, o.yes); err != nil {
 		return err
 	}
-	if err := a.keepImported(ctx, in, done); err != nil {
-		return err
-	}
 	var before *profile.Profile
 	if old != nil {
 		var err error
 		if before, err = a.client.Profile(ctx, old.ID); err != nil {
 			return err
 		}
+	}
+	if err := a.keepImported(ctx, in, before, done); err != nil {
+		return err
 	}
 	if err := a.client.AddProfile(ctx, p); err != nil {
 		return err
@@ -182,30 +182,28 @@ func (a *app) consent(ctx context.Context, report []profile.Line, yes bool) erro
 
 // keepImported puts the secrets of the file into the user's store. Without a
 // keychain a profile that cannot do without them is refused; a password or
-// shared key can be typed.
-func (a *app) keepImported(ctx context.Context, in *profile.Imported, done *undoStack) error {
-	if in.Secrets.Empty() {
+// shared key can be typed. What was kept for the profile that is replaced stays,
+// unless the new one leads to another gateway or trusts another: anybody can
+// write a file that claims to be a newer one of the company's.
+func (a *app) keepImported(ctx context.Context, in *profile.Imported, replaced *profile.Profile, done *undoStack) error {
+	elsewhere := replaced != nil && !replaced.Gateway.Equal(in.Profile.Gateway)
+	if in.Secrets.Empty() && !elsewhere {
 		return nil
 	}
-	id := in.Profile.ID
 	store, err := a.openSecrets()
-	var before profile.Secrets
-	if err == nil {
-		before, err = kept(ctx, store, id)
-		var unreadable *credential.SealError
-		if errors.As(err, &unreadable) {
-			before, err = profile.Secrets{}, nil
+	if elsewhere {
+		if err == nil {
+			err = a.forgetKept(ctx, store, in.Profile, done)
+		}
+		if err != nil {
+			return fmt.Errorf("what is kept for %s was meant for another gateway and cannot be deleted (%w); nothing was changed", in.Profile.Name, err)
 		}
 	}
-	if err == nil {
-		err = store.Put(ctx, id, merged(before, in.Secrets))
+	if err == nil && !in.Secrets.Empty() {
+		err = addKept(ctx, store, in, done)
 	}
 	switch {
 	case err == nil:
-		done.add(func() error {
-			defer before.Clear()
-			return store.Put(context.WithoutCancel(ctx), id, before)
-		})
 		return nil
 	case len(in.Secrets.PrivateKey) > 0:
 		return fmt.Errorf("the private key of this profile can be kept in a keychain only, and %s; nothing was changed", keychainTrouble(err))
@@ -215,6 +213,48 @@ func (a *app) keepImported(ctx context.Context, in *profile.Imported, done *undo
 		what = "shared key"
 	}
 	_, err = fmt.Fprintf(a.errOut, "The %s in the file is not kept, because %s; you will be asked for it when you connect.\n", what, keychainTrouble(err))
+	return err
+}
+
+// forgetKept takes away what was kept for the gateway of before. That needs no
+// keychain; to bring it back, should the import fail, does.
+func (a *app) forgetKept(ctx context.Context, store secretStore, p profile.Profile, done *undoStack) error {
+	before, err := store.Get(ctx, p.ID)
+	if errors.Is(err, credential.ErrNotKept) {
+		return nil
+	}
+	known := err == nil
+	if err := store.Forget(p.ID); err != nil {
+		return err
+	}
+	done.add(func() error {
+		defer before.Clear()
+		if !known {
+			return nil
+		}
+		return store.Put(context.WithoutCancel(ctx), p.ID, before)
+	})
+	_, err = fmt.Fprintf(a.errOut, "The gateway of %s, or what it must prove, is not what it was. The password that was kept is forgotten; give it only if you trust this file.\n", plain(p.Name))
+	return err
+}
+
+// addKept keeps what the file holds beside what is kept.
+func addKept(ctx context.Context, store secretStore, in *profile.Imported, done *undoStack) error {
+	id := in.Profile.ID
+	before, err := kept(ctx, store, id)
+	var unreadable *credential.SealError
+	if errors.As(err, &unreadable) {
+		before, err = profile.Secrets{}, nil
+	}
+	if err == nil {
+		err = store.Put(ctx, id, merged(before, in.Secrets))
+	}
+	if err == nil {
+		done.add(func() error {
+			defer before.Clear()
+			return store.Put(context.WithoutCancel(ctx), id, before)
+		})
+	}
 	return err
 }
 

@@ -93,6 +93,35 @@ func TestImportAgainReplaces(t *testing.T) {
 	r.ok("connect", "work") // the kept password survived
 }
 
+// TestImportFromElsewhereForgetsThePassword: a file that claims to be a newer
+// one of the company's, and leads to another gateway, gets no kept password.
+func TestImportFromElsewhereForgetsThePassword(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	text := mobileconfig("office", eapUser+`<key>AuthPassword</key><string>hunter2</string>`, "")
+	r.ok("import", r.file("office.mobileconfig", text))
+	r.setGateway(passwordGateway("hunter2"))
+	r.ok("connect", "office")
+
+	newer := strings.ReplaceAll(mobileconfig("office", eapUser, ""), "vpn.example.com", "vpn.elsewhere.example")
+	elsewhere := r.file("newer.mobileconfig", newer)
+	r.fails([]string{"in use", "homewardctl disconnect"}, "import", elsewhere)
+	r.ok("disconnect")
+	r.person.will()
+	r.ok("connect", "office") // nothing was changed: the kept password is there
+	r.ok("disconnect")
+
+	r.ok("import", elsewhere)
+	if !strings.Contains(r.err.String(), "is forgotten; give it only if you trust this file") {
+		t.Errorf("the user is not told: %q", r.err.String())
+	}
+	r.fails([]string{"no terminal"}, "connect", "office") // it is asked for again
+
+	// Back to the first file: what its own password is, it says itself.
+	r.ok("import", r.file("office.mobileconfig", text))
+	r.ok("connect", "office")
+}
+
 func TestNameThatIsTaken(t *testing.T) {
 	t.Parallel()
 	r := officeRig(t)

@@ -122,6 +122,9 @@ func unknownProfile(name string) error {
 
 // AddProfile implements control.Backend.
 func (s *Service) AddProfile(c control.Caller, p *profile.Profile) error {
+	if s.leadsElsewhere(c, p) {
+		return control.Refuse(control.CodeConflict, "the profile %q is in use, and this one leads to another gateway or trusts another; disconnect first with «homewardctl disconnect»", p.Name)
+	}
 	err := s.cfg.Profiles.Add(p, c.UID)
 	var taken *profile.NameTakenError
 	var invalid *profile.InvalidError
@@ -138,6 +141,17 @@ func (s *Service) AddProfile(c control.Caller, p *profile.Profile) error {
 		s.logger.Info("profile stored", "profile", p.Name, uidKey, c.UID)
 	}
 	return err
+}
+
+// leadsElsewhere says that p would replace the profile in use by one with
+// another gateway. A lost line comes back with the password that was given, and
+// that was given to the gateway of before.
+func (s *Service) leadsElsewhere(c control.Caller, p *profile.Profile) bool {
+	if s.shown.active() != p.ID {
+		return false
+	}
+	old, err := s.cfg.Profiles.Get(p.ID)
+	return err == nil && old.Owner == c.UID && !old.Profile.Gateway.Equal(p.Gateway)
 }
 
 // DeleteProfile implements control.Backend.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 )
 
@@ -440,6 +441,44 @@ func TestNewWantsEveryPart(t *testing.T) {
 	if _, err := New(Config{}); err == nil {
 		t.Error("a service of nothing")
 	}
+}
+
+// TestProfileInUseKeepsItsGateway: a line that is lost comes back with the
+// password of before, so its profile does not lead elsewhere meanwhile.
+func TestProfileInUseKeepsItsGateway(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		replaced := r.profiles.list[0].Profile
+		f := r.up()
+		change := func(edit func(*profile.Profile)) error {
+			p := replaced
+			edit(&p)
+			return r.svc.AddProfile(ada, &p)
+		}
+		elsewhere := func(p *profile.Profile) { p.Gateway.Address = "vpn.elsewhere.example" }
+		trusting := func(p *profile.Profile) { p.Gateway.Anchors = [][]byte{{1}} }
+		check := func(when string) {
+			t.Helper()
+			for _, edit := range []func(*profile.Profile){elsewhere, trusting} {
+				if err := change(edit); code(err) != control.CodeConflict {
+					t.Errorf("%s: %v, want a conflict", when, err)
+				}
+			}
+		}
+		check("connected")
+		f.die(&diagnose.Failure{Cause: diagnose.CauseLineLost})
+		check("coming back")
+		var taken *control.Refusal // by the fake store: it was asked
+		if err := change(func(p *profile.Profile) { p.Client.Username = "ada" }); !errors.As(err, &taken) || strings.Contains(taken.Message, "in use") {
+			t.Errorf("another user name: %v", err)
+		}
+		if _, err := r.svc.Disconnect(t.Context(), ada); err != nil {
+			t.Fatal(err)
+		}
+		r.state(control.StateDisconnected)
+		if err := change(elsewhere); err != nil && strings.Contains(err.Error(), "in use") {
+			t.Errorf("disconnected: %v", err)
+		}
+	})
 }
 
 func TestProfilesAreStoredForTheCaller(t *testing.T) {

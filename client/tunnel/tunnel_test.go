@@ -471,3 +471,19 @@ func TestNextAddress(t *testing.T) {
 		})
 	}
 }
+
+// TestSmallDeviceAsksForNoIPv6: no system gives a device of so small an MTU an
+// IPv6 address, so none is asked for, and the line stands with IPv4.
+func TestSmallDeviceAsksForNoIPv6(t *testing.T) {
+	t.Parallel()
+	for mtu, want := range map[int]bool{0: true, 1280: true, 1279: false, 576: false} {
+		p := &profile.Profile{
+			Gateway: profile.Gateway{Auth: profile.GatewayPSK}, Client: profile.Client{Auth: profile.ClientPSK},
+			Traffic: profile.Traffic{Full: true, MTU: mtu},
+		}
+		cfg, err := New(Config{Profile: p}).sessionConfig(clientAddr, netip.AddrPortFrom(gatewayAddr, 500), &credentials{})
+		if err != nil || cfg.RequestIPv6 != want || !cfg.RequestIPv4 {
+			t.Errorf("MTU %d: IPv6 asked for: %v (%v), want %v", mtu, cfg.RequestIPv6, err, want)
+		}
+	}
+}
