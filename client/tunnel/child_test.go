@@ -57,7 +57,13 @@ func TestWornSAIsReplaced(t *testing.T) {
 func TestOnlyOwnAddresses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		o := newOffice(t, nil)
+		o := newOffice(t, func(c *iketest.ResponderConfig) {
+			c.OnReply = func(x *iketest.Exchange) {
+				if tsi, ok := wire.FindType[*wire.TSPayload](x.Response, wire.PayloadTSi); ok {
+					tsi.Selectors = remote("0.0.0.0/0", "::/0")
+				}
+			}
+		})
 		r := run(t, o.config())
 		r.up()
 		fromGateway(t, o, udpPair(serverAddr, clientAddr.Addr(), "to the outer address"))
