@@ -10,6 +10,7 @@ package namespace
 import (
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -40,19 +41,34 @@ func Enter(t *testing.T) bool {
 	args := append(flags(), "--", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1", "-test.v")
 	// Coverage profiles and the like belong to the outer run.
 	cmd := exec.Command("unshare", args...)
-	cmd.Env = append(os.Environ(), variable+"="+t.Name())
+	// Where the system's own programs are, an ordinary user's PATH often does
+	// not lead, not even under sudo.
+	cmd.Env = append(os.Environ(), variable+"="+t.Name(), "PATH="+os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
 	out, err := cmd.CombinedOutput()
 	text := string(out)
 	switch {
 	case err != nil:
 		t.Fatalf("inside the namespace: %v\n%s", err, text)
 	case strings.Contains(text, "--- SKIP: "+t.Name()+" "):
-		t.Skipf("inside the namespace:\n%s", text)
+		t.Skip(reason(text))
 	case !strings.Contains(text, "--- PASS: "+t.Name()+" "):
 		t.Fatalf("inside the namespace the test did not run:\n%s", text)
 	}
 	t.Log(text)
 	return false
+}
+
+// place is where a test said something.
+var place = regexp.MustCompile(`(?m)^\s*\S+\.go:\d+: `)
+
+// reason is the last thing that a skipped test said.
+func reason(text string) string {
+	said := place.FindAllStringIndex(text, -1)
+	if len(said) == 0 {
+		return "inside the namespace, without a reason: " + text
+	}
+	last, _, _ := strings.Cut(text[said[len(said)-1][1]:], "--- SKIP: ")
+	return "inside the namespace: " + strings.TrimSpace(last)
 }
 
 // flags: network, mount and PID namespaces with a /proc of their own, and, but

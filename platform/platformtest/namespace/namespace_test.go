@@ -38,3 +38,15 @@ func TestEnter(t *testing.T) {
 		t.Error("a snapshot shows a link that is gone")
 	}
 }
+
+func TestReason(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"=== RUN   TestX\n    x_test.go:7: a word before\n    overlay_linux.go:71: no overlay: exit status 32\n        mount: why\n--- SKIP: TestX (0.00s)\nPASS\n": "inside the namespace: no overlay: exit status 32\n        mount: why",
+		"--- SKIP: TestX (0.00s)\n": "inside the namespace, without a reason: --- SKIP: TestX (0.00s)\n",
+	} {
+		if got := reason(text); got != want {
+			t.Errorf("%q gives %q, want %q", text, got, want)
+		}
+	}
+}
