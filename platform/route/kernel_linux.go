@@ -274,3 +274,11 @@ func (linux) SetFilter(name string, value int) error {
 	}
 	return nil
 }
+
+func (linux) Boot() string {
+	raw, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(raw))
+}

@@ -239,6 +239,7 @@ func (r *Router) recordPolicy(p plan, w world) error {
 
 // loosen records and sets the reverse path filter of one interface.
 func (r *Router) loosen(f filterEntry) error {
+	f.Boot = r.kernel.Boot()
 	if _, done := r.loosened[f.Interface]; !done {
 		l := loosened{entry: f}
 		if r.ledger != nil {

@@ -22,6 +22,7 @@ type memory struct {
 	local   []netip.Prefix
 	changes int
 	failAt  int // this change fails, 0: none
+	boot    string
 }
 
 var errKernel = errors.New("the kernel says no")
@@ -107,6 +108,8 @@ func (m *memory) SetFilter(name string, value int) error {
 	m.filters[name] = value
 	return nil
 }
+
+func (m *memory) Boot() string { return m.boot }
 
 // clean tells what is left of us, nil: nothing.
 func (m *memory) clean() error {
@@ -269,6 +272,33 @@ func TestUndoCoversEveryKind(t *testing.T) {
 		}
 		if err := Undo()[kind](json.RawMessage("{")); err == nil {
 			t.Errorf("%q: a broken record is accepted", kind)
+		}
+	}
+}
+
+// TestPowerCut: a machine that was started anew has set its filters itself, as
+// its administrator wants them by now.
+func TestPowerCut(t *testing.T) {
+	t.Parallel()
+	for boot, want := range map[string]int{"first": filterStrict, "second": filterLoose} {
+		m, dir := newMemory(), t.TempDir()
+		m.boot = "first"
+		l, err := ledger.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := newRouter(l, nil, m).Set(configs[0]); err != nil {
+			t.Fatal(err)
+		}
+		if m.filters["eth0"] != filterLoose {
+			t.Fatal("the filter was not loosened: this test shows nothing")
+		}
+		m.boot = boot
+		if err := errors.Join(l.Replay(m.undo()), l.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if m.filters["eth0"] != want {
+			t.Errorf("boot %s: the filter is %d, want %d", boot, m.filters["eth0"], want)
 		}
 	}
 }

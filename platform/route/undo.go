@@ -19,6 +19,8 @@ type kernel interface {
 	// Filter returns conf.NAME.rp_filter, false where the interface is gone.
 	Filter(name string) (value int, exists bool, err error)
 	SetFilter(name string, value int) error
+	// Boot names the time since the machine was started, "" where it cannot tell.
+	Boot() string
 }
 
 // The ledger's names for our changes.
@@ -40,6 +42,8 @@ var ownPolicy = policyEntry{Table: Table, Priority: RulePriority, Protocol: Prot
 type filterEntry struct {
 	Interface string `json:"interface"`
 	Before    int    `json:"before"`
+	// Boot is when it was changed: the setting does not outlive it.
+	Boot string `json:"boot,omitempty"`
 }
 
 // undoPolicy removes our rules, then our routes, and nobody else's.
@@ -60,8 +64,12 @@ func undoPolicy(k kernel, e policyEntry) error {
 	return k.DelRoutes(routes)
 }
 
-// undoFilter sets the filter back, unless somebody has changed it since.
+// undoFilter sets the filter back, unless somebody has changed it since. After a
+// power cut whatever stands there was set by the system as it started.
 func undoFilter(k kernel, e filterEntry) error {
+	if e.Boot != k.Boot() {
+		return nil
+	}
 	now, exists, err := k.Filter(e.Interface)
 	if err != nil {
 		return fmt.Errorf("reading the reverse path filter of %s: %w", e.Interface, err)
