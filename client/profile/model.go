@@ -118,7 +118,8 @@ type Proposal struct {
 
 // Traffic says what goes through the tunnel.
 type Traffic struct {
-	// Full: everything of the families that the gateway gives an address for.
+	// Full: everything of the families that the gateway gives an address for;
+	// the other family is held back meanwhile.
 	Full    bool           `json:"full"`
 	Include []netip.Prefix `json:"include,omitempty"` // with Full false: these
 	Exclude []netip.Prefix `json:"exclude,omitempty"` // never these

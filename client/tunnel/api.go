@@ -110,7 +110,7 @@ type Network struct {
 	Gateway   netip.Addr // must stay reachable outside the tunnel
 	Addresses []netip.Prefix
 	MTU       int
-	Full      bool           // everything of the families in Routes
+	Full      bool           // nothing may go beside the tunnel, also of a family that Routes leave out
 	Routes    []netip.Prefix // includes 0.0.0.0/0 and ::/0 of a full tunnel
 	Exclude   []netip.Prefix
 	DNS       []netip.Addr
