@@ -140,3 +140,35 @@ func TestTerminate(t *testing.T) {
 		}
 	}
 }
+
+// TestImpatientUser connects and disconnects from two terminals as fast as the
+// programs start, interrupts what takes long, and is left with a line that
+// works and then with the machine as it was.
+func TestImpatientUser(t *testing.T) {
+	t.Parallel()
+	r := start(t, lab.Options{})
+	r.importFile(lab.SplitProfile)
+	r.importFile(lab.OfficeProfile)
+	for i := range 12 {
+		profile := []string{lab.OfficeProfile, lab.SplitProfile}[i/2%2]
+		ctx, cancel := context.WithTimeout(r.ctx, time.Duration(10+i*14)*time.Millisecond)
+		first, second := r.connecting(ctx, profile), r.connecting(r.ctx, profile)
+		<-first
+		cancel()
+		if i%3 == 0 {
+			r.must("", "disconnect")
+		}
+		<-second
+		if i%3 != 0 {
+			r.must("", "disconnect")
+		}
+		if s := r.status(); s.State != "disconnected" {
+			t.Errorf("round %d ends %s (%+v)", i, s.State, s.Error)
+			r.must("", "disconnect")
+		}
+	}
+	r.untouched("after the storm")
+	r.connect(lab.OfficeProfile)
+	r.opens(intranet("/"), lab.IntranetGreeting)
+	r.must("", "disconnect")
+}
