@@ -12,6 +12,8 @@ import (
 	"sync"
 )
 
+const swanctlFile = "swanctl/swanctl.conf"
+
 // Gateway is a strongSwan daemon on the gateway machine. Safe for concurrent
 // use, except that Start, Stop, Kill and Restart want one caller at a time.
 type Gateway struct {
@@ -31,15 +33,11 @@ func newGateway(dir string, n *Namespace, pki *PKI, o GatewayOptions) (*Gateway,
 	}
 	g := &Gateway{Namespace: n, Options: o, Certificate: cert}
 	g.charon = charon{dir: dir, vici: filepath.Join(dir, "vici"), namespace: n}
-	data := confData{GatewayOptions: o, Dir: dir, VICI: g.vici}
-	if !o.NoDNS {
-		data.DNS4, data.DNS6 = IntranetAddress.String(), IntranetAddress6.String()
-	}
-	daemon, err := renderConf(strongswanConf, data)
+	daemon, err := renderConf(strongswanConf, g.data(o))
 	if err != nil {
 		return nil, err
 	}
-	connections, err := renderConf(swanctlConf, data)
+	connections, err := renderConf(swanctlConf, g.data(o))
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +45,31 @@ func newGateway(dir string, n *Namespace, pki *PKI, o GatewayOptions) (*Gateway,
 		return nil, err
 	}
 	return g, nil
+}
+
+// data is what the templates see of options.
+func (g *Gateway) data(o GatewayOptions) confData {
+	d := confData{GatewayOptions: o, Dir: g.dir, VICI: g.vici}
+	if !o.NoDNS {
+		d.DNS4, d.DNS6 = IntranetAddress.String(), IntranetAddress6.String()
+	}
+	return d
+}
+
+// Reload puts other options into force for connections that come after it. What
+// is the daemon's own stays as Start made it: AlwaysCookie, CharonLines,
+// LogLevel, and the certificate.
+func (g *Gateway) Reload(ctx context.Context, o GatewayOptions) error {
+	o.defaults()
+	connections, err := renderConf(swanctlConf, g.data(o))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(g.dir, swanctlFile), []byte(connections), 0o600); err != nil {
+		return fmt.Errorf("lab: writing the gateway's files: %w", err)
+	}
+	g.Options = o
+	return g.load(ctx)
 }
 
 // charon is a strongSwan daemon with its folder, on one machine.
@@ -63,8 +86,8 @@ type charon struct {
 // write lays out the folder as swanctl wants it.
 func (c *charon) write(daemon, connections string, cert *Credential, authorities []*Authority) error {
 	files := map[string][]byte{
-		"strongswan.conf":      []byte(daemon),
-		"swanctl/swanctl.conf": []byte(connections),
+		"strongswan.conf": []byte(daemon),
+		swanctlFile:       []byte(connections),
 	}
 	if cert != nil {
 		key, err := cert.KeyPEM()
@@ -151,7 +174,12 @@ func (c *charon) Start(ctx context.Context) error {
 	if err := waitForSocket(ctx, c.vici, p); err != nil {
 		return fmt.Errorf("lab: the gateway's daemon does not come up: %w: %s", err, c.Log())
 	}
-	if out, err := c.swanctl(ctx, "--load-all", "--file", filepath.Join(c.dir, "swanctl/swanctl.conf")); err != nil {
+	return c.load(ctx)
+}
+
+// load has the daemon read its connections.
+func (c *charon) load(ctx context.Context) error {
+	if out, err := c.swanctl(ctx, "--load-all", "--file", filepath.Join(c.dir, swanctlFile)); err != nil {
 		return fmt.Errorf("lab: loading the gateway's configuration: %w", err)
 	} else if strings.Contains(out, "failed") {
 		return fmt.Errorf("lab: loading the gateway's configuration: %s", out)
