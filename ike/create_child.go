@@ -25,7 +25,7 @@ const (
 	maxRekeyTries = 10
 	retryFirst    = 5 * time.Second
 	retryMost     = time.Minute
-	retryLeast    = time.Second
+	retryLeast    = time.Second / 4
 )
 
 // createChild rekeys a Child SA, or makes one where there is none any more.
