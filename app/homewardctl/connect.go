@@ -136,7 +136,7 @@ func (a *app) hangUp(ctx context.Context) {
 	}
 	var lost *control.LostError
 	var gone *control.NotRunningError
-	if err != nil && !errors.As(err, &lost) && !errors.As(err, &gone) {
+	if err != nil && !errors.As(err, &lost) && !errors.As(err, &gone) && !errors.Is(err, errWantedAgain) {
 		fmt.Fprintln(a.errOut, "The attempt could not be called off:", sentence(err))
 	}
 }
@@ -326,6 +326,9 @@ func (a *app) disconnect(ctx context.Context) error {
 	return err
 }
 
+// errWantedAgain says that a line was asked for while the last one went down.
+var errWantedAgain = errors.New("a connection was asked for again meanwhile, from another terminal perhaps; disconnect once more to end that one")
+
 // waitDown waits until everything is taken back.
 func (a *app) waitDown(ctx context.Context, from uint64) error {
 	down := errors.New("down")
@@ -337,8 +340,10 @@ func (a *app) waitDown(ctx context.Context, from uint64) error {
 			return down
 		case st.State == control.StateBlocked && st.Error != nil:
 			return errors.New(st.Error.Message)
-		default:
+		case st.State == control.StateDisconnecting || st.State == control.StateBlocked:
 			return nil
+		default:
+			return errWantedAgain
 		}
 	})
 	if errors.Is(err, down) {

@@ -222,6 +222,36 @@ func TestInterruptCallsTheAttemptOff(t *testing.T) {
 	}
 }
 
+// TestDisconnectWhileSomebodyConnectsAgain: the line of before is down, and the
+// command does not wait for the next one to end.
+func TestDisconnectWhileSomebodyConnectsAgain(t *testing.T) {
+	t.Parallel()
+	r := officeRig(t)
+	stopping, goOn := make(chan struct{}), make(chan struct{})
+	r.setGateway(func(ctx context.Context, _ tunnel.Config, emit func(tunnel.Event)) error {
+		err := lineUp(ctx, emit)
+		stopping <- struct{}{}
+		<-goOn
+		return err
+	})
+	r.ok("connect", "office")
+	again := make(chan error, 1)
+	go func() {
+		<-stopping
+		r.setGateway(func(ctx context.Context, _ tunnel.Config, emit func(tunnel.Event)) error { return lineUp(ctx, emit) })
+		_, err := r.app.client.Connect(t.Context(), control.ConnectRequest{Profile: "office"})
+		close(goOn)
+		again <- err
+	}()
+	r.fails([]string{"asked for again meanwhile", "disconnect once more"}, "disconnect")
+	if err := <-again; err != nil {
+		t.Error(err)
+	}
+	if out := r.ok("disconnect"); !strings.Contains(out, "Disconnected.") {
+		t.Errorf("said %q", out)
+	}
+}
+
 // TestServiceDiesInTheMiddle: whoever waits for a line, or is asked for a
 // password, learns at once that the service is gone.
 func TestServiceDiesInTheMiddle(t *testing.T) {
