@@ -32,6 +32,10 @@
 // one holds it back, for half of what programs send would leave in clear
 // otherwise, and nobody would notice.
 //
+// What no route can hold is a socket that a program has bound to the physical
+// device: the kernel takes its device for the answer. Such are few (a check for
+// captive portals, say), and a packet filter's business.
+//
 // The gateway's answers arrive on the uplink although an unmarked packet to the
 // gateway would leave by the tunnel. Strict reverse path filtering (RFC 3704
 // section 2.2) would drop them, so it is set to loose (section 2.4) on the
