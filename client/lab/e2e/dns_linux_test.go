@@ -198,3 +198,40 @@ func TestSplitDNSWithoutNameService(t *testing.T) {
 		})
 	}
 }
+
+// TestNamesComeBack: the gateway says farewell and comes back. Its own name is
+// one of the company's, and still it is found, for what is down is not asked.
+func TestNamesComeBack(t *testing.T) {
+	t.Parallel()
+	for name, service := range map[string]lab.NameService{"resolv.conf": lab.ResolvConf, "systemd-resolved": lab.Resolved} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, lab.Options{Names: service, Gateway: lab.GatewayOptions{Subnets: []string{lab.IntranetPrefix.String()}}})
+			r.importFile(lab.SplitProfile)
+			r.connect(lab.SplitProfile)
+			if err := r.Gateway.Stop(r.ctx); err != nil {
+				t.Fatal(err)
+			}
+			r.until("connecting")
+			if err := r.Gateway.Restart(r.ctx); err != nil {
+				t.Fatal(err)
+			}
+			r.until("connected")
+			before := r.asked()
+			r.opens(intranet("/"), lab.IntranetGreeting)
+			now := r.asked()
+			if got := since(before.company, now.company); !slices.Equal(got, []string{lab.IntranetName}) {
+				t.Errorf("the company's server was asked for %q", got)
+			}
+			r.must("", "disconnect")
+		})
+	}
+}
+
+// until waits for a state.
+func (r *rig) until(state string) {
+	r.t.Helper()
+	if err := lab.Until(r.ctx, "the state is "+state, func() (bool, error) { return r.status().State == state, nil }); err != nil {
+		r.t.Fatal(err)
+	}
+}
