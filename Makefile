@@ -60,7 +60,7 @@ $(LAB): FORCE
 FORCE:
 
 $(STATICCHECK):
-	GOBIN=$(@D) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+	GOPATH=$(CACHE)/gopath GOBIN=$(@D) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 
 # Where only root may make namespaces and sudo asks no password, the test
 # programs run under sudo.
