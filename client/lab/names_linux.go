@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -50,15 +51,21 @@ func (s NameService) packages() []string {
 	return nil
 }
 
+// fetchTime bounds all downloads together: a network that swallows everything
+// must not keep the tests.
+const fetchTime = time.Minute
+
 // fetchServices downloads what the services want. It runs outside, where the network is.
 func fetchServices(services []NameService) {
 	if os.Getenv(stageVariable) != "" || inside {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTime)
+	defer cancel()
 	var errs []error
 	for _, s := range services {
 		for _, p := range s.packages() {
-			_, err := debian.Fetch(context.Background(), p)
+			_, err := debian.Fetch(ctx, p)
 			errs = append(errs, err)
 		}
 	}
