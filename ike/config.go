@@ -72,8 +72,12 @@ type Config struct {
 	IKELifetime   time.Duration
 	ChildLifetime time.Duration // the same of a Child SA; 0: 1 h
 	Liveness      time.Duration // check after this long without a sign of life; 0: 60 s; < 0: never
-	NATKeepalive  time.Duration // 0: 20 s; < 0: never. Emitted as Datagram with Keepalive set
-	Retransmit    Retransmit
+	// NATKeepalive is the pause between NAT keepalives (RFC 3948 4), which come
+	// out as a Datagram with Keepalive set. They go out whether a NAT was seen or
+	// not: the gateway is told of one in any case, and the firewall of a home, which
+	// nobody can see, forgets a silent flow just as a NAT does. 0: 20 s; < 0: never.
+	NATKeepalive time.Duration
+	Retransmit   Retransmit
 
 	InitialContact bool // tell the gateway to forget our older IKE SAs (RFC 7296 2.4)
 	FragmentSize   int  // largest IP datagram for IKE messages before RFC 7383 splits; 0: 1280

@@ -111,6 +111,9 @@ func (s *Session) addSA(sa *ikeSA) error {
 
 // dropSA forgets an IKE SA, its request under way and its timers.
 func (s *Session) dropSA(sa *ikeSA) {
+	if check, ok := sa.window.exchange.(*pathCheck); ok && s.current != nil && s.current != sa {
+		s.current.enqueue(&pathCheck{size: check.size}) // its answer can come no more
+	}
 	s.sas = slices.DeleteFunc(s.sas, func(other *ikeSA) bool { return other == sa })
 	for _, k := range []timerKind{timerRetransmit, timerForgetIKE, timerRekeyIKE} {
 		s.timers.stop(k, sa.id)

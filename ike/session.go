@@ -275,7 +275,7 @@ func (s *Session) conclude(now time.Time, err error) error {
 		s.close(now, fatal)
 	case errors.As(err, &told):
 		s.counters.Told++
-		s.log.Info("request refused", "notify", told.Type.String())
+		s.log.Debug("request refused", "notify", told.Type.String())
 	}
 	if pumpErr := s.pump(now); pumpErr != nil {
 		s.finish(pumpErr)

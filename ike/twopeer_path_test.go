@@ -74,6 +74,25 @@ func TestTwoPeerPathCheck(t *testing.T) {
 	}
 }
 
+// TestTwoPeerPathCheckOutlivesItsIKESA: the gateway rekeys the IKE SA while a
+// check is still lost, and deletes the old one; the check goes on on the new.
+func TestTwoPeerPathCheckOutlivesItsIKESA(t *testing.T) {
+	t.Parallel()
+	p := connected(t, iketest.PairConfig{})
+	carry(p, 1400)
+	if err := p.Do(ike.CheckPath{Size: 1500}); err != nil {
+		t.Fatal(err)
+	}
+	gatewayRekeysIKE(t, p)
+	mustSettle(t, p, 20*time.Second, 1)
+	if n := iketest.Count[ike.PathChecked](p); n != 1 {
+		t.Fatalf("%d answers to the check", n)
+	}
+	if iketest.Count[ike.IKERekeyed](p) != 1 {
+		t.Error("the IKE SA was not rekeyed")
+	}
+}
+
 // TestTwoPeerPathCheckNeedsFragments: against a gateway that takes none the
 // question is refused, since it could not be taken back.
 func TestTwoPeerPathCheckNeedsFragments(t *testing.T) {
