@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +17,8 @@ import (
 	"github.com/homeward-vpn/homeward/platform/platformtest/debian"
 )
 
-// noPackagesVariable tells the program inside why packages are missing.
+// noPackagesVariable tells the program inside why packages are missing, by
+// their names, as JSON.
 const noPackagesVariable = "HOMEWARD_LAB_NO_PACKAGES"
 
 // NoNameServiceError says that a machine of the lab cannot have this name service.
@@ -62,19 +64,32 @@ func fetchServices(services []NameService) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTime)
 	defer cancel()
-	var errs []error
+	reasons := map[string]string{}
 	for _, s := range services {
 		for _, p := range s.packages() {
-			_, err := debian.Fetch(ctx, p)
-			errs = append(errs, err)
+			if _, err := debian.Fetch(ctx, p); err != nil {
+				reasons[p] = err.Error()
+			}
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		// Without a variable the program inside finds that they are missing.
-		if err := os.Setenv(noPackagesVariable, err.Error()); err != nil {
-			fmt.Fprintln(os.Stderr, "lab:", err)
-		}
+	text, err := json.Marshal(reasons)
+	if err == nil {
+		err = os.Setenv(noPackagesVariable, string(text))
 	}
+	if err != nil {
+		// Inside it shows that the packages are missing, but not why.
+		fmt.Fprintln(os.Stderr, "lab:", err)
+	}
+}
+
+// whyMissing is what fetchServices found out about a package that is not there;
+// err where it does not know.
+func whyMissing(name string, err error) error {
+	var reasons map[string]string
+	if json.Unmarshal([]byte(os.Getenv(noPackagesVariable)), &reasons) == nil && reasons[name] != "" {
+		return errors.New(reasons[name])
+	}
+	return err
 }
 
 // unpacked are the folders of the services' files, made once per process.
@@ -96,10 +111,7 @@ func (s NameService) files(ctx context.Context) (string, error) {
 	for _, p := range packages {
 		file, err := debian.Cached(p)
 		if err != nil {
-			if reason := os.Getenv(noPackagesVariable); reason != "" {
-				err = errors.New(reason)
-			}
-			return "", &NoNameServiceError{Service: s, Err: err}
+			return "", &NoNameServiceError{Service: s, Err: whyMissing(p, err)}
 		}
 		if err := debian.Unpack(ctx, file, dir); err != nil {
 			return "", &NoNameServiceError{Service: s, Err: err}

@@ -46,10 +46,11 @@ func Fetch(ctx context.Context, name string) (file string, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
 	ctx, cancel := context.WithTimeout(ctx, downloadTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "apt-get", "-q", "download", name)
+	cmd := exec.CommandContext(ctx, "apt-get", "-q", "-o", "Acquire::Retries=0", "download", name)
 	cmd.Dir = temp
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("fetching the package %s: %w: %s", name, err, strings.TrimSpace(string(out)))
+		return "", fmt.Errorf("fetching the package %s: %w: %s", name, err, complaint(string(out)))
 	}
 	found, err := filepath.Glob(filepath.Join(temp, "*.deb"))
 	if err != nil || len(found) != 1 {
@@ -57,6 +58,16 @@ func Fetch(ctx context.Context, name string) (file string, err error) {
 	}
 	file = filepath.Join(dir, filepath.Base(found[0]))
 	return file, os.Rename(found[0], file)
+}
+
+// complaint is the first line of apt-get's that says what went wrong.
+func complaint(output string) string {
+	for line := range strings.Lines(output) {
+		if reason, ok := strings.CutPrefix(line, "E: "); ok {
+			return strings.TrimSpace(reason)
+		}
+	}
+	return strings.TrimSpace(output)
 }
 
 // Cached returns the file of a package that has been fetched. Where there is
