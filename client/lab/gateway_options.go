@@ -60,7 +60,9 @@ type GatewayOptions struct {
 	RekeyIKE, RekeyChild time.Duration
 	Liveness             time.Duration // the gateway's dead peer detection; 0: never
 	NoFragmentation      bool
-	AlwaysCookie         bool // answer every IKE_SA_INIT with a cookie request first
+	// AlwaysCookie: answer every IKE_SA_INIT with a cookie request first. It ends
+	// with a Restart of the gateway.
+	AlwaysCookie bool
 
 	CharonLines     string // into the daemon's section of strongswan.conf
 	ConnectionLines string // into every connection

@@ -109,7 +109,10 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 		return err
 	}
 	l.onClose(l.Gateway.close)
-	return l.Gateway.Start(ctx)
+	if err := l.Gateway.Start(ctx); err != nil || !o.Gateway.AlwaysCookie {
+		return err
+	}
+	return l.Gateway.occupy(l.Internet)
 }
 
 func (l *Lab) startServers() error {

@@ -113,7 +113,13 @@ func TestGatewaySettings(t *testing.T) {
 		{name: "a certificate only for who asks", options: lab.GatewayOptions{ConnectionLines: "\t\tsend_cert = ifasked\n"}},
 		{name: "dead peer detection every second", options: lab.GatewayOptions{Liveness: time.Second}},
 	} {
-		t.Run(c.name, func(t *testing.T) { r.visit(t, c, nil) })
+		t.Run(c.name, func(t *testing.T) {
+			before := strings.Count(r.Gateway.Log(), "COOKIE")
+			r.visit(t, c, nil)
+			if strings.Count(r.Gateway.Log(), "COOKIE") == before {
+				t.Error("the gateway wanted no cookie")
+			}
+		})
 	}
 }
 
