@@ -11,7 +11,9 @@
 // bad at a test's command. The gateway hands out addresses of 10.98.0.0/24 and
 // fd00:98::/64 and forwards nothing between its outside and its inside but
 // what came through a tunnel. The intranet's DNS and web server answer inside
-// only; a public DNS and web server stand at .53.
+// only; a public DNS and web server stand at .53. Where Options.Names says so, a
+// real systemd-resolved or openresolv keeps the client's resolv.conf; its files
+// come from Debian packages that are unpacked, never installed.
 //
 // A program that wants a lab calls Enter (a test binary: Main) before anything
 // else. That runs the program again in fresh mount, network, process and (for
