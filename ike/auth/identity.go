@@ -94,6 +94,9 @@ func ParseIdentity(text string) (Identity, error) {
 
 // typedIdentity reads the part of text that follows what gave the type.
 func typedIdentity(t uint8, text, rest string) (Identity, error) {
+	if t != IDKeyID { // whose octets are nobody's but its owner's
+		rest = strings.TrimSpace(rest)
+	}
 	if rest == "" {
 		return Identity{}, &IdentityError{text, "it is empty"}
 	}

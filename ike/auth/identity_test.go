@@ -197,7 +197,7 @@ func TestIdentityPrintsAnything(t *testing.T) {
 
 func FuzzIdentity(f *testing.F) {
 	for _, s := range []string{
-		"vpn.example.com", "@x", "@@x", "@#00", "a@b", "192.0.2.1", "2001:db8::1", "C=DE, O=a\\, b", "/C=DE/O=x", "keyid:x", "fqdn:@x", "room=7", "dn:CN=x", "0::", "0@",
+		"vpn.example.com", "@x", "@@x", "@#00", "a@b", "192.0.2.1", "2001:db8::1", "C=DE, O=a\\, b", "/C=DE/O=x", "keyid:x", "fqdn:@x", "room=7", "dn:CN=x", "0::", "0@", "@ I", "@@ a@b",
 	} {
 		f.Add(s, uint8(IDDERDN), []byte(s))
 	}
