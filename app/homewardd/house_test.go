@@ -169,6 +169,7 @@ var rules = []rule{
 			"./app/...":    "platform is told, it never asks",
 		},
 	},
+	{of: []string{"./platform/alarm"}, own: nothing, outside: []string{"golang.org/x/sys/..."}, why: aSystem},
 	{of: []string{"./platform/ledger"}, own: nothing, outside: []string{"golang.org/x/sys/..."}, why: aSystem},
 	{of: []string{"./platform/localsock"}, own: nothing, outside: []string{"golang.org/x/sys/...", "golang.zx2c4.com/wireguard/ipc/namedpipe"}, why: aSystem},
 	{of: []string{"./platform/transport"}, own: nothing, outside: []string{"golang.org/x/sys/...", "golang.zx2c4.com/wireguard/conn"}, why: aSystem},
@@ -287,15 +288,18 @@ var rules = []rule{
 		},
 	},
 	{
+		// A half-open IKE SA at the gateway, which makes it want cookies, is
+		// the one thing that the lab has package ike for.
 		of:      []string{"./client/lab", "./client/lab/homeward-lab"},
-		own:     []string{"./client/lab", "./platform/platformtest/debian"},
+		own:     []string{"./client/lab", "./platform/platformtest/debian", "./ike", "./ike/auth", "./ike/suite"},
+		behind:  []string{"./ike/eap", "./ike/wire"},
 		outside: anything,
 		why:     "the company in a box works on Homeward's programs from outside, as a person does",
 	},
 	{
 		of:      []string{"./client/lab/e2e"},
 		own:     []string{"./client/lab"},
-		behind:  []string{"./platform/platformtest/debian"},
+		behind:  []string{"./platform/platformtest/debian", "./ike/..."},
 		outside: anything,
 		why:     "the end-to-end tests see the programs as a person does: by what they print and what they do to the system",
 		tests:   true,
@@ -306,7 +310,7 @@ var rules = []rule{
 		// shows those from outside.
 		of:      []string{"./client/lab/bench"},
 		own:     []string{"./client/lab", "./client/control", "./esp/...", "./platform/..."},
-		behind:  []string{"./client/profile", "./platform/platformtest/debian"},
+		behind:  []string{"./client/profile", "./platform/platformtest/debian", "./ike/..."},
 		outside: anything,
 		why:     "the benchmark joins the parts whose speed is measured, and no more",
 	},

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 
 	"github.com/homeward-vpn/homeward/client/tunnel"
+	"github.com/homeward-vpn/homeward/platform/alarm"
 	"github.com/homeward-vpn/homeward/platform/dns"
 	"github.com/homeward-vpn/homeward/platform/ledger"
 	"github.com/homeward-vpn/homeward/platform/route"
@@ -58,6 +59,7 @@ func tunnelParts(l *ledger.Ledger, logger *slog.Logger) tunnel.Config {
 		OpenTUN: func(c tunnel.TUNConfig) (tunnel.TUN, error) {
 			return tun.Create(tun.Config{MTU: c.MTU, Addresses: c.Addresses, Ledger: l, Logger: logger})
 		},
+		NewAlarm:    func() (tunnel.Alarm, error) { return alarm.New() },
 		SystemRoots: systemRoots,
 		LocalNetworks: func() []netip.Prefix {
 			local, err := localNetworks()

@@ -23,7 +23,7 @@
 // processes see.
 //
 // The package owns processes, namespaces and files of the lab. It never
-// changes the machine outside those namespaces, never imports the client it
-// tests (it runs homewardd and homewardctl as programs), and is not part of
-// any program that a user installs. Tests, `make demo` and `make lab` call it.
+// changes the machine outside those namespaces, knows the client that it
+// tests as programs only (of its packages it has ike, to leave an IKE SA half
+// open at the gateway), and is not part of any program that a user installs. Tests, `make demo` and `make lab` call it.
 package lab

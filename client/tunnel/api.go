@@ -28,6 +28,9 @@ type Config struct {
 	Resolve       func(ctx context.Context, host string) ([]netip.Addr, error)
 	OpenTransport func() (Transport, error)
 	OpenTUN       func(TUNConfig) (TUN, error)
+	// NewAlarm gives a timer that costs little while the line is quiet; nil: a
+	// timer of Go's runtime.
+	NewAlarm func() (Alarm, error)
 	// Ask puts a question to the user and blocks until the answer, or ctx.
 	Ask func(ctx context.Context, q Question) (Answer, error)
 	// SystemRoots is the system's trust, DER, used where the profile has no anchors.

@@ -170,19 +170,24 @@ func (l *line) wearing(inboundSPI uint32) {
 }
 
 // loop feeds the session until it is over or ctx ends it.
-func (l *line) loop(ctx context.Context) error {
+func (l *line) loop(ctx context.Context) (end error) {
 	questions, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l.cancel = cancel
 	defer func() { cancel(); l.asking.Wait() }()
 
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	alarm, err := l.cfg.NewAlarm()
+	if err != nil {
+		return err
+	}
+	defer func() { end = errors.Join(end, alarm.Close()) }()
 	if err := l.do(questions, ike.Connect{}); err != nil {
 		return err
 	}
 	stop := ctx.Done()
 	for !l.done {
-		l.arm(timer)
+		if err := l.arm(alarm); err != nil {
+			return err
+		}
 		var err error
 		select {
 		case d := <-l.inbound:
@@ -192,7 +197,7 @@ func (l *line) loop(ctx context.Context) error {
 		case spi := <-l.worn:
 			l.log.Info("an SA has carried its packets and is replaced", "spi", fmt.Sprintf("%08x", spi))
 			err = l.session.Do(time.Now(), ike.RekeyChild{InboundSPI: spi})
-		case <-timer.C:
+		case <-alarm.C():
 			err = l.timeout()
 		case err := <-l.plane.Err():
 			return l.broken(err)
@@ -233,12 +238,12 @@ func (l *line) timeout() error {
 	return errors.Join(err, l.session.HandleTimeout(now))
 }
 
-func (l *line) arm(timer *time.Timer) {
-	if at := l.session.NextTimeout(); at.IsZero() {
-		timer.Stop()
-	} else {
-		timer.Reset(max(0, time.Until(at)))
+func (l *line) arm(alarm Alarm) error {
+	at := l.session.NextTimeout()
+	if at.IsZero() {
+		return alarm.Stop()
 	}
+	return alarm.Set(time.Until(at))
 }
 
 // broken explains the end of the plane: the device or the socket died.

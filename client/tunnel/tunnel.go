@@ -41,6 +41,9 @@ func New(cfg Config) *Tunnel {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.NewAlarm == nil {
+		cfg.NewAlarm = newRuntimeAlarm
+	}
 	return &Tunnel{cfg: cfg, log: log}
 }
 
