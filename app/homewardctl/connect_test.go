@@ -193,19 +193,23 @@ func TestTimeoutCallsTheAttemptOff(t *testing.T) {
 	r.fails([]string{"--timeout"}, "connect", "office", "--timeout", "-1s")
 }
 
+// waits are what an attempt may be waiting for; each closes its channel when the
+// wait has begun.
+var waits = map[string]func(r *rig) <-chan struct{}{
+	"while the gateway is silent": func(r *rig) <-chan struct{} {
+		started := make(chan struct{})
+		r.setGateway(silentGateway(started, new(atomic.Bool)))
+		return started
+	},
+	"while the person is asked": func(r *rig) <-chan struct{} {
+		r.person.silent = make(chan struct{})
+		return r.person.silent
+	},
+}
+
 func TestInterruptCallsTheAttemptOff(t *testing.T) {
 	t.Parallel()
-	for name, interrupt := range map[string]func(r *rig) <-chan struct{}{
-		"while the gateway is silent": func(r *rig) <-chan struct{} {
-			started := make(chan struct{})
-			r.setGateway(silentGateway(started, new(atomic.Bool)))
-			return started
-		},
-		"while the person is asked": func(r *rig) <-chan struct{} {
-			r.person.silent = make(chan struct{})
-			return r.person.silent
-		},
-	} {
+	for name, interrupt := range waits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := officeRig(t)
@@ -256,17 +260,7 @@ func TestDisconnectWhileSomebodyConnectsAgain(t *testing.T) {
 // password, learns at once that the service is gone.
 func TestServiceDiesInTheMiddle(t *testing.T) {
 	t.Parallel()
-	for name, when := range map[string]func(r *rig) <-chan struct{}{
-		"while the gateway is silent": func(r *rig) <-chan struct{} {
-			started := make(chan struct{})
-			r.setGateway(silentGateway(started, new(atomic.Bool)))
-			return started
-		},
-		"while the person is asked": func(r *rig) <-chan struct{} {
-			r.person.silent = make(chan struct{})
-			return r.person.silent
-		},
-	} {
+	for name, when := range waits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := officeRig(t)

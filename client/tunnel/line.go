@@ -31,8 +31,9 @@ const (
 	impatient = 3
 )
 
-// line is one attempt at one address, and what grows out of it. All of it but
-// the queue, the answers and the plane belongs to the goroutine of loop.
+// line is one attempt at one address, and what grows out of it. The queues, the
+// answers, the SPIs and the plane are safe for everybody; all else belongs to the
+// goroutine of loop.
 type line struct {
 	*Tunnel
 	emit  func(Event)
@@ -49,7 +50,6 @@ type line struct {
 	answers chan ike.Command
 	pending []ike.Command // answers found while draining; they go in after it
 	asking  sync.WaitGroup
-	cancel  context.CancelFunc // ends the questions that are open
 
 	remote   netip.AddrPort
 	world    world
@@ -172,7 +172,6 @@ func (l *line) wearing(inboundSPI uint32) {
 // loop feeds the session until it is over or ctx ends it.
 func (l *line) loop(ctx context.Context) (end error) {
 	questions, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l.cancel = cancel
 	defer func() { cancel(); l.asking.Wait() }()
 
 	alarm, err := l.cfg.NewAlarm()
