@@ -41,6 +41,14 @@ const (
 	GroupX25519 uint16 = 31 // Curve25519, RFC 8031
 )
 
+// Key exchange transform IDs of key encapsulation methods
+// (draft-ietf-ipsecme-ikev2-mlkem). ML-KEM-512, 35, is not here: crypto/mlkem
+// does not have it, and those who fear for 30 years from now want more.
+const (
+	GroupMLKEM768  uint16 = 36 // FIPS 203
+	GroupMLKEM1024 uint16 = 37 // FIPS 203
+)
+
 // Extended sequence number transform IDs (transform type 5, RFC 4304).
 const (
 	ESNNo  uint16 = 0 // 32-bit sequence numbers
@@ -107,6 +115,7 @@ var (
 	groups      = []named{
 		{Group2048, "modp2048"}, {Group3072, "modp3072"}, {Group4096, "modp4096"},
 		{GroupP256, "ecp256"}, {GroupP384, "ecp384"}, {GroupP521, "ecp521"}, {GroupX25519, "x25519"},
+		{GroupMLKEM768, "mlkem768"}, {GroupMLKEM1024, "mlkem1024"},
 	}
 )
 

@@ -10,5 +10,6 @@
 //
 // Nothing here reads a clock or a global source of randomness: every random
 // octet comes from a reader that the caller gives, and the same octets give the
-// same result. Values are not safe for concurrent use unless they say so.
+// same result. The one exception is the ciphertext of an ML-KEM responder, for
+// which crypto/mlkem takes no reader. Values are not safe for concurrent use unless they say so.
 package suite

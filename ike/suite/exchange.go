@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// KeyExchange is one side of one key exchange. The private value lives as long
-// as the KeyExchange does and is used for one peer value only.
+// KeyExchange is the initiator's side of one key exchange. The private value
+// lives as long as the KeyExchange does and is used for one peer value only.
 type KeyExchange interface {
 	// Group is the transform ID.
 	Group() uint16
@@ -38,8 +38,28 @@ func NewKeyExchange(group uint16, rand io.Reader) (KeyExchange, error) {
 		return newMODP(group, rand)
 	case GroupP256, GroupP384, GroupP521, GroupX25519:
 		return newCurve(group, rand)
+	case GroupMLKEM768, GroupMLKEM1024:
+		return newKEM(group, rand)
 	}
 	return nil, fmt.Errorf("%w %d", ErrGroup, group)
+}
+
+// AnswerKeyExchange is the responder's side: it takes the initiator's Key
+// Exchange Data and gives its own together with the shared secret. A key
+// encapsulation method has no value of the responder's before there is one of
+// the initiator's; for all others this is a KeyExchange and its Shared. Errors
+// about the peer's value wrap ErrPeerValue. The caller owns both results.
+func AnswerKeyExchange(group uint16, peer []byte, rand io.Reader) (public []byte, shared Secret, err error) {
+	switch group {
+	case GroupMLKEM768, GroupMLKEM1024:
+		return encapsulate(group, peer)
+	}
+	kx, err := NewKeyExchange(group, rand)
+	if err != nil {
+		return nil, nil, err
+	}
+	shared, err = kx.Shared(peer)
+	return kx.Public(), shared, err
 }
 
 // KnownGroup says whether NewKeyExchange can serve a group, for the answer to

@@ -39,11 +39,14 @@ func DeriveKeys(p Proposal, shared Secret, ni, nr []byte, spiI, spiR wire.SPI) (
 
 // DeriveRekeyed makes the keys of an IKE SA that takes over from another (RFC
 // 7296 2.18): SKEYSEED by the old SA's function and SK_d, the rest by the new.
-func DeriveRekeyed(p Proposal, oldPRF uint16, oldSKd Secret, shared Secret, ni, nr []byte, spiI, spiR wire.SPI) (*Keys, error) {
+// more are the shared secrets of additional key exchanges in their order (RFC
+// 9370 2.2.4). After an IKE_INTERMEDIATE exchange with one, the IKE SA takes
+// over from itself in the same way (RFC 9370 2.2.2).
+func DeriveRekeyed(p Proposal, oldPRF uint16, oldSKd Secret, shared Secret, ni, nr []byte, spiI, spiR wire.SPI, more ...Secret) (*Keys, error) {
 	if PRFSize(oldPRF) == 0 {
 		return nil, fmt.Errorf("%w %d", ErrPRF, oldPRF)
 	}
-	skeyseed := Secret(PRF(oldPRF, oldSKd, shared, ni, nr))
+	skeyseed := Secret(PRF(oldPRF, oldSKd, seed(shared, ni, nr, more)...))
 	defer skeyseed.Clear()
 	return p.expand(skeyseed, ni, nr, spiI, spiR)
 }
@@ -94,7 +97,9 @@ func (k *ChildKeys) Clear() {
 // (RFC 7296 2.17). ike is the chosen proposal of the IKE SA, for its PRF; esp
 // that of the Child SA; shared is nil without a key exchange of its own. The
 // nonces are those of IKE_SA_INIT for the first Child SA, of CREATE_CHILD_SA else.
-func DeriveChild(ike Proposal, skd Secret, shared Secret, ni, nr []byte, esp Proposal) (ChildKeys, error) {
+// more are the shared secrets of additional key exchanges in their order, which
+// follow the nonces (RFC 9370 2.2.4).
+func DeriveChild(ike Proposal, skd Secret, shared Secret, ni, nr []byte, esp Proposal, more ...Secret) (ChildKeys, error) {
 	id, err := ike.prf()
 	if err != nil {
 		return ChildKeys{}, err
@@ -103,7 +108,7 @@ func DeriveChild(ike Proposal, skd Secret, shared Secret, ni, nr []byte, esp Pro
 	if err != nil {
 		return ChildKeys{}, err
 	}
-	stream, err := PRFPlus(id, skd, 2*enc+2*integ, shared, ni, nr)
+	stream, err := PRFPlus(id, skd, 2*enc+2*integ, seed(shared, ni, nr, more)...)
 	if err != nil {
 		return ChildKeys{}, err
 	}
@@ -111,6 +116,15 @@ func DeriveChild(ike Proposal, skd Secret, shared Secret, ni, nr []byte, esp Pro
 		InitiatorEncryption: take(&stream, enc), InitiatorIntegrity: take(&stream, integ),
 		ResponderEncryption: take(&stream, enc), ResponderIntegrity: take(&stream, integ),
 	}, nil
+}
+
+// seed is [g^ir |] Ni | Nr [| SK(1) | ... | SK(n)].
+func seed(shared Secret, ni, nr []byte, more []Secret) [][]byte {
+	out := [][]byte{shared, ni, nr}
+	for _, s := range more {
+		out = append(out, s)
+	}
+	return out
 }
 
 // take cuts n octets from the front. The capacity ends there too, so that an

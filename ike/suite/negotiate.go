@@ -42,6 +42,9 @@ func (p Proposal) transforms(proto wire.ProtocolID) []wire.Transform {
 	}
 	add(wire.TransformINTEG, p.Integrity)
 	add(wire.TransformKE, p.Group)
+	for i, ids := range p.AddKE {
+		add(wire.TransformADDKE1+TransformType(i), ids)
+	}
 	if proto != wire.ProtocolIKE {
 		add(wire.TransformESN, p.ESN)
 	}
@@ -133,6 +136,9 @@ func collect(p wire.Proposal) (Proposal, error) {
 			out.Group = append(out.Group, t.ID)
 		case wire.TransformESN:
 			out.ESN = append(out.ESN, t.ID)
+		case wire.TransformADDKE1, 7, 8, 9, 10, 11, wire.TransformADDKE7:
+			at := &out.AddKE[t.Type-wire.TransformADDKE1]
+			*at = append(*at, t.ID)
 		default:
 			return Proposal{}, fmt.Errorf("suite: %v is not known: %w", t.Type, ErrNoProposal)
 		}
@@ -142,6 +148,11 @@ func collect(p wire.Proposal) (Proposal, error) {
 
 // single says whether there is at most one alternative of each kind.
 func (p Proposal) single() bool {
+	for _, ids := range p.AddKE {
+		if len(ids) > 1 {
+			return false
+		}
+	}
 	return len(p.Encryption) == 1 && len(p.PRF) <= 1 && len(p.Integrity) <= 1 && len(p.Group) <= 1 && len(p.ESN) <= 1
 }
 
@@ -169,6 +180,9 @@ func intersect(ours, theirs Proposal, proto wire.ProtocolID) (Proposal, bool) {
 		return Proposal{}, false
 	}
 	c.Group = some(group)
+	if !c.addKeyExchanges(ours, theirs) {
+		return Proposal{}, false
+	}
 
 	if proto == wire.ProtocolIKE {
 		prf, ok := first(ours.PRF, theirs.PRF)

@@ -1,6 +1,11 @@
 package suite
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // KeywordError says that a proposal names an algorithm that is not known here,
 // or lacks one.
@@ -36,11 +41,36 @@ func ParseIKE(enc, integ, prf, group string) (Proposal, error) {
 		return Proposal{}, &KeywordError{Kind: "prf", Word: prf}
 	}
 	p.PRF = []uint16{id}
-	if id, ok = idOf(groups, group); !ok {
-		return Proposal{}, &KeywordError{Kind: "group", Word: group}
+	if err := p.parseGroups(group); err != nil {
+		return Proposal{}, err
 	}
-	p.Group = []uint16{id}
 	return p, nil
+}
+
+// parseGroups reads the words of a key exchange: a group, and additional key
+// exchanges behind it, such as "x25519-ke1_mlkem768" (RFC 9370). An additional
+// one that may be left out has "none" beside it: "ke1_mlkem768-ke1_none".
+func (p *Proposal) parseGroups(words string) error {
+	for i, word := range strings.Split(words, "-") {
+		list, name := &p.Group, word
+		if i > 0 {
+			number, rest, _ := strings.Cut(strings.TrimPrefix(word, "ke"), "_")
+			n, err := strconv.Atoi(number)
+			if err != nil || n < 1 || n > MaxAddKE || !strings.HasPrefix(word, "ke") {
+				return &KeywordError{Kind: "group", Word: word}
+			}
+			list, name = &p.AddKE[n-1], rest
+		}
+		id, ok := idOf(groups, name)
+		if i > 0 && name == "none" {
+			id, ok = GroupNone, true
+		}
+		if !ok || slices.Contains(*list, id) {
+			return &KeywordError{Kind: "group", Word: word}
+		}
+		*list = append(*list, id)
+	}
+	return nil
 }
 
 // ParseESP makes a proposal for Child SAs from keywords, with and without
@@ -51,11 +81,9 @@ func ParseESP(enc, integ, group string) (Proposal, error) {
 		return Proposal{}, err
 	}
 	if group != "" {
-		id, ok := idOf(groups, group)
-		if !ok {
-			return Proposal{}, &KeywordError{Kind: "group", Word: group}
+		if err := p.parseGroups(group); err != nil {
+			return Proposal{}, err
 		}
-		p.Group = []uint16{id}
 	}
 	p.ESN = []uint16{ESNYes, ESNNo}
 	return p, nil

@@ -24,7 +24,14 @@ type Proposal struct {
 	Integrity  []uint16
 	Group      []uint16 // Child SA: GroupNone among them means that none is fine too
 	ESN        []uint16 // Child SA only
+	// AddKE are ADDKE1 to ADDKE7, the key exchanges after the first (RFC 9370
+	// 2.2.1). GroupNone in a list means that its key exchange may be left out; an
+	// empty list, that there is none.
+	AddKE [MaxAddKE][]uint16
 }
+
+// MaxAddKE is how many additional key exchanges there can be (RFC 9370 2.2.1).
+const MaxAddKE = 7
 
 // DefaultIKE is Homeward's own set for the IKE SA. P-256 leads the groups
 // because most gateways have it switched on, so that the first IKE_SA_INIT
@@ -68,10 +75,10 @@ func DefaultESP() []Proposal {
 	}
 }
 
-// WithoutGroup is the proposal without key exchange, as IKE_AUTH wants it for
-// its Child SA (RFC 7296 1.2). The other lists are shared with p.
+// WithoutGroup is the proposal without any key exchange, as IKE_AUTH wants it
+// for its Child SA (RFC 7296 1.2, RFC 9370 2.2.4). The other lists are shared with p.
 func (p Proposal) WithoutGroup() Proposal {
-	p.Group = nil
+	p.Group, p.AddKE = nil, [MaxAddKE][]uint16{}
 	return p
 }
 
@@ -101,8 +108,8 @@ func (p Proposal) AEAD() bool {
 }
 
 // Keyword is the proposal in keywords, such as "aes256gcm16-prfsha384-ecp384"
-// for an IKE SA and "aes256gcm16" or "aes256-sha256" for a Child SA. It leaves
-// out sequence number modes. A number without a keyword prints as it is.
+// for an IKE SA and "aes256gcm16" or "aes256-sha256" for a Child SA. An
+// additional key exchange stands as "ke1_mlkem768". It leaves out sequence number modes. A number without a keyword prints as it is.
 func (p Proposal) Keyword() string {
 	var words []string
 	for _, t := range p.Encryption {
@@ -125,6 +132,16 @@ func (p Proposal) Keyword() string {
 			continue
 		}
 		add("", groups, []uint16{g})
+	}
+	for i, ids := range p.AddKE {
+		prefix := "ke" + strconv.Itoa(i+1) + "_"
+		for _, g := range ids {
+			if g == GroupNone {
+				words = append(words, prefix+"none")
+				continue
+			}
+			add(prefix, groups, []uint16{g})
+		}
 	}
 	return strings.Join(words, "-")
 }

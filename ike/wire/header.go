@@ -25,12 +25,14 @@ func (s SPI) String() string { return fmt.Sprintf("%016x", uint64(s)) }
 // ExchangeType says which exchange a message belongs to (RFC 7296 3.1).
 type ExchangeType uint8
 
-// The exchanges of a client (RFC 7296 1.2 to 1.4).
+// The exchanges of a client (RFC 7296 1.2 to 1.4, and what came after it).
 const (
 	ExchangeIKESAInit     ExchangeType = 34
 	ExchangeIKEAuth       ExchangeType = 35
 	ExchangeCreateChildSA ExchangeType = 36
 	ExchangeInformational ExchangeType = 37
+	ExchangeIntermediate  ExchangeType = 43 // RFC 9242
+	ExchangeFollowupKE    ExchangeType = 44 // RFC 9370
 )
 
 // String gives the name of the RFC, or the number.
@@ -44,6 +46,10 @@ func (t ExchangeType) String() string {
 		return "CREATE_CHILD_SA"
 	case ExchangeInformational:
 		return "INFORMATIONAL"
+	case ExchangeIntermediate:
+		return "IKE_INTERMEDIATE"
+	case ExchangeFollowupKE:
+		return "IKE_FOLLOWUP_KE"
 	}
 	return "exchange " + strconv.Itoa(int(t))
 }

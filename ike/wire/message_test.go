@@ -253,7 +253,9 @@ func TestNames(t *testing.T) {
 		{ExchangeIKESAInit, "IKE_SA_INIT"}, {ExchangeInformational, "INFORMATIONAL"}, {ExchangeType(99), "exchange 99"},
 		{PayloadSKF, "SKF"}, {PayloadType(99), "payload 99"}, {PayloadNotify, "N"},
 		{NotifyTSUnacceptable, "TS_UNACCEPTABLE"}, {NotifyType(8191), "error notify 8191"}, {NotifyType(40960), "status notify 40960"},
-		{ProtocolESP, "ESP"}, {ProtocolID(9), "protocol 9"}, {TransformESN, "ESN"}, {TransformType(6), "transform type 6"},
+		{ProtocolESP, "ESP"}, {ProtocolID(9), "protocol 9"}, {TransformESN, "ESN"}, {TransformType(13), "transform type 13"},
+		{TransformADDKE1, "ADDKE1"}, {TransformADDKE7, "ADDKE7"}, {ExchangeIntermediate, "IKE_INTERMEDIATE"}, {ExchangeFollowupKE, "IKE_FOLLOWUP_KE"},
+		{NotifyMessageIDSync, "IKEV2_MESSAGE_ID_SYNC"},
 	} {
 		if got := c.got.String(); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)

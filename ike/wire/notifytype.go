@@ -60,6 +60,10 @@ const (
 	NotifyEAPOnlyAuthentication       NotifyType = 16417 // RFC 5998
 	NotifyChildlessIKEv2Supported     NotifyType = 16418 // RFC 6023
 	NotifyQuickCrashDetection         NotifyType = 16419 // RFC 6290
+	NotifyMessageIDSyncSupported      NotifyType = 16420 // RFC 6311
+	NotifyReplayCounterSyncSupported  NotifyType = 16421 // RFC 6311
+	NotifyMessageIDSync               NotifyType = 16422 // RFC 6311
+	NotifyReplayCounterSync           NotifyType = 16423 // RFC 6311
 	NotifyFragmentationSupported      NotifyType = 16430 // RFC 7383
 	NotifySignatureHashAlgorithms     NotifyType = 16431 // RFC 7427
 	NotifyUsePPK                      NotifyType = 16435 // RFC 8784
@@ -134,6 +138,10 @@ var notifyNames = map[NotifyType]string{
 	NotifyEAPOnlyAuthentication:       "EAP_ONLY_AUTHENTICATION",
 	NotifyChildlessIKEv2Supported:     "CHILDLESS_IKEV2_SUPPORTED",
 	NotifyQuickCrashDetection:         "QUICK_CRASH_DETECTION",
+	NotifyMessageIDSyncSupported:      "IKEV2_MESSAGE_ID_SYNC_SUPPORTED",
+	NotifyReplayCounterSyncSupported:  "IPSEC_REPLAY_COUNTER_SYNC_SUPPORTED",
+	NotifyMessageIDSync:               "IKEV2_MESSAGE_ID_SYNC",
+	NotifyReplayCounterSync:           "IPSEC_REPLAY_COUNTER_SYNC",
 	NotifyFragmentationSupported:      "IKEV2_FRAGMENTATION_SUPPORTED",
 	NotifySignatureHashAlgorithms:     "SIGNATURE_HASH_ALGORITHMS",
 	NotifyUsePPK:                      "USE_PPK",

@@ -43,6 +43,13 @@ const (
 	TransformESN   TransformType = 5
 )
 
+// The transform types ADDKE1 to ADDKE7 for additional key exchanges; their
+// transform IDs are those of KE (RFC 9370 2.2.1).
+const (
+	TransformADDKE1 TransformType = 6
+	TransformADDKE7 TransformType = 12
+)
+
 // String gives IANA's short name, or the number.
 func (t TransformType) String() string {
 	switch t {
@@ -56,6 +63,9 @@ func (t TransformType) String() string {
 		return "KE"
 	case TransformESN:
 		return "ESN"
+	}
+	if t >= TransformADDKE1 && t <= TransformADDKE7 {
+		return "ADDKE" + strconv.Itoa(int(t-TransformADDKE1)+1)
 	}
 	return "transform type " + strconv.Itoa(int(t))
 }

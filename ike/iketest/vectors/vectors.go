@@ -22,6 +22,14 @@ import (
 // of the vectors, with slashes.
 func Load(t testing.TB, name string, into any) {
 	t.Helper()
+	if err := json.Unmarshal(File(t, name), into); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}
+
+// File reads one file as it is.
+func File(t testing.TB, name string) []byte {
+	t.Helper()
 	data, err := os.ReadFile(locate(t, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skipf("the shared vectors are not beside the repository: %v", err)
@@ -29,9 +37,7 @@ func Load(t testing.TB, name string, into any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(data, into); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
+	return data
 }
 
 // Dir reads every .bin file of a folder, by file name.
