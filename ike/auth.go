@@ -185,7 +185,7 @@ func (a *authentication) sendFirst(s *Session, proof *wire.AuthPayload) error {
 	if proof != nil {
 		ps = append(ps, proof)
 	}
-	if cp := configRequest(s.cfg.RequestIPv4, s.cfg.RequestIPv6); cp != nil {
+	if cp := configRequest(s.cfg.RequestIPv4, s.cfg.RequestIPv6, s.cfg.RequestAddresses); cp != nil {
 		ps = append(ps, cp)
 	}
 	ps = append(ps,

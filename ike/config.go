@@ -65,6 +65,9 @@ type Config struct {
 	RemoteTS       []wire.TrafficSelector
 	RequestIPv4    bool
 	RequestIPv6    bool
+	// RequestAddresses are inner addresses held before, which the gateway is asked
+	// to give again, one of each family (RFC 7296 2.19, 3.15.1). It need not.
+	RequestAddresses []netip.Addr
 
 	// IKELifetime is how long an IKE SA is used: it is rekeyed when 80 to 90
 	// percent of it are over, and where that is refused to the end, the Session

@@ -13,19 +13,29 @@ import (
 const maxConfigured = 256
 
 // configRequest asks for addresses of the wanted families and what goes with
-// them (RFC 7296 3.15.1, RFC 8598 3.1). Nil: nothing is wanted.
-func configRequest(ipv4, ipv6 bool) *wire.CPPayload {
+// them (RFC 7296 3.15.1, RFC 8598 3.1). An address that was held before stands in
+// the request as the one that is wanted. Nil: nothing is wanted.
+func configRequest(ipv4, ipv6 bool, held []netip.Addr) *wire.CPPayload {
 	p := &wire.CPPayload{CFGType: wire.CFGRequest}
+	again := func(t uint16, size int, suffix ...byte) {
+		a := wire.ConfigAttribute{Type: t}
+		if i := slices.IndexFunc(held, func(h netip.Addr) bool { return h.BitLen() == 8*size }); i >= 0 {
+			a.Value = append(held[i].AsSlice(), suffix...)
+		}
+		p.Attributes = append(p.Attributes, a)
+	}
 	ask := func(types ...uint16) {
 		for _, t := range types {
 			p.Attributes = append(p.Attributes, wire.ConfigAttribute{Type: t})
 		}
 	}
 	if ipv4 {
-		ask(wire.InternalIP4Address, wire.InternalIP4DNS, wire.InternalIP4Subnet)
+		again(wire.InternalIP4Address, 4)
+		ask(wire.InternalIP4DNS, wire.InternalIP4Subnet)
 	}
 	if ipv6 {
-		ask(wire.InternalIP6Address, wire.InternalIP6DNS, wire.InternalIP6Subnet)
+		again(wire.InternalIP6Address, 16, 128)
+		ask(wire.InternalIP6DNS, wire.InternalIP6Subnet)
 	}
 	if p.Attributes == nil {
 		return nil

@@ -24,7 +24,7 @@ func TestConfigRequest(t *testing.T) {
 		{false, true, append(slices.Clone(six), wire.InternalDNSDomain)},
 		{true, true, slices.Concat(four, six, []uint16{wire.InternalDNSDomain})},
 	} {
-		p := configRequest(c.v4, c.v6)
+		p := configRequest(c.v4, c.v6, nil)
 		var got []uint16
 		if p != nil {
 			for _, a := range p.Attributes {

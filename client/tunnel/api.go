@@ -11,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/profile"
@@ -52,6 +53,9 @@ type Transport interface {
 type TUN interface {
 	dataplane.TUN
 	Name() string
+	// SetAddresses replaces the device's addresses. Those that stay are not
+	// touched.
+	SetAddresses(addresses []netip.Prefix) error
 	Close() error
 }
 
@@ -78,6 +82,13 @@ type Question struct {
 	Message  string // the gateway's own words, where it sent some
 	Scheme   string // AskSignature: an auth.Scheme
 	Data     []byte // AskSignature: the message to be signed
+	// Again: a line that stands has to be renewed; the answer that it was made
+	// with will do.
+	Again bool
+	// Fresh: that answer was refused, so the user must be asked.
+	Fresh bool
+	// Until is when the answer comes too late; zero: Ask's own patience decides.
+	Until time.Time
 }
 
 // Answer to a Question. Secret is cleared by the tunnel after use.
@@ -123,6 +134,14 @@ type Network struct {
 	// Refused has a sentence for each thing that the gateway sent and that is
 	// not used.
 	Refused []string
+}
+
+// equal says that nothing of the system has to change from one to the other.
+func (n Network) equal(o Network) bool {
+	return n.Interface == o.Interface && n.Gateway == o.Gateway && n.MTU == o.MTU && n.Full == o.Full &&
+		slices.Equal(n.Addresses, o.Addresses) && slices.Equal(n.Routes, o.Routes) && slices.Equal(n.Exclude, o.Exclude) &&
+		slices.Equal(n.DNS, o.DNS) && slices.Equal(n.Domains, o.Domains) && slices.Equal(n.Search, o.Search) &&
+		slices.Equal(n.Refused, o.Refused)
 }
 
 // Info describes the live line for the status. Times are wall clock.

@@ -19,7 +19,7 @@ type carrier struct {
 
 // install turns a negotiated Child SA into a pair of ESP SAs in the plane.
 // The pair keeps its own copy of the keys; the event's are cleared.
-func (l *line) install(sa ike.ChildSA) error {
+func (l *line) install(s *strand, sa ike.ChildSA) error {
 	defer sa.Keys.Clear()
 	base, err := espSuite(sa.Suite)
 	if err != nil {
@@ -31,7 +31,7 @@ func (l *line) install(sa ike.ChildSA) error {
 	if !sa.Initiated {
 		outEnc, outInteg, inEnc, inInteg = inEnc, inInteg, outEnc, outInteg
 	}
-	ours, theirs := selectors(ownTraffic(sa.LocalTS, l.world.given.Addresses)), selectors(sa.RemoteTS)
+	ours, theirs := selectors(ownTraffic(sa.LocalTS, s.given.Addresses)), selectors(sa.RemoteTS)
 
 	in := base
 	in.SPI, in.Key, in.IntegrityKey = sa.InboundSPI, inEnc, inInteg

@@ -103,7 +103,8 @@ func TestOwnTraffic(t *testing.T) {
 func TestStrangersDoNotFillTheQueue(t *testing.T) {
 	t.Parallel()
 	const first, second = wire.SPI(0x1111111111111111), wire.SPI(0x2222222222222222)
-	l := &line{remote: netip.AddrPortFrom(gatewayAddr, 500), inbound: make(chan ike.Datagram, inboundQueue)}
+	ike500 := netip.AddrPortFrom(gatewayAddr, 500)
+	l := &line{inbound: make(chan ike.Datagram, inboundQueue)}
 	message := func(i, r wire.SPI) []byte {
 		m := wire.Message{Header: wire.Header{InitiatorSPI: i, ResponderSPI: r, Exchange: wire.ExchangeInformational}}
 		return m.Marshal()
@@ -112,10 +113,10 @@ func TestStrangersDoNotFillTheQueue(t *testing.T) {
 	if l.receive(dataplane.ControlDatagram{From: floated, Encap: true, Data: message(first, 1)}) {
 		t.Error("a message is taken before there is a session")
 	}
-	l.spis.Store(&[]wire.SPI{first, second})
+	l.known.Store(&published{spis: []wire.SPI{first, second}, remotes: []netip.AddrPort{ike500}})
 	for range 1000 {
 		for _, m := range [][]byte{message(1, 2), message(0, 0), message(first+1, second-1), message(first, second)[:wire.HeaderLen-1], nil} {
-			for _, from := range []netip.AddrPort{l.remote, floated, clientAddr} {
+			for _, from := range []netip.AddrPort{ike500, floated, clientAddr} {
 				for _, encap := range []bool{false, true} {
 					if l.receive(dataplane.ControlDatagram{From: from, Encap: encap, Data: m}) {
 						t.Fatalf("%x from %v is taken for IKE", m, from)
@@ -128,7 +129,7 @@ func TestStrangersDoNotFillTheQueue(t *testing.T) {
 		t.Errorf("%d strangers in the queue", n)
 	}
 	for _, d := range []dataplane.ControlDatagram{
-		{From: l.remote, Data: message(first, 0)},
+		{From: ike500, Data: message(first, 0)},
 		{From: floated, Encap: true, Data: message(first, 7)},
 		{From: clientAddr, Encap: true, Data: message(7, second)}, // authentic or not is the session's affair
 	} {

@@ -1,45 +1,29 @@
 package tunnel
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/ike"
-	"github.com/homeward-vpn/homeward/ike/auth"
 )
 
-// handle performs one event of the session.
-func (l *line) handle(ctx context.Context, ev ike.Event) {
+// handle performs one event of the session in use.
+func (l *line) handle(ev ike.Event) {
 	switch e := ev.(type) {
 	case ike.Step:
 		l.emit(Progress{Step: string(e.Name)})
-	case ike.NeedVerdict:
-		l.later(ike.Verdict{ID: e.ID, Err: l.verify(e)})
-	case ike.NeedSignature:
-		l.ask(ctx, Question{Kind: AskSignature, Scheme: string(e.Scheme), Data: e.Message}, func(a Answer, err error) ike.Command {
-			return ike.Signature{ID: e.ID, Value: a.Secret, Err: err}
-		})
-	case ike.NeedPSK:
-		l.ask(ctx, Question{Kind: AskPSK}, func(a Answer, err error) ike.Command {
-			return ike.PSK{ID: e.ID, Key: a.Secret, Err: err}
-		})
-	case ike.NeedCredentials:
-		l.password(ctx, e)
 	case ike.Established:
 		l.established(e)
 	case ike.ChildAdded:
-		l.carriers[e.SA.InboundSPI] = carrier{remote: e.SA.RemoteTS, suite: e.SA.Suite.Keyword(), esn: e.SA.ESN}
-		if err := l.install(e.SA); err != nil {
+		if err := l.added(l.strand, e); err != nil {
 			l.fail(&diagnose.Failure{Cause: diagnose.CauseProtocol, Err: err})
 		}
 	case ike.ChildActive:
 		l.active(e)
 	case ike.ChildRemoved:
-		l.plane.RemoveSA(e.InboundSPI, e.Linger)
-		delete(l.carriers, e.InboundSPI)
+		l.removed(l.strand, e)
 	case ike.IKERekeyed:
 		l.info.IKESuite, l.info.IKERekeyAt = e.Suite.Keyword(), e.RekeyAt
 		l.info.IKEEstablished = time.Now()
@@ -52,73 +36,11 @@ func (l *line) handle(ctx context.Context, ev ike.Event) {
 	}
 }
 
-// verify holds the gateway's chain against the profile.
-func (l *line) verify(e ike.NeedVerdict) error {
-	g := &l.cfg.Profile.Gateway
-	policy := auth.ChainPolicy{
-		Anchors:       g.Anchors,
-		Intermediates: g.Intermediates,
-		IssuerName:    g.IssuerName,
-		Now:           time.Now(),
-	}
-	for _, name := range []string{g.CertificateName, g.Identity, g.Address} {
-		if name != "" {
-			policy.Name = name
-			break
-		}
-	}
-	if len(policy.Anchors) == 0 && l.cfg.SystemRoots != nil {
-		roots, err := l.cfg.SystemRoots()
-		if err != nil {
-			return &diagnose.Failure{Cause: diagnose.CauseInternal, Err: err}
-		}
-		policy.Anchors = roots
-	}
-	return auth.VerifyChain(e.Chain, policy)
-}
-
-// password answers from the first prompt where that asked for both; a second
-// question of the gateway is put to the user.
-func (l *line) password(ctx context.Context, e ike.NeedCredentials) {
-	if pw := l.creds.password; pw != nil {
-		l.creds.password = nil
-		l.later(ike.Credentials{ID: e.ID, Password: pw})
-		return
-	}
-	q := Question{Kind: AskPassword, Username: e.Identity, Message: e.Message}
-	l.ask(ctx, q, func(a Answer, err error) ike.Command {
-		return ike.Credentials{ID: e.ID, Password: a.Secret, Err: err}
-	})
-}
-
-// ask puts a question on a goroutine of its own and hands the answer to the
-// loop; the end of the loop ends the question.
-func (l *line) ask(ctx context.Context, q Question, answer func(Answer, error) ike.Command) {
-	if q.Data != nil {
-		q.Data = append([]byte(nil), q.Data...)
-	}
-	l.asking.Go(func() {
-		a, err := l.cfg.Ask(ctx, q)
-		select {
-		case l.answers <- answer(a, err):
-		case <-ctx.Done():
-			clear(a.Secret)
-		}
-	})
-}
-
 func (l *line) established(e ike.Established) {
+	l.strand.established(e)
 	l.world.profile, l.world.given = l.cfg.Profile, e.Configuration
 	if l.cfg.LocalNetworks != nil {
 		l.world.local = l.cfg.LocalNetworks()
-	}
-	l.info = Info{
-		GatewayAddress:  e.Remote,
-		GatewayIdentity: e.GatewayIdentity.String(),
-		IKESuite:        e.Suite.Keyword(),
-		IKEEstablished:  time.Now(),
-		IKERekeyAt:      e.RekeyAt,
-		BehindNAT:       e.Behind.Us,
 	}
 	l.plane.SetPeer(e.Remote)
 	l.plane.SetPathMTU(surePath)
@@ -209,6 +131,9 @@ func (l *line) fail(f *diagnose.Failure) {
 }
 
 func (l *line) closed(e ike.Closed) {
+	if l.orphan(e.Failure) {
+		return
+	}
 	l.done = true
 	if l.finished != nil || e.Failure == nil {
 		return

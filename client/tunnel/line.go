@@ -1,8 +1,8 @@
 package tunnel
 
 import (
+	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,7 +14,6 @@ import (
 	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/esp/dataplane"
 	"github.com/homeward-vpn/homeward/ike"
-	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
 const (
@@ -32,56 +31,47 @@ const (
 )
 
 // line is one attempt at one address, and what grows out of it. The queues, the
-// answers, the SPIs and the plane are safe for everybody; all else belongs to the
-// goroutine of loop.
+// answers, what is published and the plane are safe for everybody; all else
+// belongs to the goroutine of loop.
 type line struct {
 	*Tunnel
-	emit  func(Event)
-	creds *credentials
+	*strand           // the session that carries the traffic
+	next    *handover // its successor; nil: none is planned
+	leaving []*strand // its predecessors
+	emit    func(Event)
 
-	session   *ike.Session
 	plane     *dataplane.Plane
 	transport Transport
 	tun       TUN // nil until there are addresses
 
 	inbound chan ike.Datagram
-	spis    atomic.Pointer[[]wire.SPI] // of the session, for receive
-	worn    chan uint32                // inbound SPIs of SAs to be replaced
-	answers chan ike.Command
-	pending []ike.Command // answers found while draining; they go in after it
+	known   atomic.Pointer[published] // of the strands, for receive
+	worn    chan uint32               // inbound SPIs of SAs to be replaced
+	answers chan answered
+	calls   chan func() // to be run by the loop
 	asking  sync.WaitGroup
 
-	remote   netip.AddrPort
-	world    world
-	net      Network            // what was last asked of the system
-	carriers map[uint32]carrier // the Child SAs by inbound SPI
-	info     Info
-	sendErr  error  // why the last datagram could not leave
-	traffic  uint64 // plane.LastInbound at the last look
-	up       bool
-	sizes    []int  // path MTUs still to be tried
-	marked   []byte // scratch: non-ESP marker and message
-	finished error
-	done     bool
-	overdue  <-chan time.Time // the end of the patience with a gateway that is told goodbye
+	world     world
+	net       Network // what was last asked of the system
+	up        bool
+	sizes     []int             // path MTUs still to be tried
+	unrenewed *diagnose.Failure // why the last successor did not take over
+	marked    []byte            // scratch: non-ESP marker and message
+	finished  error
+	done      bool
+	overdue   <-chan time.Time // the end of the patience with a gateway that is told goodbye
 }
 
 // attempt brings up one line to one address and keeps it until it ends. It
 // returns nil only when ctx ended it. last says that there is no other address
 // to try, so that patience is all that is left.
 func (t *Tunnel) attempt(ctx context.Context, addr netip.Addr, last bool, creds *credentials, emit func(Event)) (err error) {
-	port := t.cfg.Profile.Gateway.Port
-	if port == 0 {
-		port = defaultIKEPort
-	}
 	l := &line{
-		Tunnel: t, emit: emit, creds: creds,
-		remote:  netip.AddrPortFrom(addr, port),
+		Tunnel: t, emit: emit,
 		inbound: make(chan ike.Datagram, inboundQueue),
-		answers: make(chan ike.Command),
+		answers: make(chan answered),
+		calls:   make(chan func()),
 		worn:    make(chan uint32, wornQueue),
-
-		carriers: make(map[uint32]carrier),
 	}
 	l.transport, err = t.cfg.OpenTransport()
 	if err != nil {
@@ -93,22 +83,21 @@ func (t *Tunnel) attempt(ctx context.Context, addr netip.Addr, last bool, creds 
 	t.plane.Store(l.plane)
 	defer func() { err = errors.Join(err, l.close()) }()
 
-	local := l.transport.LocalAddr(l.remote)
-	if !local.IsValid() {
-		return &diagnose.Failure{Cause: diagnose.CauseNoNetwork, Expected: addr.String()}
-	}
-	cfg, err := t.sessionConfig(local, l.remote, creds)
+	l.strand, err = l.newStrand(t.at(addr), creds, func(c *ike.Config) {
+		if !last {
+			c.Retransmit.InitTries = impatient
+		}
+	})
 	if err != nil {
-		return &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
-	}
-	if !last {
-		cfg.Retransmit.InitTries = impatient
-	}
-	if l.session, err = ike.New(cfg); err != nil {
-		return &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
+		return err
 	}
 	l.plane.Start()
 	return l.loop(ctx)
+}
+
+// at is where IKE_SA_INIT goes at an address of the gateway's.
+func (t *Tunnel) at(addr netip.Addr) netip.AddrPort {
+	return netip.AddrPortFrom(addr, cmp.Or(t.cfg.Profile.Gateway.Port, defaultIKEPort))
 }
 
 // close takes the line's parts down. The TUN device goes last but for the
@@ -131,11 +120,12 @@ func (l *line) close() error {
 
 // receive takes a datagram that is not ESP from the plane's goroutine, and says
 // whether it is IKE: without the marker only what comes from where IKE_SA_INIT
-// went can be. What carries none of the session's SPIs is a stranger's, who must
+// went can be. What carries none of the sessions' SPIs is a stranger's, who must
 // not be able to fill the queue. The plane lends the bytes, so they are copied; a
 // full queue drops, as a network would.
 func (l *line) receive(d dataplane.ControlDatagram) bool {
-	if !d.Encap && d.From != l.remote || !l.addressed(d.Data) {
+	known := l.known.Load()
+	if known == nil || !d.Encap && !slices.Contains(known.remotes, d.From) || !addressed(d.Data, known.spis) {
 		return false
 	}
 	in := ike.Datagram{Remote: d.From, Encap: d.Encap, Data: append([]byte(nil), d.Data...)}
@@ -144,20 +134,6 @@ func (l *line) receive(d dataplane.ControlDatagram) bool {
 	default:
 	}
 	return true
-}
-
-// addressed says whether an IKE message carries an SPI of the session's.
-func (l *line) addressed(message []byte) bool {
-	spis := l.spis.Load()
-	if spis == nil || len(message) < wire.HeaderLen {
-		return false
-	}
-	for _, spi := range *spis {
-		if wire.SPI(binary.BigEndian.Uint64(message)) == spi || wire.SPI(binary.BigEndian.Uint64(message[8:])) == spi {
-			return true
-		}
-	}
-	return false
 }
 
 // wearing takes word from the plane's goroutines of an SA that has carried its
@@ -169,7 +145,7 @@ func (l *line) wearing(inboundSPI uint32) {
 	}
 }
 
-// loop feeds the session until it is over or ctx ends it.
+// loop feeds the sessions until the line is over or ctx ends it.
 func (l *line) loop(ctx context.Context) (end error) {
 	questions, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer func() { cancel(); l.asking.Wait() }()
@@ -179,9 +155,8 @@ func (l *line) loop(ctx context.Context) (end error) {
 		return err
 	}
 	defer func() { end = errors.Join(end, alarm.Close()) }()
-	if err := l.do(questions, ike.Connect{}); err != nil {
-		return err
-	}
+	l.later(ike.Connect{})
+	l.drain(questions)
 	stop := ctx.Done()
 	for !l.done {
 		if err := l.arm(alarm); err != nil {
@@ -190,55 +165,40 @@ func (l *line) loop(ctx context.Context) (end error) {
 		var err error
 		select {
 		case d := <-l.inbound:
-			err = l.session.HandleDatagram(time.Now(), d)
-		case c := <-l.answers:
-			err = l.session.Do(time.Now(), c)
+			err = l.deliver(d)
+		case a := <-l.answers:
+			err = l.answer(a)
+		case f := <-l.calls:
+			f()
 		case spi := <-l.worn:
-			l.log.Info("an SA has carried its packets and is replaced", "spi", fmt.Sprintf("%08x", spi))
-			err = l.session.Do(time.Now(), ike.RekeyChild{InboundSPI: spi})
+			err = l.replace(spi)
 		case <-alarm.C():
-			err = l.timeout()
+			err = l.expire(time.Now())
 		case err := <-l.plane.Err():
 			return l.broken(err)
 		case <-stop:
 			stop = nil
 			cancel()
 			l.overdue = time.After(goodbye)
-			err = l.session.Do(time.Now(), ike.Delete{})
+			l.later(ike.Delete{})
 		case <-l.overdue:
 			return l.finished
 		}
 		if err != nil {
 			l.log.Debug("the session refused an input", "err", err)
 		}
+		l.proceed(questions, time.Now())
 		l.drain(questions)
 	}
+	l.farewell(questions)
 	return l.finished
 }
 
-func (l *line) do(ctx context.Context, c ike.Command) error {
-	if err := l.session.Do(time.Now(), c); err != nil {
-		return fmt.Errorf("tunnel: %w", err)
-	}
-	l.drain(ctx)
-	return nil
-}
-
-// timeout tells the session of inbound ESP before its timers run, so that a
-// busy line needs no liveness check (RFC 7296 2.4).
-func (l *line) timeout() error {
-	now := time.Now()
-	var err error
-	if n := l.plane.LastInbound(); n != l.traffic {
-		l.traffic = n
-		// Refused on the way out, where the timers count all the same.
-		err = l.session.Do(now, ike.InboundTraffic{})
-	}
-	return errors.Join(err, l.session.HandleTimeout(now))
-}
-
 func (l *line) arm(alarm Alarm) error {
-	at := l.session.NextTimeout()
+	at := l.deadline()
+	for _, s := range l.strands() {
+		at = earlier(at, s.session.NextTimeout())
+	}
 	if at.IsZero() {
 		return alarm.Stop()
 	}
@@ -252,59 +212,4 @@ func (l *line) broken(err error) error {
 		cause = diagnose.CauseTUNFailed
 	}
 	return &diagnose.Failure{Cause: cause, Err: err}
-}
-
-// drain performs everything that the session wants after an input, and then
-// what that led to.
-func (l *line) drain(ctx context.Context) {
-	for {
-		l.publish()
-		if d, ok := l.session.PollTransmit(); ok {
-			l.send(d)
-		} else if ev, ok := l.session.PollEvent(); ok {
-			l.handle(ctx, ev)
-		} else if len(l.pending) > 0 {
-			c := l.pending[0]
-			l.pending = l.pending[1:]
-			if err := l.session.Do(time.Now(), c); err != nil && !unsearchable(err) {
-				l.log.Debug("the session refused an input", "err", err)
-			}
-		} else {
-			return
-		}
-	}
-}
-
-// publish tells receive which SPIs are the session's, before anything is sent
-// that could be answered.
-func (l *line) publish() {
-	now := l.session.AppendSPIs(nil)
-	if old := l.spis.Load(); old == nil || !slices.Equal(*old, now) {
-		l.spis.Store(&now)
-	}
-}
-
-// later keeps a command for when the session is drained: what Poll gave is
-// valid only until the next input.
-func (l *line) later(c ike.Command) { l.pending = append(l.pending, c) }
-
-// send puts an IKE message on the wire, behind the non-ESP marker where the
-// session says so (RFC 3948 2.2). A failure is the network's: the session's
-// retransmission is the answer, but the reason is kept for the person.
-func (l *line) send(d ike.Datagram) {
-	b := l.marked[:0]
-	switch {
-	case d.Keepalive:
-		b = append(b, 0xFF)
-	case d.Encap:
-		b = append(append(b, 0, 0, 0, 0), d.Data...)
-	default:
-		b = append(b, d.Data...)
-	}
-	l.marked = b
-	err := l.transport.Send([][]byte{b}, d.Remote)
-	if err != nil {
-		l.log.Debug("an IKE message could not be sent", "to", d.Remote, "err", err)
-	}
-	l.sendErr = err
 }

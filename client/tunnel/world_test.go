@@ -48,6 +48,8 @@ type device struct{ *esptest.TUN }
 
 func (device) Name() string { return "test0" }
 
+func (device) SetAddresses([]netip.Prefix) error { return nil }
+
 // office is one gateway and the wires to it.
 type office struct {
 	t       *testing.T

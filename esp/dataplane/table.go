@@ -124,6 +124,22 @@ func (p *Plane) Activate(inboundSPI uint32) error {
 	})
 }
 
+// Switch sends all outbound traffic through the pair with this inbound SPI, and to
+// another peer over a path of the given MTU, in one step: no packet goes to one
+// peer through an SA of the other's. Pairs activated earlier still receive.
+func (p *Plane) Switch(inboundSPI uint32, peer netip.AddrPort, pathMTU int) error {
+	return p.change(func(t *table) error {
+		sa := t.inbound[inboundSPI]
+		if sa == nil || sa.out == nil {
+			return fmt.Errorf("%w: %08x", ErrUnknownSPI, inboundSPI)
+		}
+		t.outbound = []outboundSA{{out: sa.out, spi: inboundSPI, age: sa.age}}
+		t.peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+		t.pathMTU = max(pathMTU, MinPathMTU)
+		return nil
+	})
+}
+
 func (t *table) dropOutbound(spi uint32) {
 	t.outbound = slices.DeleteFunc(t.outbound, func(o outboundSA) bool { return o.spi == spi })
 }

@@ -92,6 +92,41 @@ func TestDevice(t *testing.T) {
 	}
 }
 
+// TestSetAddresses: new ones come, old ones go, and one that stays, with the
+// routes of the device, is not touched.
+func TestSetAddresses(t *testing.T) {
+	if !namespace.Enter(t) {
+		return
+	}
+	d := createTest(t, Config{Addresses: addresses})
+	namespace.Run(t, "ip", "route", "add", "10.99.0.0/24", "dev", d.Name())
+	next := []netip.Prefix{netip.MustParsePrefix("10.98.0.9/32"), addresses[1]}
+	if err := d.SetAddresses(next); err != nil {
+		t.Fatal(err)
+	}
+	link, err := net.InterfaceByName(d.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	addrs, err := link.Addrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(addrs); got != "[10.98.0.9/32 fd98::2/128]" {
+		t.Errorf("addresses %s", got)
+	}
+	if err := d.SetAddresses(make([]netip.Prefix, 1)); err == nil {
+		t.Error("an address that is none is taken")
+	}
+	c, err := net.Dial("udp4", "10.99.0.1:53")
+	if err != nil {
+		t.Fatalf("the route is gone: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // packetsPass sends a datagram into the tunnel, turns it round by hand, and
 // receives it.
 func packetsPass(t *testing.T, d *Device) {

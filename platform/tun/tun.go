@@ -58,6 +58,7 @@ type Device struct {
 	dev    wgtun.Device
 	name   string
 	mtu    int
+	logger *slog.Logger
 	ledger *ledger.Ledger
 	record ledger.ID
 
@@ -73,16 +74,38 @@ func Create(c Config) (*Device, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	for _, p := range c.Addresses {
-		if !p.IsValid() {
-			return nil, errors.New("creating the tunnel device: an address is not valid")
-		}
+	if err := valid(c.Addresses); err != nil {
+		return nil, fmt.Errorf("creating the tunnel device: %w", err)
 	}
 	d, err := create(c)
 	if err != nil {
 		return nil, fmt.Errorf("creating the tunnel device: %w", err)
 	}
 	return d, nil
+}
+
+func valid(addresses []netip.Prefix) error {
+	for _, p := range addresses {
+		if !p.IsValid() {
+			return errors.New("an address is not valid")
+		}
+	}
+	return nil
+}
+
+// SetAddresses replaces the device's addresses by these. One that stays is not
+// touched, and the new ones stand before the old ones go, so that the device's
+// routes outlive the change. On an error the old ones are still there. It must
+// not be called beside Close.
+func (d *Device) SetAddresses(addresses []netip.Prefix) error {
+	err := valid(addresses)
+	if err == nil {
+		err = d.setAddresses(addresses)
+	}
+	if err != nil {
+		return fmt.Errorf("changing the addresses of %s: %w", d.name, err)
+	}
+	return nil
 }
 
 // Read reads packets into bufs at offset, and their lengths into sizes. It

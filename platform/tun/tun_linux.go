@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/vishvananda/netlink"
@@ -32,7 +33,7 @@ func create(c Config) (*Device, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("preparing %s: %w", name, err), unix.Close(fd))
 	}
-	d := &Device{dev: dev, name: name, mtu: c.MTU, ledger: c.Ledger}
+	d := &Device{dev: dev, name: name, mtu: c.MTU, logger: c.Logger, ledger: c.Ledger}
 	link, err := netlink.LinkByName(name)
 	if err != nil {
 		return d.abandon(fmt.Errorf("finding %s: %w", name, err))
@@ -137,6 +138,32 @@ func addAddresses(link netlink.Link, addresses []netip.Prefix, logger *slog.Logg
 	}
 	if set == 0 {
 		return left
+	}
+	return nil
+}
+
+// setAddresses adds what is missing and then takes away what is too many.
+func (d *Device) setAddresses(addresses []netip.Prefix) error {
+	link, err := netlink.LinkByName(d.name)
+	if err != nil {
+		return err
+	}
+	before, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+	if err != nil {
+		return fmt.Errorf("listing: %w", err)
+	}
+	if err := addAddresses(link, addresses, d.logger); err != nil {
+		return err
+	}
+	for _, a := range before {
+		held, ok := netip.AddrFromSlice(a.IP)
+		ones, _ := a.Mask.Size()
+		if ok && slices.Contains(addresses, netip.PrefixFrom(held.Unmap(), ones)) {
+			continue
+		}
+		if err := netlink.AddrDel(link, &a); err != nil {
+			return fmt.Errorf("removing address %s: %w", a.IPNet, err)
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ package tun
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 
 	wgtun "golang.zx2c4.com/wireguard/tun"
@@ -27,12 +28,15 @@ func create(c Config) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{dev: dev, mtu: c.MTU, ledger: c.Ledger}
+	d := &Device{dev: dev, mtu: c.MTU, logger: c.Logger, ledger: c.Ledger}
 	if d.name, err = dev.Name(); err != nil {
 		return d.abandon(err)
 	}
 	return d, nil
 }
+
+// setAddresses is refused as create refuses any.
+func (*Device) setAddresses([]netip.Prefix) error { return errors.ErrUnsupported }
 
 // remove: these systems' devices go with the process, and create records none.
 func remove(entry) error { return nil }

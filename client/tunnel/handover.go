@@ -1,0 +1,382 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/ike"
+)
+
+// A successor takes over from the session in use without a packet lost
+// (RFC 7296 2.8.3): because the sign-in is to be repeated (reauth.go), because
+// the gateway sends us elsewhere (redirect.go), or because the session in use
+// cannot follow us to another network.
+//
+//	handOver: a plan -> its time comes -> the password is asked for, if one is needed
+//	  -> tryNext: a session beside the one in use, on the same transport,
+//	     asking for the same inner addresses
+//	  -> rising: Established, ChildAdded, ChildActive
+//	  -> takeOver: traffic moves in one step; device, routes and DNS follow where
+//	     they differ
+//	  -> overlap -> the old session is deleted -> falling until it is gone
+//
+// A successor that fails changes nothing for the line: another is tried later.
+// Where the session in use ends while a successor is on its way, because the
+// gateway allows one at a time, the line waits for the successor.
+
+const (
+	// overlap is how long the old session stays beside the new: for packets
+	// that are under way.
+	overlap = time.Second
+	// orphanPatience is how long a successor may take where the gateway has
+	// ended the session in use already.
+	orphanPatience = 15 * time.Second
+	firstPause     = 5 * time.Second // before the second try, doubled for each that follows
+	longestPause   = time.Minute
+	lastingTries   = 3 // of a plan whose failure does not pass by itself
+	endlessTries   = 8 // of a plan without an end, whose failure does
+	// afterglow is how long packets are still taken from SAs whose session ended.
+	afterglow = 5 * time.Second
+)
+
+// plan says why there is to be a successor, where and when.
+type plan struct {
+	why string // for the log
+	// remotes are where IKE_SA_INIT goes, one after the other; empty: to the
+	// gateway in use.
+	remotes []netip.AddrPort
+	at      time.Time // not before; zero: now
+	end     time.Time // the session in use ends then anyway; zero: not known
+	// change, where set, has the last word on the session's configuration.
+	change func(*ike.Config)
+}
+
+// handover is a plan being carried out.
+type handover struct {
+	plan
+	strand   *strand   // of the try under way; nil between tries
+	at       time.Time // when the next try begins; zero: one is under way
+	tries    int
+	fresh    bool         // the password that is known was refused: the user must be asked
+	cancel   func()       // withdraws the questions of the try under way
+	orphaned *ike.Failure // why the session in use is gone
+	patience time.Time    // orphaned: when the line gives up
+}
+
+// handOver begins a plan. What was planned before is given up, but for its end.
+func (l *line) handOver(p plan) {
+	if old := l.next; old != nil {
+		if p.end.IsZero() || !old.end.IsZero() && old.end.Before(p.end) {
+			p.end = old.end
+		}
+		l.abandon(old)
+	}
+	if p.at.IsZero() {
+		p.at = time.Now()
+	}
+	l.log.Info("another session is to take over", "why", p.why, "at", p.at.Round(time.Second))
+	l.next = &handover{plan: p, at: p.at}
+}
+
+// successor is the strand of the try under way, nil where there is none.
+func (l *line) successor() *strand {
+	if l.next == nil {
+		return nil
+	}
+	return l.next.strand
+}
+
+// abandon ends a try under way.
+func (l *line) abandon(h *handover) {
+	if h.cancel != nil {
+		h.cancel()
+	}
+	if s := h.strand; s != nil {
+		h.strand = nil
+		l.leave(s, time.Now())
+	}
+	if l.next == h {
+		l.next = nil
+	}
+}
+
+// leave has a strand deleted at a time, and keeps it until that is done.
+func (l *line) leave(s *strand, at time.Time) {
+	s.leaveAt = at
+	l.leaving = append(l.leaving, s)
+}
+
+// proceed does what a handover has to do at this time.
+func (l *line) proceed(ctx context.Context, now time.Time) {
+	for _, s := range l.leaving {
+		if !s.leaveAt.IsZero() && !s.leaveAt.After(now) {
+			s.leaveAt = time.Time{}
+			s.later(ike.Delete{})
+		}
+	}
+	h := l.next
+	switch {
+	case h == nil || !l.up:
+	case h.orphaned != nil && !h.patience.After(now):
+		l.over(h.orphaned)
+	case !h.at.IsZero() && !h.at.After(now):
+		h.at = time.Time{}
+		l.prepare(ctx, h)
+	}
+}
+
+// deadline is when proceed has something to do; zero: never.
+func (l *line) deadline() (next time.Time) {
+	for _, s := range l.leaving {
+		next = earlier(next, s.leaveAt)
+	}
+	if h := l.next; h != nil && l.up {
+		next = earlier(earlier(next, h.at), h.patience)
+	}
+	return next
+}
+
+// earlier gives the earlier of two times; zero stands for never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// prepare asks for the password before the gateway is: people take longer than
+// a gateway waits in the middle of a sign-in.
+func (l *line) prepare(ctx context.Context, h *handover) {
+	ctx, h.cancel = context.WithCancel(ctx)
+	if l.cfg.Profile.Client.Auth != profile.ClientMSCHAPv2 {
+		l.tryNext(h, &credentials{username: l.creds.username})
+		return
+	}
+	q := Question{Kind: AskPassword, Username: l.creds.username, Again: true, Fresh: h.fresh, Until: h.end}
+	l.asking.Go(func() {
+		a, err := l.cfg.Ask(ctx, q)
+		l.call(ctx, func() {
+			if l.next != h {
+				clear(a.Secret)
+				return
+			}
+			if err != nil {
+				l.tryFailed(h, &ike.Failure{Cause: ike.CauseCredentials, Err: err})
+				return
+			}
+			l.tryNext(h, &credentials{username: l.creds.username, password: a.Secret})
+		}, func() { clear(a.Secret) })
+	})
+}
+
+// call has the loop run f; or g, on the caller's goroutine, where ctx ends first.
+func (l *line) call(ctx context.Context, f, g func()) {
+	select {
+	case l.calls <- f:
+	case <-ctx.Done():
+		g()
+	}
+}
+
+// tryNext starts a successor.
+func (l *line) tryNext(h *handover, creds *credentials) {
+	remote := l.remote
+	if len(h.remotes) > 0 {
+		remote = h.remotes[h.tries%len(h.remotes)]
+	}
+	h.tries++
+	s, err := l.newStrand(remote, creds, func(c *ike.Config) {
+		// It would have the gateway delete the session in use (RFC 7296 2.4).
+		c.InitialContact = false
+		c.RequestAddresses = nil
+		for _, p := range l.given.Addresses {
+			c.RequestAddresses = append(c.RequestAddresses, p.Addr())
+		}
+		if h.change != nil {
+			h.change(c)
+		}
+	})
+	if err != nil {
+		creds.clear()
+		l.tryFailed(h, err)
+		return
+	}
+	h.strand = s
+	s.later(ike.Connect{})
+}
+
+// rising takes the events of a successor.
+func (l *line) rising(s *strand, ev ike.Event) {
+	switch e := ev.(type) {
+	case ike.Established:
+		s.established(e)
+	case ike.ChildAdded:
+		if err := l.added(s, e); err != nil {
+			h := l.next
+			h.strand = nil
+			l.leave(s, time.Now())
+			l.tryFailed(h, &diagnose.Failure{Cause: diagnose.CauseProtocol, Err: err})
+		}
+	case ike.ChildActive:
+		l.takeOver(s, e.InboundSPI)
+	case ike.ChildRemoved:
+		l.removed(s, e)
+	case ike.Closed:
+		s.creds.clear()
+		l.discardSAs(s)
+		h := l.next
+		h.strand = nil
+		var err error = e.Failure
+		if e.Failure == nil {
+			err = errors.New("tunnel: the successor was told to end")
+		}
+		l.tryFailed(h, err)
+	}
+}
+
+// takeOver moves the line to the successor. To another gateway, or on another
+// path, SA and peer change in one step; else the old SAs stay active for what
+// the new one does not carry, until they go.
+func (l *line) takeOver(s *strand, inboundSPI uint32) {
+	h, old := l.next, l.strand
+	l.next = nil
+	h.cancel()
+	s.creds.clear()
+	elsewhere := s.info.GatewayAddress != old.info.GatewayAddress
+	var err error
+	if elsewhere {
+		err = l.plane.Switch(inboundSPI, s.info.GatewayAddress, surePath)
+	} else {
+		err = l.plane.Activate(inboundSPI)
+	}
+	l.strand = s
+	if h.orphaned == nil {
+		l.leave(old, time.Now().Add(overlap))
+	}
+	if err != nil {
+		l.fail(&diagnose.Failure{Cause: diagnose.CauseInternal, Err: err})
+		return
+	}
+	c := s.carriers[inboundSPI]
+	l.world.given, l.world.remote = s.given, c.remote
+	s.info.ESPSuite, s.info.ESN = c.suite, c.esn
+	l.log.Info("another session has taken over", "why", h.why, "gateway", s.info.GatewayAddress,
+		"identity", s.info.GatewayIdentity, "ike", s.info.IKESuite, "esp", s.info.ESPSuite, "tries", h.tries)
+	l.adapt()
+	if elsewhere && !l.done {
+		l.sizes = pathSizes
+		l.searchPath()
+	}
+}
+
+// adapt makes device, routes and DNS follow what the new session was given,
+// where that differs from before.
+func (l *line) adapt() {
+	n := l.world.network()
+	n.Interface, n.MTU, n.Gateway = l.net.Interface, l.net.MTU, l.info.GatewayAddress.Addr()
+	if !slices.Equal(n.Addresses, l.net.Addresses) {
+		l.log.Info("the gateway gave other addresses", "addresses", n.Addresses)
+		if err := l.tun.SetAddresses(n.Addresses); err != nil {
+			l.fail(&diagnose.Failure{Cause: diagnose.CauseTUNFailed, Err: err})
+			return
+		}
+	}
+	if n.equal(l.net) {
+		l.changed()
+		return
+	}
+	l.net = n
+	l.emit(Up{Network: n, Info: l.info})
+}
+
+// falling takes the events of a strand that has carried the line. New keys of
+// its Child SA still receive, but traffic goes to them no more.
+func (l *line) falling(s *strand, ev ike.Event) {
+	switch e := ev.(type) {
+	case ike.ChildAdded:
+		if err := l.added(s, e); err != nil {
+			l.log.Debug("an SA of the session that ends is not used", "err", err)
+		}
+	case ike.ChildRemoved:
+		l.removed(s, e)
+	case ike.Closed:
+		s.creds.clear()
+		l.discardSAs(s)
+		l.leaving = slices.DeleteFunc(l.leaving, func(o *strand) bool { return o == s })
+	}
+}
+
+// discardSAs removes what is left of a strand's SAs.
+func (l *line) discardSAs(s *strand) {
+	for spi := range s.carriers {
+		l.plane.RemoveSA(spi, afterglow)
+	}
+	clear(s.carriers)
+}
+
+// orphan waits for the successor where the session in use has ended. False:
+// there is none under way.
+func (l *line) orphan(f *ike.Failure) bool {
+	h := l.next
+	if h == nil || h.strand == nil || f == nil || l.finished != nil {
+		return false
+	}
+	l.log.Info("the session in use has ended before its successor stands", "cause", string(f.Cause))
+	h.orphaned, h.patience = f, time.Now().Add(orphanPatience)
+	l.discardSAs(l.strand)
+	return true
+}
+
+// tryFailed decides whether and when a successor is tried again.
+func (l *line) tryFailed(h *handover, err error) {
+	if h.cancel != nil {
+		h.cancel()
+	}
+	f := l.explain(err)
+	l.log.Warn("a successor of the session in use has failed", "why", h.why, "cause", f.Cause, "tries", h.tries, "err", err)
+	if h.orphaned != nil {
+		l.over(h.orphaned)
+		return
+	}
+	l.unrenewed = f
+	h.fresh = f.Cause == diagnose.CauseWrongPassword
+	pause := min(firstPause<<min(h.tries-1, 8), longestPause)
+	switch {
+	case f.Cause == diagnose.CauseCredentialsMissing: // the user's word
+		l.next = nil
+		return
+	case h.fresh && h.tries < lastingTries:
+		pause = 0 // the user is asked, and that takes its time
+	case f.Cause.Passing() && (!h.end.IsZero() || h.tries < endlessTries):
+	case h.tries < lastingTries:
+	default:
+		l.next = nil
+		return
+	}
+	h.at = time.Now().Add(pause)
+	if !h.end.IsZero() && !h.at.Before(h.end) {
+		l.next = nil
+	}
+}
+
+// over ends the line because its session has.
+func (l *line) over(f *ike.Failure) {
+	l.done = true
+	if l.finished == nil {
+		l.finished = f
+	}
+}
+
+// farewell tells the gateway goodbye on every session that still stands, without
+// waiting for an answer.
+func (l *line) farewell(ctx context.Context) {
+	for _, s := range l.strands() {
+		s.later(ike.Delete{})
+	}
+	l.drain(ctx)
+}

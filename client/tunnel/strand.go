@@ -1,0 +1,333 @@
+package tunnel
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/ike"
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// A line hangs on one strand, and on more for the moments in which a successor
+// takes over (handover.go):
+//
+//	line.strand    carries the traffic
+//	line.next      a successor, from its first message until it carries the traffic
+//	line.leaving   those that have carried it, until the gateway knows
+//
+// Datagrams find their strand by the SPIs in them, answers and timers by where
+// they come from. Child SAs of all of them are in the one plane.
+
+// strand is one IKE session and what has come of it. It belongs to the goroutine
+// of the line's loop.
+type strand struct {
+	session *ike.Session
+	creds   *credentials
+	remote  netip.AddrPort // where IKE_SA_INIT goes
+	pending []ike.Command  // found while draining; they go in after it
+
+	given    ike.Configuration
+	carriers map[uint32]carrier // the Child SAs by inbound SPI
+	info     Info
+	sendErr  error     // why the last datagram could not leave
+	traffic  uint64    // plane.LastInbound at the last look
+	leaveAt  time.Time // when it is deleted; zero: it is not to be, or it has been told
+}
+
+// answered is what a question has led to, and whose it was.
+type answered struct {
+	strand  *strand
+	command ike.Command
+}
+
+// published is what the plane's goroutines know of the strands.
+type published struct {
+	spis    []wire.SPI       // of every session
+	remotes []netip.AddrPort // where messages without the non-ESP marker may come from
+}
+
+// newStrand makes a session to a gateway's address. Nothing is sent yet.
+func (l *line) newStrand(remote netip.AddrPort, creds *credentials, change func(*ike.Config)) (*strand, error) {
+	local := l.transport.LocalAddr(remote)
+	if !local.IsValid() {
+		return nil, &diagnose.Failure{Cause: diagnose.CauseNoNetwork, Expected: remote.Addr().String()}
+	}
+	cfg, err := l.sessionConfig(local, remote, creds)
+	if err != nil {
+		return nil, &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
+	}
+	change(&cfg)
+	session, err := ike.New(cfg)
+	if err != nil {
+		return nil, &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
+	}
+	return &strand{session: session, remote: remote, creds: creds, carriers: make(map[uint32]carrier)}, nil
+}
+
+// strands lists every strand that has a session.
+func (l *line) strands() []*strand {
+	all := []*strand{l.strand}
+	if s := l.successor(); s != nil {
+		all = append(all, s)
+	}
+	return append(all, l.leaving...)
+}
+
+// publish tells receive which messages are the sessions', before anything is
+// sent that could be answered.
+func (l *line) publish() {
+	var now published
+	for _, s := range l.strands() {
+		now.spis = s.session.AppendSPIs(now.spis)
+		now.remotes = append(now.remotes, s.remote)
+	}
+	if old := l.known.Load(); old == nil || !slices.Equal(old.spis, now.spis) || !slices.Equal(old.remotes, now.remotes) {
+		l.known.Store(&now)
+	}
+}
+
+// addressed says whether an IKE message carries one of these SPIs.
+func addressed(message []byte, spis []wire.SPI) bool {
+	if len(message) < wire.HeaderLen {
+		return false
+	}
+	initiator, responder := wire.SPI(binary.BigEndian.Uint64(message)), wire.SPI(binary.BigEndian.Uint64(message[8:]))
+	return slices.Contains(spis, initiator) || slices.Contains(spis, responder)
+}
+
+// deliver hands a datagram to the session that it is for.
+func (l *line) deliver(d ike.Datagram) error {
+	for _, s := range l.strands() {
+		if addressed(d.Data, s.session.AppendSPIs(nil)) {
+			return s.session.HandleDatagram(time.Now(), d)
+		}
+	}
+	return errors.New("tunnel: a message for a session that has ended")
+}
+
+// answer hands an answer to the session that asked, where there still is one.
+func (l *line) answer(a answered) error {
+	if !slices.Contains(l.strands(), a.strand) {
+		discard(a.command)
+		return ike.ErrClosed
+	}
+	return a.strand.session.Do(time.Now(), a.command)
+}
+
+// discard clears the secret in an answer that nobody wants any more.
+func discard(c ike.Command) {
+	switch c := c.(type) {
+	case ike.Credentials:
+		clear(c.Password)
+	case ike.PSK:
+		clear(c.Key)
+	}
+}
+
+// replace has the session of a Child SA that has carried its packets rekey it.
+func (l *line) replace(inboundSPI uint32) error {
+	l.log.Info("an SA has carried its packets and is replaced", "spi", fmt.Sprintf("%08x", inboundSPI))
+	return l.session.Do(time.Now(), ike.RekeyChild{InboundSPI: inboundSPI})
+}
+
+// expire gives every session its due timers. The one in use is told of inbound
+// ESP first, so that a busy line needs no liveness check (RFC 7296 2.4).
+func (l *line) expire(now time.Time) error {
+	var err error
+	if n := l.plane.LastInbound(); n != l.traffic {
+		l.traffic = n
+		// Refused on the way out, where the timers count all the same.
+		err = l.session.Do(now, ike.InboundTraffic{})
+	}
+	for _, s := range l.strands() {
+		err = errors.Join(err, s.session.HandleTimeout(now))
+	}
+	return err
+}
+
+// drain performs everything that the sessions want after an input, and then what
+// that led to.
+func (l *line) drain(ctx context.Context) {
+	for again := true; again; {
+		again = false
+		for _, s := range l.strands() {
+			l.publish()
+			again = l.drainOne(ctx, s) || again
+		}
+	}
+	l.publish()
+}
+
+// drainOne performs what one session wants. True: there was something.
+func (l *line) drainOne(ctx context.Context, s *strand) (some bool) {
+	for ; ; some = true {
+		l.publish()
+		if d, ok := s.session.PollTransmit(); ok {
+			l.send(s, d)
+		} else if ev, ok := s.session.PollEvent(); ok {
+			l.take(ctx, s, ev)
+		} else if len(s.pending) > 0 {
+			c := s.pending[0]
+			s.pending = s.pending[1:]
+			if err := s.session.Do(time.Now(), c); err != nil && !unsearchable(err) {
+				l.log.Debug("the session refused an input", "err", err)
+			}
+		} else {
+			return some
+		}
+	}
+}
+
+// take performs an event: questions are everybody's, all else depends on which
+// strand it is.
+func (l *line) take(ctx context.Context, s *strand, ev ike.Event) {
+	switch {
+	case l.asked(ctx, s, ev):
+	case s == l.strand:
+		l.handle(ev)
+	case s == l.successor():
+		l.rising(s, ev)
+	default:
+		l.falling(s, ev)
+	}
+}
+
+// asked performs an event that is a question of the session. False: it is none.
+func (l *line) asked(ctx context.Context, s *strand, ev ike.Event) bool {
+	switch e := ev.(type) {
+	case ike.NeedVerdict:
+		s.later(ike.Verdict{ID: e.ID, Err: l.verify(e)})
+	case ike.NeedSignature:
+		l.ask(ctx, s, Question{Kind: AskSignature, Scheme: string(e.Scheme), Data: e.Message}, func(a Answer, err error) ike.Command {
+			return ike.Signature{ID: e.ID, Value: a.Secret, Err: err}
+		})
+	case ike.NeedPSK:
+		l.ask(ctx, s, Question{Kind: AskPSK}, func(a Answer, err error) ike.Command {
+			return ike.PSK{ID: e.ID, Key: a.Secret, Err: err}
+		})
+	case ike.NeedCredentials:
+		l.password(ctx, s, e)
+	default:
+		return false
+	}
+	return true
+}
+
+// established keeps what came with the IKE SA.
+func (s *strand) established(e ike.Established) {
+	s.given = e.Configuration
+	s.info = Info{
+		GatewayAddress:  e.Remote,
+		GatewayIdentity: e.GatewayIdentity.String(),
+		IKESuite:        e.Suite.Keyword(),
+		IKEEstablished:  time.Now(),
+		IKERekeyAt:      e.RekeyAt,
+		BehindNAT:       e.Behind.Us,
+	}
+}
+
+// added puts a Child SA of a strand's into the plane.
+func (l *line) added(s *strand, e ike.ChildAdded) error {
+	if err := l.install(s, e.SA); err != nil {
+		return err
+	}
+	s.carriers[e.SA.InboundSPI] = carrier{remote: e.SA.RemoteTS, suite: e.SA.Suite.Keyword(), esn: e.SA.ESN}
+	return nil
+}
+
+// removed takes a Child SA of a strand's out of the plane; one that never got
+// in may have its number from another's.
+func (l *line) removed(s *strand, e ike.ChildRemoved) {
+	if _, ok := s.carriers[e.InboundSPI]; ok {
+		l.plane.RemoveSA(e.InboundSPI, e.Linger)
+		delete(s.carriers, e.InboundSPI)
+	}
+}
+
+// verify holds the gateway's chain against the profile. Wherever the line was
+// sent to, the names and anchors are the profile's.
+func (l *line) verify(e ike.NeedVerdict) error {
+	g := &l.cfg.Profile.Gateway
+	policy := auth.ChainPolicy{
+		Anchors:       g.Anchors,
+		Intermediates: g.Intermediates,
+		IssuerName:    g.IssuerName,
+		Now:           time.Now(),
+	}
+	for _, name := range []string{g.CertificateName, g.Identity, g.Address} {
+		if name != "" {
+			policy.Name = name
+			break
+		}
+	}
+	if len(policy.Anchors) == 0 && l.cfg.SystemRoots != nil {
+		roots, err := l.cfg.SystemRoots()
+		if err != nil {
+			return &diagnose.Failure{Cause: diagnose.CauseInternal, Err: err}
+		}
+		policy.Anchors = roots
+	}
+	return auth.VerifyChain(e.Chain, policy)
+}
+
+// password answers from the first prompt where that asked for both; a second
+// question of the gateway is put to the user.
+func (l *line) password(ctx context.Context, s *strand, e ike.NeedCredentials) {
+	if pw := s.creds.password; pw != nil {
+		s.creds.password = nil
+		s.later(ike.Credentials{ID: e.ID, Password: pw})
+		return
+	}
+	q := Question{Kind: AskPassword, Username: e.Identity, Message: e.Message}
+	l.ask(ctx, s, q, func(a Answer, err error) ike.Command {
+		return ike.Credentials{ID: e.ID, Password: a.Secret, Err: err}
+	})
+}
+
+// ask puts a question on a goroutine of its own and hands the answer to the
+// loop; the end of the loop ends the question.
+func (l *line) ask(ctx context.Context, s *strand, q Question, answer func(Answer, error) ike.Command) {
+	if q.Data != nil {
+		q.Data = append([]byte(nil), q.Data...)
+	}
+	l.asking.Go(func() {
+		a, err := l.cfg.Ask(ctx, q)
+		select {
+		case l.answers <- answered{s, answer(a, err)}:
+		case <-ctx.Done():
+			clear(a.Secret)
+		}
+	})
+}
+
+// later keeps a command for when the session is drained: what Poll gave is
+// valid only until the next input.
+func (s *strand) later(c ike.Command) { s.pending = append(s.pending, c) }
+
+// send puts an IKE message on the wire, behind the non-ESP marker where the
+// session says so (RFC 3948 2.2). A failure is the network's: the session's
+// retransmission is the answer, but the reason is kept for the person.
+func (l *line) send(s *strand, d ike.Datagram) {
+	b := l.marked[:0]
+	switch {
+	case d.Keepalive:
+		b = append(b, 0xFF)
+	case d.Encap:
+		b = append(append(b, 0, 0, 0, 0), d.Data...)
+	default:
+		b = append(b, d.Data...)
+	}
+	l.marked = b
+	err := l.transport.Send([][]byte{b}, d.Remote)
+	if err != nil {
+		l.log.Debug("an IKE message could not be sent", "to", d.Remote, "err", err)
+	}
+	s.sendErr = err
+}
