@@ -1,6 +1,9 @@
 package ike
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Command is something the owner wants of the Session.
 type Command interface{ command() }
@@ -17,8 +20,17 @@ type RekeyChild struct{ InboundSPI uint32 }
 // Delete closes the IKE SA: INFORMATIONAL with Delete, one short try, Closed.
 type Delete struct{}
 
-// CheckLiveness asks the peer for a sign of life now.
-type CheckLiveness struct{}
+// CheckLiveness asks the peer for a sign of life now. Urgent: something has
+// happened to the path, or this machine slept; where no answer comes within about
+// two seconds the peer counts as gone. A request that is under way is the
+// question then, and goes out again at once.
+type CheckLiveness struct{ Urgent bool }
+
+// Unreachable tells that the network says that the gateway cannot be reached: an
+// ICMP error, or a datagram that could not be sent. Anybody can make the network
+// say so: the peer itself is asked, at most every ten seconds, and nothing ends
+// because of it (RFC 7296 2.4).
+type Unreachable struct{}
 
 // CheckPath asks whether IP packets of Size octets reach the gateway: an
 // INFORMATIONAL padded to that size goes out whole (RFC 8899 3, with IKE as the
@@ -30,6 +42,10 @@ type CheckPath struct{ Size int }
 // InboundTraffic tells that ESP packets were received since the last call, so
 // that liveness checks can stay quiet (RFC 7296 2.4).
 type InboundTraffic struct{}
+
+// OutboundTraffic tells when an ESP packet last went to the gateway: a line that is
+// in use needs no NAT keepalive (RFC 3948 4).
+type OutboundTraffic struct{ At time.Time }
 
 // Verdict answers NeedVerdict. Err nil: trusted; else the reason, which comes
 // back wrapped in the Failure of Closed.
@@ -60,17 +76,19 @@ type PSK struct {
 	Err error
 }
 
-func (Connect) command()        {}
-func (RekeyIKE) command()       {}
-func (RekeyChild) command()     {}
-func (Delete) command()         {}
-func (CheckLiveness) command()  {}
-func (InboundTraffic) command() {}
-func (CheckPath) command()      {}
-func (Verdict) command()        {}
-func (Signature) command()      {}
-func (Credentials) command()    {}
-func (PSK) command()            {}
+func (Connect) command()         {}
+func (RekeyIKE) command()        {}
+func (RekeyChild) command()      {}
+func (Delete) command()          {}
+func (CheckLiveness) command()   {}
+func (Unreachable) command()     {}
+func (InboundTraffic) command()  {}
+func (CheckPath) command()       {}
+func (OutboundTraffic) command() {}
+func (Verdict) command()         {}
+func (Signature) command()       {}
+func (Credentials) command()     {}
+func (PSK) command()             {}
 
 // Datagram is one IKE message on its way in or out.
 type Datagram struct {

@@ -41,6 +41,9 @@ type Config struct {
 	// NATTPort is the gateway's port for UDP encapsulation after
 	// IKE_SA_INIT. 0: 4500, or Remote's own port where that is not 500.
 	NATTPort uint16
+	// Encap: the first message already goes to NATTPort, behind the non-ESP
+	// marker. Without it that is done when port 500 stays silent.
+	Encap bool
 
 	Identity auth.Identity // IDi
 	// GatewayIdentity is the IDr to send, and who the gateway must be: by its own
@@ -75,10 +78,11 @@ type Config struct {
 	IKELifetime   time.Duration
 	ChildLifetime time.Duration // the same of a Child SA; 0: 1 h
 	Liveness      time.Duration // check after this long without a sign of life; 0: 60 s; < 0: never
-	// NATKeepalive is the pause between NAT keepalives (RFC 3948 4), which come
-	// out as a Datagram with Keepalive set. They go out whether a NAT was seen or
-	// not: the gateway is told of one in any case, and the firewall of a home, which
-	// nobody can see, forgets a silent flow just as a NAT does. 0: 20 s; < 0: never.
+	// NATKeepalive is how long nothing may have been sent before a NAT keepalive
+	// goes out (RFC 3948 4), as a Datagram with Keepalive set. That is done whether
+	// a NAT was seen or not: the gateway is told of one in any case, and the firewall
+	// of a home, which nobody can see, forgets a silent flow just as a NAT does. 0:
+	// 20 s; < 0: never.
 	NATKeepalive time.Duration
 	Retransmit   Retransmit
 
@@ -86,10 +90,13 @@ type Config struct {
 	FragmentSize   int  // largest IP datagram for IKE messages before RFC 7383 splits; 0: 1280
 }
 
-// Retransmit is the schedule of RFC 7296 2.1: first wait, growth, tries.
+// Retransmit is the schedule of RFC 7296 2.1: first wait, growth, tries. Each wait
+// is cut by a part of up to a fifth that is drawn from Config.Rand, so that what
+// stands here are upper bounds: with the defaults a peer counts as dead after 24
+// to 31 seconds.
 type Retransmit struct {
 	First  time.Duration // 0: 500 ms
-	Factor float64       // 0: 1.8
+	Factor float64       // less than 1.3, by which waits grow whatever is cut: 1.8
 	Max    time.Duration // longest single wait; 0: 10 s
 	Tries  int           // transmissions in all before the peer counts as dead; 0: 7
 	// InitTries is Tries of IKE_SA_INIT: fewer where there is another address

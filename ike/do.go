@@ -60,10 +60,19 @@ func (s *Session) maintain(now time.Time, c Command) error {
 		}
 		return s.startChildRekey(c.InboundSPI)
 	case CheckLiveness:
+		if c.Urgent {
+			return s.hurry(now)
+		}
 		s.askLiveness()
+		return nil
+	case Unreachable:
+		s.suspect(now)
 		return nil
 	case InboundTraffic:
 		s.lastHeard = now
+		return nil
+	case OutboundTraffic:
+		s.noteSent(now, c.At)
 		return nil
 	case CheckPath:
 		return s.checkPath(c.Size)

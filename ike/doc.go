@@ -65,8 +65,9 @@
 // # Reading order
 //
 // session.go and do.go (inputs and outputs), receive.go (a datagram's way in),
-// transmit.go (a message's way out), window.go, reassembly.go, timers.go; then
-// the exchanges: init.go with nat.go, auth.go with auth_gateway.go, auth_eap.go
+// transmit.go (a message's way out), window.go, schedule.go, reassembly.go,
+// timers.go, keepalive.go; then
+// the exchanges: init.go with encap.go and nat.go, auth.go with auth_gateway.go, auth_eap.go
 // and establish.go, create_child.go with rekey_child.go and rekey_ike.go,
 // informational.go, path_check.go; what they negotiate: config_payload.go,
 // selectors.go; and what they keep: sa.go, child.go.

@@ -44,9 +44,7 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	s.addChild(c, keys, 0)
 	s.activate(c)
 	s.armLiveness(now)
-	if s.cfg.NATKeepalive > 0 {
-		s.timers.set(timerNATKeepalive, 0, now.Add(s.cfg.NATKeepalive))
-	}
+	s.armKeepalive(now)
 	return nil
 }
 

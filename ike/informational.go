@@ -16,8 +16,16 @@ import (
 // Notifications that are not known, and those that only tell something, are
 // answered and otherwise left alone.
 
-// liveness asks the peer for a sign of life (RFC 7296 2.4).
-type liveness struct{}
+// liveness asks the peer for a sign of life (RFC 7296 2.4), patiently or not.
+type liveness struct{ urgent bool }
+
+// pace implements paced.
+func (e *liveness) pace(usual Retransmit) Retransmit {
+	if e.urgent {
+		return urgent
+	}
+	return usual
+}
 
 func (*liveness) kind() wire.ExchangeType { return wire.ExchangeInformational }
 

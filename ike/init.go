@@ -57,38 +57,60 @@ type initiation struct {
 
 // connect starts the handshake.
 func (s *Session) connect(now time.Time) error {
-	spi, err := s.newIKESPI()
-	if err != nil {
-		return err
-	}
-	nonce, err := s.newNonce()
-	if err != nil {
-		return err
-	}
-	source, err := s.falseSource()
-	if err != nil {
-		return err
-	}
 	s.nextID++
-	s.init = &initiation{id: s.nextID, spi: spi, nonce: nonce, source: source}
+	in, err := s.newInitiation(s.nextID)
+	if err != nil {
+		return err
+	}
+	s.init = in
 	s.phase = phaseConnecting
 	s.progress(StepReaching)
 	return s.useGroup(now, offeredGroups(s.cfg.IKEProposals)[0])
 }
 
+// newInitiation draws SPI and nonce.
+func (s *Session) newInitiation(id uint64) (*initiation, error) {
+	spi, err := s.newIKESPI()
+	if err != nil {
+		return nil, err
+	}
+	nonce, err := s.newNonce()
+	if err != nil {
+		return nil, err
+	}
+	source, err := s.falseSource()
+	if err != nil {
+		return nil, err
+	}
+	return &initiation{id: id, spi: spi, nonce: nonce, source: source}, nil
+}
+
 // useGroup draws a private value of a group and sends IKE_SA_INIT with it.
 func (s *Session) useGroup(now time.Time, group uint16) error {
+	if err := s.drawGroup(group); err != nil {
+		return err
+	}
+	return s.sendInit(now)
+}
+
+func (s *Session) drawGroup(group uint16) error {
 	kx, err := suite.NewKeyExchange(group, s.cfg.Rand)
 	if err != nil {
 		return internal(err)
 	}
 	s.init.kx = kx
-	return s.sendInit(now)
+	return nil
 }
 
 // sendInit builds the request anew and starts its retransmissions. With a
 // cookie everything else stays as it was (RFC 7296 2.6).
 func (s *Session) sendInit(now time.Time) error {
+	s.composeInit()
+	return s.retransmitInit(now)
+}
+
+// composeInit makes the request's octets.
+func (s *Session) composeInit() {
 	in := s.init
 	m := wire.Message{
 		Header: wire.Header{
@@ -98,8 +120,8 @@ func (s *Session) sendInit(now time.Time) error {
 		Payloads: s.initPayloads(),
 	}
 	in.request = m.Marshal()
-	in.sent = transmission{kind: wire.ExchangeIKESAInit, path: s.path, packets: [][]byte{in.request}}
-	return s.retransmitInit(now)
+	in.sent = transmission{kind: wire.ExchangeIKESAInit, path: s.path, packets: [][]byte{in.request}, pace: s.cfg.Retransmit}
+	in.sent.pace.Tries = s.cfg.Retransmit.InitTries
 }
 
 // initPayloads lists the request's payloads; a cookie comes first.
@@ -119,7 +141,7 @@ func (s *Session) initPayloads() []wire.Payload {
 		&wire.KEPayload{Group: in.kx.Group(), Data: in.kx.Public()},
 		&wire.NoncePayload{Data: in.nonce},
 		&wire.NotifyPayload{NotifyType: wire.NotifyNATDetectionSourceIP, Data: in.source},
-		&wire.NotifyPayload{NotifyType: wire.NotifyNATDetectionDestinationIP, Data: natHash(in.spi, 0, s.cfg.Remote)},
+		&wire.NotifyPayload{NotifyType: wire.NotifyNATDetectionDestinationIP, Data: natHash(in.spi, 0, s.path.remote)},
 		&wire.NotifyPayload{NotifyType: wire.NotifyFragmentationSupported},
 		&wire.NotifyPayload{NotifyType: wire.NotifySignatureHashAlgorithms, Data: hashes},
 	)
@@ -128,10 +150,13 @@ func (s *Session) initPayloads() []wire.Payload {
 // retransmitInit sends IKE_SA_INIT, the first time or again.
 func (s *Session) retransmitInit(now time.Time) error {
 	in := s.init
-	schedule := s.cfg.Retransmit
-	schedule.Tries = schedule.InitTries
-	wait, ok := in.sent.backoff(schedule)
+	if in.plainIsSilent() && len(s.sas) == 0 {
+		return s.leavePlain(now)
+	}
+	wait, ok, err := s.nextWait(&in.sent)
 	switch {
+	case err != nil:
+		return err
 	case ok:
 		s.sendTry(now, in.id, &in.sent, wait)
 		return nil

@@ -19,10 +19,6 @@ import (
 //
 // Whatever fails before authentication drops the datagram.
 
-// suspectPause is the least time between two liveness checks that unprotected
-// messages cause (RFC 7296 2.4: such messages are hints, and rate limited).
-const suspectPause = 10 * time.Second
-
 // received is a message whose outside has been looked at.
 type received struct {
 	from Datagram
@@ -111,7 +107,9 @@ func (s *Session) protectedPart(now time.Time, r received) (*wire.EncryptedFragm
 			return p, nil
 		}
 	}
-	s.suspect(now, r)
+	if _, isError := wire.FirstError(r.msg.Payloads); isError {
+		s.suspect(now)
+	}
 	return nil, dropped(DropUnprotected, nil)
 }
 
@@ -121,19 +119,6 @@ func (r *received) buffer() *reassembly {
 		return &r.sa.window.responses
 	}
 	return &r.sa.window.requests
-}
-
-// suspect takes an unprotected error for an established IKE SA as a hint that
-// the peer may have lost it, and asks the peer itself (RFC 7296 2.4).
-func (s *Session) suspect(now time.Time, r received) {
-	if _, isError := wire.FirstError(r.msg.Payloads); !isError || s.phase != phaseEstablished {
-		return
-	}
-	if !s.lastSuspect.IsZero() && now.Sub(s.lastSuspect) < suspectPause {
-		return
-	}
-	s.lastSuspect = now
-	s.askLiveness()
 }
 
 // heard notes an authenticated message. The first one settles which of the

@@ -63,7 +63,8 @@ type Session struct {
 	nextID       uint64 // ids of IKE SAs and of questions
 	step         StepName
 	lastHeard    time.Time // authenticated message or reported ESP traffic
-	lastSuspect  time.Time // liveness check for an unprotected error
+	lastSuspect  time.Time // liveness check for an unprotected hint
+	lastSent     time.Time // message, keepalive or reported ESP packet
 	createTries  int
 	failure      *Failure // what Closed will say while closing
 	nat          NAT
@@ -83,9 +84,7 @@ func New(cfg Config) (*Session, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.counters.Dropped = make(map[DropReason]uint64)
-	// On a port of its own a gateway expects the non-ESP marker from the first
-	// message on, as it does on 4500 (RFC 7296 2.23).
-	s.path = path{local: cfg.Local, remote: cfg.Remote, encap: cfg.Remote.Port() != ikePort}
+	s.path = s.cfg.firstPath()
 	return s, nil
 }
 
@@ -127,7 +126,7 @@ func (c *Config) setDefaults() {
 	orDuration(&c.NATKeepalive, defaultKeepalive)
 	orDuration(&c.Retransmit.First, 500*time.Millisecond)
 	orDuration(&c.Retransmit.Max, 10*time.Second)
-	if c.Retransmit.Factor < 1 {
+	if c.Retransmit.Factor < minFactor {
 		c.Retransmit.Factor = 1.8
 	}
 	if c.Retransmit.Tries <= 0 {
@@ -203,7 +202,7 @@ func (s *Session) fire(now time.Time, key timerKey) error {
 	case timerLiveness:
 		return s.checkLiveness(now)
 	case timerNATKeepalive:
-		s.sendKeepalive(now)
+		s.keepAlive(now)
 	}
 	return nil
 }
@@ -280,6 +279,9 @@ func (s *Session) conclude(now time.Time, err error) error {
 	if pumpErr := s.pump(now); pumpErr != nil {
 		s.finish(pumpErr)
 		err = errors.Join(err, pumpErr)
+	}
+	if len(s.out) > 0 {
+		s.noteSent(now, now)
 	}
 	return err
 }

@@ -56,6 +56,7 @@ func (s *Session) begin(now time.Time, sa *ikeSA, e exchange) error {
 		return broken(errNoMessageID)
 	}
 	t := sa.window.request
+	t.pace = s.paceOf(e)
 	packets, err := s.sealRequest(sa, t, e, payloads)
 	if err != nil {
 		return internal(err)
@@ -132,7 +133,10 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 		return nil
 	}
 	t := sa.window.request
-	wait, ok := t.backoff(s.cfg.Retransmit)
+	wait, ok, err := s.nextWait(t)
+	if err != nil {
+		return err
+	}
 	if !ok {
 		return s.unanswered(sa, t)
 	}
@@ -214,13 +218,6 @@ func (s *Session) sendOnce(sa *ikeSA, payloads []wire.Payload) {
 	if packets, err := s.seal(sa, sa.header(wire.ExchangeInformational, id, false), payloads); err == nil {
 		s.send(s.path, packets)
 	}
-}
-
-// sendKeepalive keeps the NAT's mapping alive (RFC 3948 2.3, 4).
-func (s *Session) sendKeepalive(now time.Time) {
-	s.counters.Sent++
-	s.out = append(s.out, Datagram{Local: s.path.local, Remote: s.path.remote, Keepalive: true})
-	s.timers.set(timerNATKeepalive, 0, now.Add(s.cfg.NATKeepalive))
 }
 
 // errorNotify is a Notify payload of an error type, without an SPI.

@@ -27,6 +27,7 @@ type transmission struct {
 	kind    wire.ExchangeType
 	path    path
 	packets [][]byte
+	pace    Retransmit
 	tries   int
 	wait    time.Duration
 	// fallback gives the same message in fragments, to be sent from the try
@@ -89,19 +90,4 @@ func (w *window) accept() {
 	w.expected++
 	w.response = nil
 	w.requests.reset()
-}
-
-// backoff gives the wait after the next transmission and whether there is one
-// (RFC 7296 2.1: growing waits, a bounded number of tries).
-func (t *transmission) backoff(r Retransmit) (time.Duration, bool) {
-	if t.tries >= r.Tries {
-		return 0, false
-	}
-	t.tries++
-	if t.wait == 0 {
-		t.wait = r.First
-	} else {
-		t.wait = min(time.Duration(float64(t.wait)*r.Factor), r.Max)
-	}
-	return t.wait, true
 }

@@ -70,13 +70,13 @@ func TestWindowPlace(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	r := Retransmit{First: time.Second, Factor: 2, Max: 5 * time.Second, Tries: 5}
-	var tr transmission
+	tr := transmission{pace: r}
 	for i, want := range []time.Duration{1, 2, 4, 5, 5} {
-		if got, ok := tr.backoff(r); !ok || got != want*time.Second {
+		if got, ok := tr.backoff(); !ok || got != want*time.Second {
 			t.Errorf("try %d: wait %v, %v; want %v s", i+1, got, ok, int(want))
 		}
 	}
-	if _, ok := tr.backoff(r); ok {
+	if _, ok := tr.backoff(); ok {
 		t.Error("a sixth try")
 	}
 }
@@ -89,11 +89,11 @@ func TestRepetitionsAreIdentical(t *testing.T) {
 	p.do(CheckLiveness{})
 	first := p.last()
 	p.sent = nil
-	if err := p.pass(3 * time.Second); err != nil {
+	if err := p.pass(2400 * time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if len(p.sent) != 2 {
-		t.Fatalf("%d retransmissions in 3 s, want 2 (after 0.5 and 1.4 s)", len(p.sent))
+		t.Fatalf("%d retransmissions in 2.4 s, want 2 (after at most 0.5 and 1.4 s)", len(p.sent))
 	}
 	for _, d := range p.sent {
 		if !bytes.Equal(d.Data, first.Data) {
@@ -129,11 +129,12 @@ func TestRepetitionsAreIdentical(t *testing.T) {
 func TestPeerDead(t *testing.T) {
 	t.Parallel()
 	cfg := scriptConfig(1)
-	cfg.Retransmit = Retransmit{First: time.Second, Factor: 1, Tries: 3}
+	cfg.Retransmit = Retransmit{First: time.Second, Factor: 1.3, Tries: 3}
 	p := established(t, cfg)
 	p.do(CheckLiveness{})
-	if err := p.pass(2999 * time.Millisecond); err != nil {
+	const most = 3990 * time.Millisecond // 1 s + 1.3 s + 1.69 s
+	if err := p.pass(most * 4 / 5); err != nil {
 		t.Fatal(err)
 	}
-	wantFatal(t, p, p.pass(time.Millisecond), CausePeerDead)
+	wantFatal(t, p, p.pass(most/5), CausePeerDead)
 }

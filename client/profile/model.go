@@ -144,7 +144,7 @@ type DNS struct {
 // Session is the behaviour of the line over time.
 type Session struct {
 	Liveness     Duration `json:"liveness,omitempty"`      // 0: 60 s; negative: never
-	NATKeepalive Duration `json:"nat_keepalive,omitempty"` // 0: 20 s
+	NATKeepalive Duration `json:"nat_keepalive,omitempty"` // when nothing else was sent for this long; 0: 20 s; negative: never
 	NoMOBIKE     bool     `json:"no_mobike,omitempty"`
 	NoRedirect   bool     `json:"no_redirect,omitempty"`
 }

@@ -91,5 +91,8 @@ func (s *Session) validate() error {
 			return err
 		}
 	}
+	if s.NATKeepalive < 0 { // never
+		return nil
+	}
 	return validDuration("session.nat_keepalive", s.NATKeepalive, time.Second, time.Hour)
 }

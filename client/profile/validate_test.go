@@ -149,7 +149,7 @@ func TestInvalid(t *testing.T) {
 		{"dns.search[0]", func(p *Profile) { p.DNS.Search[0] = "x\ny" }},
 		{"session.liveness", func(p *Profile) { p.Session.Liveness = 1 }},
 		{"session.liveness", func(p *Profile) { p.Session.Liveness = Duration(25 * time.Hour) }},
-		{"session.nat_keepalive", func(p *Profile) { p.Session.NATKeepalive = -1 }},
+		{"session.nat_keepalive", func(p *Profile) { p.Session.NATKeepalive = Duration(time.Millisecond) }},
 		{"session.nat_keepalive", func(p *Profile) { p.Session.NATKeepalive = Duration(2 * time.Hour) }},
 	} {
 		p := full(t)

@@ -38,6 +38,7 @@ type strand struct {
 	info     Info
 	sendErr  error     // why the last datagram could not leave
 	traffic  uint64    // plane.LastInbound at the last look
+	sentAt   time.Time // plane.LastOutbound at the last look
 	leaveAt  time.Time // when it is deleted; zero: it is not to be, or it has been told
 }
 
@@ -137,14 +138,19 @@ func (l *line) replace(inboundSPI uint32) error {
 	return l.session.Do(time.Now(), ike.RekeyChild{InboundSPI: inboundSPI})
 }
 
-// expire gives every session its due timers. The one in use is told of inbound
-// ESP first, so that a busy line needs no liveness check (RFC 7296 2.4).
+// expire gives every session its due timers. The one in use is told of ESP packets
+// first, so that a busy line needs neither liveness checks nor keepalives
+// (RFC 7296 2.4, RFC 3948 4).
 func (l *line) expire(now time.Time) error {
 	var err error
 	if n := l.plane.LastInbound(); n != l.traffic {
 		l.traffic = n
 		// Refused on the way out, where the timers count all the same.
 		err = l.session.Do(now, ike.InboundTraffic{})
+	}
+	if at := l.plane.LastOutbound(); at.After(l.sentAt) {
+		l.sentAt = at
+		err = errors.Join(err, l.session.Do(now, ike.OutboundTraffic{At: at}))
 	}
 	for _, s := range l.strands() {
 		err = errors.Join(err, s.session.HandleTimeout(now))

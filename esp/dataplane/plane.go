@@ -66,7 +66,7 @@ type Config struct {
 	// must not block, nor call the Plane. nil: nobody wants to know.
 	Worn   func(inboundSPI uint32)
 	Logger *slog.Logger     // nil: nothing is logged
-	Now    func() time.Time // for rate limits only; nil: time.Now
+	Now    func() time.Time // for rate limits and LastOutbound; nil: time.Now
 }
 
 // What died, for errors.Is on what Err yields.
@@ -102,6 +102,7 @@ type Plane struct {
 	failed  sync.Once
 
 	counters counters
+	born     time.Time
 	limiter  limiter // guarded by outMu
 }
 
@@ -136,6 +137,7 @@ func New(c Config) *Plane {
 	if p.worn == nil {
 		p.worn = func(uint32) {}
 	}
+	p.born = p.now()
 	p.table.Store(&table{pathMTU: DefaultPathMTU})
 	return p
 }

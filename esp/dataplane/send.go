@@ -133,6 +133,7 @@ func (s *sender) batch(n int) {
 
 	if len(s.out) > 0 && s.send(s.out, t.peer) {
 		s.p.counters.sent(packets, octets)
+		s.p.counters.lastSent.Store(int64(s.p.now().Sub(s.p.born)) + 1)
 	}
 	if stride != s.stride && stride > 0 {
 		s.arrange(stride)

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/homeward-vpn/homeward/esp"
 )
@@ -52,7 +53,8 @@ var dropNames = [numDrops]string{
 // directions stand on cache lines of their own.
 type counters struct {
 	txBytes, txPackets atomic.Uint64
-	_                  [112]byte
+	lastSent           atomic.Int64 // ns since the plane was made, plus one; 0: never
+	_                  [104]byte
 	rxBytes, rxPackets atomic.Uint64
 	authentic          atomic.Uint64
 	_                  [104]byte
@@ -91,3 +93,12 @@ func (p *Plane) Stats() Stats {
 // LastInbound counts the authenticated packets received since New. A change
 // means that the gateway is alive.
 func (p *Plane) LastInbound() uint64 { return p.counters.authentic.Load() }
+
+// LastOutbound is when packets last went to the gateway; zero: never since New.
+func (p *Plane) LastOutbound() time.Time {
+	at := p.counters.lastSent.Load()
+	if at == 0 {
+		return time.Time{}
+	}
+	return p.born.Add(time.Duration(at - 1))
+}
