@@ -35,6 +35,7 @@ type child struct {
 	active            bool      // ChildActive has been emitted
 	queued            bool      // a rekey waits for the window
 	deleteSent        bool      // childDeleting: our request is under way
+	unwanted          bool      // childDeleting: on the owner's wish
 	rekeyAt           time.Time // soft lifetime
 	expires           time.Time // hard lifetime: no refused rekey is tried again beyond it
 	tries             int
@@ -101,12 +102,17 @@ func (s *Session) removeChild(c *child) {
 	s.children = slices.DeleteFunc(s.children, func(o *child) bool { return o == c })
 	s.timers.stop(timerRekeyChild, uint64(c.inbound))
 	s.timers.stop(timerForgetChild, uint64(c.inbound))
+	s.yieldToHeir(c)
+	s.emit(ChildRemoved{InboundSPI: c.inbound, Linger: linger})
+}
+
+// yieldToHeir moves outbound traffic to the SA that the peer made for c.
+func (s *Session) yieldToHeir(c *child) {
 	heir := s.findChild(func(o *child) bool { return o.predecessor == c && o.state != childDeleting })
 	if heir != nil && c.active {
 		heir.predecessor = nil
 		s.activate(heir)
 	}
-	s.emit(ChildRemoved{InboundSPI: c.inbound, Linger: linger})
 }
 
 // retire queues our Delete of a Child SA.
@@ -120,26 +126,51 @@ func (s *Session) retire(c *child) {
 	s.current.enqueue(&deleteChild{c})
 }
 
+// deleteUnwanted deletes a Child SA on the owner's wish.
+func (s *Session) deleteUnwanted(inbound uint32) error {
+	c := s.childByInbound(inbound)
+	if c == nil || c.state != childLive {
+		return ErrUnknownSA
+	}
+	c.unwanted = true
+	s.retire(c)
+	return nil
+}
+
 // awaitDelete leaves the Delete of a Child SA to the peer, and does it
 // ourselves when the peer forgets.
 func (s *Session) awaitDelete(now time.Time, c *child) {
 	c.state = childReplaced
 	s.timers.stop(timerRekeyChild, uint64(c.inbound))
-	s.timers.set(timerForgetChild, uint64(c.inbound), now.Add(forgetAfter))
+	s.expectDelete(now, c)
 }
 
-// forgetChild deletes what the peer should have deleted.
+// expectDelete gives the peer its time for a Delete, and no more than the SA is
+// good for.
+func (s *Session) expectDelete(now time.Time, c *child) {
+	at := now.Add(forgetAfter)
+	if c.expires.Before(at) {
+		at = c.expires
+	}
+	s.timers.set(timerForgetChild, uint64(c.inbound), at)
+}
+
+// forgetChild deletes what the peer should have deleted. The peer drops the SA
+// when our Delete arrives, so that traffic moves before that.
 func (s *Session) forgetChild(inbound uint32) error {
 	if c := s.childByInbound(inbound); c != nil && c.state == childReplaced {
+		s.yieldToHeir(c)
 		s.retire(c)
 	}
 	return nil
 }
 
 // childless says whether nothing carries traffic, or is about to: every Child
-// SA is on its way out and no exchange would bring one.
+// SA is on its way out and no exchange would bring one. One that the owner does
+// not want still counts, since its end is not the peer's doing.
 func (s *Session) childless() bool {
-	if s.findChild(func(c *child) bool { return c.state != childDeleting && c.state != childReplaced }) != nil {
+	stays := func(c *child) bool { return c.unwanted || c.state != childDeleting && c.state != childReplaced }
+	if s.findChild(stays) != nil {
 		return false
 	}
 	if s.needsRecover {
@@ -167,9 +198,13 @@ func (e *deleteChild) build(s *Session, _ *ikeSA, _ time.Time) ([]wire.Payload, 
 	}}, nil
 }
 
-func (e *deleteChild) handle(s *Session, _ *ikeSA, _ time.Time, _ []wire.Payload) error {
+func (e *deleteChild) handle(s *Session, _ *ikeSA, now time.Time, _ []wire.Payload) error {
 	if s.childByInbound(e.c.inbound) == e.c {
 		s.removeChild(e.c)
+		if e.c.unwanted && s.childless() {
+			s.close(now, nil)
+			return nil
+		}
 	}
 	return s.checkChildless()
 }

@@ -17,6 +17,11 @@ type RekeyIKE struct{}
 // RekeyChild rekeys the Child SA with this inbound SPI now.
 type RekeyChild struct{ InboundSPI uint32 }
 
+// DeleteChild deletes the Child SA with this inbound SPI, and with the last one
+// the Session, as Delete does. One that is being replaced is left alone, with
+// ErrUnknownSA: the owner wants the end of what takes over.
+type DeleteChild struct{ InboundSPI uint32 }
+
 // Delete closes the IKE SA: INFORMATIONAL with Delete, one short try, Closed.
 type Delete struct{}
 
@@ -79,6 +84,7 @@ type PSK struct {
 func (Connect) command()         {}
 func (RekeyIKE) command()        {}
 func (RekeyChild) command()      {}
+func (DeleteChild) command()     {}
 func (Delete) command()          {}
 func (CheckLiveness) command()   {}
 func (Unreachable) command()     {}

@@ -163,9 +163,6 @@ func (e *createChild) handle(s *Session, sa *ikeSA, now time.Time, ps []wire.Pay
 	}
 	s.createTries = 0
 	s.settleChild(now, e, c, keys, lowerOf(e.nonce, slices.Clone(nonce.Data)))
-	if slices.Contains(e.deleted, c.outbound) {
-		s.removeChild(c)
-	}
 	return s.checkChildless()
 }
 

@@ -59,6 +59,8 @@ func (s *Session) maintain(now time.Time, c Command) error {
 			return ErrUnknownSA
 		}
 		return s.startChildRekey(c.InboundSPI)
+	case DeleteChild:
+		return s.deleteUnwanted(c.InboundSPI)
 	case CheckLiveness:
 		if c.Urgent {
 			return s.hurry(now)

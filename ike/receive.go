@@ -156,7 +156,7 @@ func (s *Session) extendPatience(now time.Time) {
 	}
 	for _, c := range s.children {
 		if _, armed := s.timers.at(timerForgetChild, uint64(c.inbound)); armed {
-			s.timers.set(timerForgetChild, uint64(c.inbound), now.Add(forgetAfter))
+			s.expectDelete(now, c)
 		}
 	}
 }

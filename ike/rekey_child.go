@@ -24,24 +24,31 @@ import (
 // Of the two new SAs of a simultaneous rekey the one with the lowest of the four
 // nonces is redundant. Who made it deletes it; who made the other deletes the old.
 
-// settleChild takes our rekeyed Child SA into use, or out again if the peer's
-// simultaneous rekey wins.
+// settleChild takes our new Child SA into use, or out again if the peer's
+// simultaneous rekey wins. One that the peer has deleted before its answer came
+// is never brought up, and changes nothing of what happens to the others.
 func (s *Session) settleChild(now time.Time, e *createChild, mine *child, keys suite.ChildKeys, lowest []byte) {
-	if e.old == nil {
-		s.addChild(mine, keys, 0)
-		s.activate(mine)
-		return
-	}
-	oldStands := s.childByInbound(e.old.inbound) == e.old
+	oldStands := e.old != nil && s.childByInbound(e.old.inbound) == e.old
 	replaces := uint32(0)
 	if oldStands {
 		replaces = e.old.inbound
 	}
-	s.addChild(mine, keys, replaces)
+	stillborn := slices.Contains(e.deleted, mine.outbound)
+	if stillborn {
+		keys.Clear()
+	} else {
+		s.addChild(mine, keys, replaces)
+	}
+	if e.old == nil {
+		s.activate(mine)
+		return
+	}
 	x := e.old.crossing
 	e.old.crossing = nil
 	if x != nil && lower(lowest, x.lowest) {
-		s.retire(mine)
+		if !stillborn {
+			s.retire(mine)
+		}
 		if oldStands {
 			s.yield(now, e.old, x.successor)
 		}

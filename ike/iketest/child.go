@@ -23,6 +23,7 @@ type Child struct {
 	rekey    *rekeyChild  // our rekey of it is under way
 	replaced bool         // it has been rekeyed and waits to be deleted
 	peer     *peerRekeyed // the client's rekey of it, which we answered
+	heir     *Child       // our rekey of it, which stands
 }
 
 // peerRekeyed is a rekey by the client, kept to compare nonces in a collision.

@@ -203,6 +203,7 @@ func (sa *ikeSA) inform(now time.Time, request []wire.Payload) ([]wire.Payload, 
 		for _, spi := range d.SPIs {
 			c := sa.bySPI(spi)
 			if c == nil {
+				sa.r.noteEarlyDelete(sa, spi)
 				continue // RFC 7296 2.25.1: nothing to say about what is not here
 			}
 			if !c.deleting {

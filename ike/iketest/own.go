@@ -188,6 +188,13 @@ func (c *Child) rekeyed(now time.Time, payloads []wire.Payload) {
 		r.complain(now, "answer to a rekey of a Child SA: %v", err)
 		return
 	}
+	if r.early[fresh.OutboundSPI] {
+		r.trace(now, "   gateway has Child SA %08x deleted before it was there", fresh.InboundSPI)
+		if r.alive(c) {
+			c.delete(now)
+		}
+		return
+	}
 	fresh.serial = r.serial()
 	r.children[fresh.InboundSPI] = fresh
 	r.trace(now, "   gateway has Child SA %08x/%08x", fresh.InboundSPI, fresh.OutboundSPI)
@@ -197,10 +204,22 @@ func (c *Child) rekeyed(now time.Time, payloads []wire.Payload) {
 		fresh.delete(now)
 		return
 	}
-	c.replaced = true
+	c.replaced, c.heir = true, fresh
 	if r.alive(c) {
 		c.delete(now)
 	}
+}
+
+// noteEarlyDelete remembers a Delete of a Child SA that is not here, while an
+// answer of the client's that brings it may be on its way.
+func (r *Responder) noteEarlyDelete(sa *ikeSA, spi []byte) {
+	if sa.request == nil || sa.request.exchange != wire.ExchangeCreateChildSA || len(spi) != 4 {
+		return
+	}
+	if r.early == nil {
+		r.early = map[uint32]bool{}
+	}
+	r.early[binary.BigEndian.Uint32(spi)] = true
 }
 
 // takeAnswer makes the Child SA of a rekey's answer.

@@ -28,8 +28,11 @@ func (p *Pair) take(e ike.Event) {
 	case ike.ChildActive:
 		p.activated(e)
 	case ike.ChildRemoved:
-		if _, ok := p.SAs[e.InboundSPI]; !ok {
+		sa, ok := p.SAs[e.InboundSPI]
+		if !ok {
 			p.complain("ChildRemoved for %08x, which is not there", e.InboundSPI)
+		} else {
+			p.linger(sa, e.Linger)
 		}
 		delete(p.SAs, e.InboundSPI)
 	case ike.Closed:

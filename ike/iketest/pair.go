@@ -87,6 +87,7 @@ type Pair struct {
 	OnStep func()
 
 	local   netip.AddrPort
+	gone    map[uint32]lingering // by the client's inbound SPI
 	pending []action
 	serial  int
 	still   int // steps since time last moved

@@ -90,6 +90,8 @@ type Responder struct {
 	sas      map[wire.SPI]*ikeSA // by our SPI
 	halfOpen map[string]Packet   // answers to IKE_SA_INIT, by the request's octets
 	children map[uint32]*Child   // by our inbound SPI
+	sending  *Child              // see Outbound
+	early    map[uint32]bool     // see noteEarlyDelete
 	refused  int
 	serials  int
 

@@ -1,0 +1,30 @@
+package iketest
+
+import "github.com/homeward-vpn/homeward/ike/suite"
+
+// A gateway that has lost its memory, or breaks the rules.
+
+// LoseChild makes the gateway forget a Child SA without a word.
+func (r *Responder) LoseChild(inboundSPI uint32) { delete(r.children, inboundSPI) }
+
+// GhostChild gives the gateway a Child SA that its client has never heard of,
+// beside the one that it sends on, and returns its inbound SPI.
+func (r *Responder) GhostChild() uint32 {
+	like := r.Outbound()
+	ghost := &Child{
+		InboundSPI: r.newChildSPI(), OutboundSPI: r.newChildSPI(),
+		Suite: like.Suite, Keys: suite.ChildKeys{}, Initiated: true,
+		LocalTS: like.LocalTS, RemoteTS: like.RemoteTS, sa: like.sa, serial: r.serial(),
+	}
+	r.children[ghost.InboundSPI] = ghost
+	return ghost.InboundSPI
+}
+
+// Restart makes the gateway forget everything, as one that has crashed.
+func (r *Responder) Restart() {
+	clear(r.sas)
+	clear(r.halfOpen)
+	clear(r.children)
+	r.sending = nil
+	r.secret = octets(r.cfg.Rand, 32)
+}
