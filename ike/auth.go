@@ -18,6 +18,8 @@ import (
 //
 //	--> IKE_AUTH { IDi, [N(INITIAL_CONTACT)], [CERT..,] [CERTREQ,] [IDr,] [AUTH,] [CP,] SA, TSi, TSr }
 //
+// (without SA, TSi and TSr at a childless start: childless.go)
+//
 // with a certificate or a shared key, AUTH is in it, and the answer is the last:
 //
 //	<-- IKE_AUTH { IDr, [CERT..,] AUTH, [CP,] SA, TSi, TSr }
@@ -188,10 +190,12 @@ func (a *authentication) sendFirst(s *Session, proof *wire.AuthPayload) error {
 	if cp := configRequest(s.cfg.RequestIPv4, s.cfg.RequestIPv6, s.cfg.RequestAddresses); cp != nil {
 		ps = append(ps, cp)
 	}
-	ps = append(ps,
-		&wire.SAPayload{Proposals: suite.ToWire(withoutGroups(s.cfg.ChildProposals), wire.ProtocolESP, spiBytes(spi))},
-		&wire.TSPayload{Selectors: s.cfg.LocalTS},
-		&wire.TSPayload{Responder: true, Selectors: s.cfg.RemoteTS})
+	if !a.startsChildless(s) {
+		ps = append(ps,
+			&wire.SAPayload{Proposals: suite.ToWire(withoutGroups(s.cfg.ChildProposals), wire.ProtocolESP, spiBytes(spi))},
+			&wire.TSPayload{Selectors: s.cfg.LocalTS},
+			&wire.TSPayload{Responder: true, Selectors: s.cfg.RemoteTS})
+	}
 	s.progress(StepChecking)
 	a.send(ps, a.takeFirst)
 	return nil

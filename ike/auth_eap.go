@@ -115,7 +115,7 @@ func (a *authentication) takeLast(s *Session, now time.Time, ps []wire.Payload) 
 	proof, ok := wire.Find[*wire.AuthPayload](ps)
 	if !ok {
 		if n, isError := wire.FirstError(ps); isError {
-			return failureOf(n)
+			return a.refusal(s, n)
 		}
 		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: errors.New("gateway sent no last AUTH payload")})
 	}

@@ -169,11 +169,10 @@ func (s *Session) forgetChild(inbound uint32) error {
 // SA is on its way out and no exchange would bring one. One that the owner does
 // not want still counts, since its end is not the peer's doing.
 func (s *Session) childless() bool {
-	stays := func(c *child) bool { return c.unwanted || c.state != childDeleting && c.state != childReplaced }
-	if s.findChild(stays) != nil {
+	if s.findChild(func(c *child) bool { return c.unwanted || c.stays() }) != nil {
 		return false
 	}
-	if s.needsRecover {
+	if len(s.postponed) > 0 {
 		return false
 	}
 	creates := func(e exchange) bool { _, ok := e.(*createChild); return ok }

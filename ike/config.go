@@ -71,6 +71,11 @@ type Config struct {
 	// RequestAddresses are inner addresses held before, which the gateway is asked
 	// to give again, one of each family (RFC 7296 2.19, 3.15.1). It need not.
 	RequestAddresses []netip.Addr
+	// MaxChildren bounds the Child SAs that carry traffic at a time: those that
+	// are asked for where the gateway narrows selectors one by one, and those that
+	// it makes of its own accord. 0: 16; 1: neither.
+	MaxChildren int
+	Childless   Childless
 
 	// IKELifetime is how long an IKE SA is used: it is rekeyed when 80 to 90
 	// percent of it are over, and where that is refused to the end, the Session

@@ -31,6 +31,9 @@ const (
 // createChild rekeys a Child SA, or makes one where there is none any more.
 type createChild struct {
 	old      *child // nil: from scratch
+	want     pair   // from scratch: what to ask for
+	first    bool   // of a childless start: without it there is no line
+	tries    int    // from scratch: how often it was put off
 	group    uint16 // that the peer asked for; 0: our choice
 	noPFS    bool
 	refusals int
@@ -66,17 +69,28 @@ func (s *Session) startChildRekey(inbound uint32) error {
 	return nil
 }
 
-// startCreateChild queues a Child SA from scratch.
+// startCreateChild queues the Child SAs from scratch that were put off.
 func (s *Session) startCreateChild() error {
-	s.needsRecover = false
-	s.current.enqueue(&createChild{})
+	for _, e := range s.postponed {
+		s.current.enqueue(e)
+	}
+	s.postponed = nil
 	return nil
 }
 
+// again is the same request for another try.
+func (e *createChild) again() *createChild {
+	return &createChild{old: e.old, want: e.want, first: e.first, tries: e.tries, refusals: e.refusals + 1}
+}
+
 // build implements exchange. A Child SA that the peer has rekeyed or deleted
-// while this waited for the window needs it no more.
+// while this waited for the window needs it no more, nor does one that the peer
+// has made meanwhile.
 func (e *createChild) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload, error) {
-	e.local, e.remote = s.cfg.LocalTS, s.cfg.RemoteTS
+	e.local, e.remote = e.want.local, e.want.remote
+	if e.old == nil && s.carries(e.want) {
+		return nil, nil
+	}
 	if e.old != nil {
 		e.old.queued = false
 		if s.childByInbound(e.old.inbound) != e.old || e.old.state != childLive {
@@ -161,8 +175,10 @@ func (e *createChild) handle(s *Session, sa *ikeSA, now time.Time, ps []wire.Pay
 	if err := s.age(now, c); err != nil {
 		return err
 	}
-	s.createTries = 0
 	s.settleChild(now, e, c, keys, lowerOf(e.nonce, slices.Clone(nonce.Data)))
+	if e.old == nil && s.childByInbound(c.inbound) == c {
+		s.askRest(e.want, ps)
+	}
 	return s.checkChildless()
 }
 
@@ -206,7 +222,7 @@ func (e *createChild) refused(s *Session, sa *ikeSA, now time.Time, n *wire.Noti
 	}
 	switch {
 	case n.NotifyType == wire.NotifyChildSANotFound && e.old != nil:
-		sa.enqueueFirst(&createChild{})
+		sa.enqueueFirst(&createChild{want: s.recovery(e.old)})
 		s.removeChild(e.old)
 		return nil
 	case e.refusals >= maxRefusals:
@@ -216,8 +232,13 @@ func (e *createChild) refused(s *Session, sa *ikeSA, now time.Time, n *wire.Noti
 			return nil
 		}
 	case n.NotifyType == wire.NotifyNoProposalChosen && e.kx != nil && mayDropPFS(s.cfg.ChildProposals):
-		sa.enqueueFirst(&createChild{old: e.old, noPFS: true, refusals: e.refusals + 1})
+		next := e.again()
+		next.noPFS = true
+		sa.enqueueFirst(next)
 		return nil
+	}
+	if e.old == nil {
+		return e.unmade(s, now, n)
 	}
 	return e.later(s, now, n.NotifyType)
 }
@@ -226,7 +247,7 @@ func (e *createChild) refused(s *Session, sa *ikeSA, now time.Time, n *wire.Noti
 // offered and is not the one just refused; else without a key exchange, if the
 // configuration allows that (RFC 7296 1.3).
 func (e *createChild) otherGroup(s *Session, data []byte) *createChild {
-	next := &createChild{old: e.old, refusals: e.refusals + 1}
+	next := e.again()
 	if len(data) == 2 && e.kx != nil {
 		group := binary.BigEndian.Uint16(data)
 		if group != e.kx.Group() && slices.Contains(offeredGroups(s.cfg.ChildProposals), group) {
@@ -249,23 +270,30 @@ func mayDropPFS(ps []suite.Proposal) bool {
 }
 
 // later tries again after a growing pause. A peer that refuses for minutes on
-// end will not come round: the IKE SA is closed (RFC 7296 2.25).
+// end will not come round: the IKE SA is closed (RFC 7296 2.25), unless it is one
+// of several Child SAs that the peer will not have; then that one goes.
 func (e *createChild) later(s *Session, now time.Time, why wire.NotifyType) error {
-	tries, expires := &s.createTries, time.Time{}
+	tries, expires := &e.tries, time.Time{}
 	if e.old != nil {
 		tries, expires = &e.old.tries, e.old.expires
 	}
 	at, err := s.retryAt(now, tries, expires, why)
-	if err != nil {
-		return err
-	}
-	if e.old != nil {
+	switch {
+	case err == nil && e.old != nil:
 		s.timers.set(timerRekeyChild, uint64(e.old.inbound), at)
 		return nil
+	case err == nil:
+		s.postponed = append(s.postponed, &createChild{want: e.want, first: e.first, tries: e.tries})
+		s.timers.set(timerCreateChild, 0, at)
+		return nil
+	case e.old == nil && !s.childless():
+		s.tellRefused(e.want, why)
+		return nil
+	case e.old != nil && why != wire.NotifyTemporaryFailure && s.others(e.old):
+		s.retire(e.old)
+		return nil
 	}
-	s.needsRecover = true
-	s.timers.set(timerCreateChild, 0, at)
-	return nil
+	return err
 }
 
 // retryAt counts a refused rekey and says when to try again: sooner towards the

@@ -48,12 +48,13 @@ func (p *script) childReply(request []wire.Payload, spi uint32, nonce []byte) []
 	}
 	chosen := p.s.cfg.ChildProposals[0]
 	chosen.Group = []uint16{ke.Group}
+	tsi, tsr := tsPayloads(request)
 	return []wire.Payload{
 		&wire.SAPayload{Proposals: suite.ToWire([]suite.Proposal{chosen}, wire.ProtocolESP, spiBytes(spi))},
 		&wire.NoncePayload{Data: nonce},
 		&wire.KEPayload{Group: ke.Group, Data: kx.Public()},
-		&wire.TSPayload{Selectors: p.s.cfg.LocalTS},
-		&wire.TSPayload{Responder: true, Selectors: p.s.cfg.RemoteTS},
+		&wire.TSPayload{Selectors: tsi.Selectors},
+		&wire.TSPayload{Responder: true, Selectors: tsr.Selectors},
 	}
 }
 
@@ -111,7 +112,7 @@ func TestAnswersToCreateChild(t *testing.T) {
 			}
 		}, ikeSA, wire.NotifyTemporaryFailure},
 		{"create child while the ike sa is closed", func(p *script) { p.do(Delete{}) }, child, wire.NotifyTemporaryFailure},
-		{"one child more", nil, func(p *script) []wire.Payload { return child(p)[1:] }, wire.NotifyNoAdditionalSAs},
+		{"one child more", nil, func(p *script) []wire.Payload { return child(p)[1:] }, 0},
 		{"no SA payload", nil, func(p *script) []wire.Payload { return append(child(p)[:1:1], child(p)[2:]...) }, wire.NotifyInvalidSyntax},
 		{"no nonce", nil, func(p *script) []wire.Payload { return append(child(p)[:2:2], child(p)[3:]...) }, wire.NotifyInvalidSyntax},
 		{"no selectors", nil, func(p *script) []wire.Payload { return child(p)[:3] }, wire.NotifyInvalidSyntax},

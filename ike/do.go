@@ -61,6 +61,8 @@ func (s *Session) maintain(now time.Time, c Command) error {
 		return s.startChildRekey(c.InboundSPI)
 	case DeleteChild:
 		return s.deleteUnwanted(c.InboundSPI)
+	case CreateChild:
+		return s.createMore(c)
 	case CheckLiveness:
 		if c.Urgent {
 			return s.hurry(now)

@@ -14,6 +14,9 @@ var (
 	ErrNoFragments     = errors.New("ike: peer takes no fragments (RFC 7383)")
 	ErrNotEstablished  = errors.New("ike: session is not established")
 	ErrUnknownSA       = errors.New("ike: no such child sa, or it is being replaced already")
+	ErrCarried         = errors.New("ike: a child sa carries these selectors already, or is asked for")
+	ErrTooManyChildren = errors.New("ike: no more child sas than configured")
+	ErrNoSelectors     = errors.New("ike: no address of the family of these selectors")
 	ErrUnknownQuestion = errors.New("ike: no such question is open")
 )
 

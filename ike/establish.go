@@ -11,9 +11,10 @@ import (
 )
 
 // The end of IKE_AUTH: both sides are proven, and the answer brings the first
-// Child SA and the configuration. A gateway may accept the client and refuse
-// the rest (RFC 7296 1.2, 2.21.2); then there is an IKE SA without a use, and
-// it is deleted.
+// Child SA and the configuration; a childless start makes the Child SA after it. A
+// gateway may accept the client and refuse the rest (RFC 7296 1.2, 2.21.2); then
+// there is an IKE SA without a use, and it is deleted, unless it was selectors of
+// several pairs that were refused: those are asked for one by one.
 
 // establish takes the last answer of IKE_AUTH.
 func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload) error {
@@ -23,15 +24,26 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	sa.state, sa.auth = ikeLive, nil
 	defer a.clear()
 
-	c, keys, err := s.firstChild(now, a, ps)
-	if err != nil {
-		return err
+	c, keys, refused := s.firstChild(now, a, ps)
+	if refused != nil && refused.Cause != CauseSelectors {
+		return refused
 	}
 	cp, _ := wire.Find[*wire.CPPayload](ps)
 	cfg := parseConfiguration(cp, s.cfg.RequestIPv4, s.cfg.RequestIPv6)
 	if len(cfg.Addresses) == 0 && (s.cfg.RequestIPv4 || s.cfg.RequestIPv6) {
-		return &Failure{Cause: CauseNoAddress, Err: errors.New("gateway gave no address")}
+		if refused == nil {
+			refused = &Failure{Cause: CauseNoAddress, Err: errors.New("gateway gave no address")}
+		}
+		return refused
 	}
+	for _, p := range cfg.Addresses {
+		s.addresses = append(s.addresses, p.Addr().Unmap())
+	}
+	asked := pair{s.cfg.LocalTS, s.cfg.RemoteTS}
+	if refused != nil && !s.asPieces(true, asked, refused.Notify) {
+		return refused
+	}
+	var err error
 	if sa.rekeyAt, err = s.soften(now, s.cfg.IKELifetime); err != nil {
 		return err
 	}
@@ -41,21 +53,34 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 		GatewayIdentity: a.gateway, Suite: sa.suite, Remote: s.path.remote, Behind: s.nat,
 		Configuration: cfg, RekeyAt: sa.rekeyAt, PeerFragments: sa.fragments,
 	})
-	s.addChild(c, keys, 0)
-	s.activate(c)
+	switch {
+	case c != nil:
+		s.addChild(c, keys, 0)
+		s.activate(c)
+		s.askRest(asked, ps)
+	case refused == nil: // a childless start
+		sa.enqueue(&createChild{first: true, want: s.wish(s.cfg.RemoteTS)})
+	}
 	s.armLiveness(now)
 	s.armKeepalive(now)
 	return nil
 }
 
 // firstChild makes the Child SA of IKE_AUTH: its keys come from the nonces of
-// IKE_SA_INIT, without a key exchange of its own (RFC 7296 2.17).
-func (s *Session) firstChild(now time.Time, a *authentication, ps []wire.Payload) (*child, suite.ChildKeys, error) {
-	fail := func(err error) (*child, suite.ChildKeys, error) { return nil, suite.ChildKeys{}, err }
+// IKE_SA_INIT, without a key exchange of its own (RFC 7296 2.17). At a childless
+// start there is none.
+func (s *Session) firstChild(now time.Time, a *authentication, ps []wire.Payload) (*child, suite.ChildKeys, *Failure) {
+	fail := func(f *Failure) (*child, suite.ChildKeys, *Failure) { return nil, suite.ChildKeys{}, f }
 	answer, ok := wire.Find[*wire.SAPayload](ps)
-	if !ok {
+	switch {
+	case a.startsChildless(s) && ok:
+		return fail(broken(errors.New("gateway made a child sa that was not asked for")))
+	case !ok:
 		if n, isError := wire.FirstError(ps); isError {
-			return fail(failureOf(n))
+			return fail(a.refusal(s, n))
+		}
+		if a.startsChildless(s) {
+			return fail(nil)
 		}
 		return fail(&Failure{Cause: CauseNoChild, Err: errors.New("gateway sent no SA payload")})
 	}
@@ -72,7 +97,7 @@ func (s *Session) firstChild(now time.Time, a *authentication, ps []wire.Payload
 		return fail(internal(err))
 	}
 	if err := s.age(now, c); err != nil {
-		return fail(err)
+		return fail(asFailure(err))
 	}
 	return c, keys, nil
 }

@@ -55,7 +55,8 @@ type NeedCredentials struct {
 type NeedPSK struct{ ID uint64 }
 
 // Established says that the IKE SA stands and what came with it. The first
-// ChildAdded and ChildActive follow at once.
+// ChildAdded and ChildActive follow at once, or, where the start was childless
+// (RFC 6023), after one more round trip.
 type Established struct {
 	GatewayIdentity auth.Identity
 	Suite           suite.Proposal // exactly one transform of each type
@@ -86,7 +87,8 @@ type ChildAdded struct {
 	Replaces uint32 // inbound SPI of the SA that it takes over from; 0: none
 }
 
-// ChildActive says that outbound traffic goes to this SA from now on.
+// ChildActive says that outbound traffic that its selectors cover goes to this
+// SA from now on. Others stay in use for theirs, but for the one that it replaces.
 type ChildActive struct{ InboundSPI uint32 }
 
 // ChildRemoved says that an SA is gone. Its inbound side may keep receiving

@@ -23,6 +23,7 @@ const (
 	CauseCredentials     Cause = "credentials"       // the user gave none (Err of the answer, wrapped)
 	CauseSelectors       Cause = "selectors"         // TS_UNACCEPTABLE or an answer outside what we asked
 	CauseNoAddress       Cause = "no-address"        // INTERNAL_ADDRESS_FAILURE, FAILED_CP_REQUIRED, no address at all
+	CauseChildless       Cause = "childless"         // the gateway cannot start childless, or cannot start otherwise (RFC 6023)
 	CauseNoChild         Cause = "no-child"          // IKE SA without a Child SA, for another reason
 	CauseClosedByGateway Cause = "closed-by-gateway" // Delete of the IKE SA, or of the last Child SA
 	CauseProtocol        Cause = "protocol"          // the authenticated peer broke the rules

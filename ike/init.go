@@ -331,6 +331,10 @@ func (s *Session) staleCandidate() *ikeSA {
 // better response comes.
 func (s *Session) negotiateInit(remote wire.SPI, ps []wire.Payload) (*ikeSA, error) {
 	in := s.init
+	childless, err := s.mayStartChildless(ps)
+	if err != nil {
+		return nil, err
+	}
 	answer, _ := wire.Find[*wire.SAPayload](ps)
 	ke, hasKE := wire.Find[*wire.KEPayload](ps)
 	nonce, hasNonce := wire.Find[*wire.NoncePayload](ps)
@@ -359,7 +363,7 @@ func (s *Session) negotiateInit(remote wire.SPI, ps []wire.Payload) (*ikeSA, err
 	_, fragments := wire.Notify(ps, wire.NotifyFragmentationSupported)
 	return &ikeSA{
 		localSPI: in.spi, remoteSPI: remote, initiator: true,
-		suite: chosen, keys: keys, fragments: fragments,
+		suite: chosen, keys: keys, fragments: fragments, childless: childless,
 		window: window{next: 1}, // IKE_SA_INIT was message 0
 	}, nil
 }

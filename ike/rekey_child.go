@@ -78,7 +78,7 @@ func (s *Session) yield(now time.Time, old, successor *child) {
 }
 
 // answerCreateChild serves CREATE_CHILD_SA: the peer rekeys the IKE SA or a
-// Child SA. More Child SAs than the one that carries the traffic are not taken.
+// Child SA, or makes one more Child SA.
 func (s *Session) answerCreateChild(now time.Time, sa *ikeSA, ps []wire.Payload) ([]wire.Payload, func() error) {
 	if s.phase != phaseEstablished || sa != s.current || sa.state != ikeLive {
 		return refuse(wire.NotifyTemporaryFailure, nil)
@@ -91,12 +91,12 @@ func (s *Session) answerCreateChild(now time.Time, sa *ikeSA, ps []wire.Payload)
 	if offer.Proposals[0].Protocol == wire.ProtocolIKE {
 		return s.answerIKERekey(now, sa, offer, nonce.Data, ps)
 	}
-	n, rekeys := wire.Notify(ps, wire.NotifyRekeySA)
-	if !rekeys {
-		return refuse(wire.NotifyNoAdditionalSAs, nil)
-	}
 	if sa.rekeyUnderWay() {
 		return refuse(wire.NotifyTemporaryFailure, nil)
+	}
+	n, rekeys := wire.Notify(ps, wire.NotifyRekeySA)
+	if !rekeys {
+		return s.answerNewChild(now, sa, offer, nonce.Data, ps)
 	}
 	var old *child
 	if n.Protocol == wire.ProtocolESP && len(n.SPI) == 4 {
@@ -110,11 +110,23 @@ func (s *Session) answerCreateChild(now time.Time, sa *ikeSA, ps []wire.Payload)
 	if old.state == childDeleting || old.state == childReplaced || old.crossing != nil || !s.peerRekeys.take(now) {
 		return refuse(wire.NotifyTemporaryFailure, nil)
 	}
-	return s.answerChildRekey(now, sa, old, offer, nonce.Data, ps)
+	return s.answerChild(now, sa, old, offer, nonce.Data, ps)
 }
 
-// answerChildRekey makes the peer's new Child SA.
-func (s *Session) answerChildRekey(now time.Time, sa *ikeSA, old *child, offer *wire.SAPayload, ni []byte, ps []wire.Payload) ([]wire.Payload, func() error) {
+// answerNewChild makes a Child SA of the peer's own accord (RFC 7296 1.3.1).
+func (s *Session) answerNewChild(now time.Time, sa *ikeSA, offer *wire.SAPayload, ni []byte, ps []wire.Payload) ([]wire.Payload, func() error) {
+	switch {
+	case s.standing() >= s.cfg.MaxChildren:
+		return refuse(wire.NotifyNoAdditionalSAs, nil)
+	case !s.peerRekeys.take(now):
+		return refuse(wire.NotifyTemporaryFailure, nil)
+	}
+	return s.answerChild(now, sa, nil, offer, ni, ps)
+}
+
+// answerChild makes the peer's new Child SA, in place of an old one or, where that
+// is nil, beside the others.
+func (s *Session) answerChild(now time.Time, sa *ikeSA, old *child, offer *wire.SAPayload, ni []byte, ps []wire.Payload) ([]wire.Payload, func() error) {
 	k, refused := s.acceptKeyExchange(s.cfg.ChildProposals, offer, wire.ProtocolESP, ps)
 	if refused != nil {
 		return refused, nil
@@ -125,7 +137,11 @@ func (s *Session) answerChildRekey(now time.Time, sa *ikeSA, old *child, offer *
 		return refuse(wire.NotifyInvalidSyntax, nil)
 	}
 	c := &child{predecessor: old}
-	c.remoteTS, c.localTS = narrow(old.remoteTS, tsi.Selectors), narrow(old.localTS, tsr.Selectors)
+	if old != nil {
+		c.remoteTS, c.localTS = narrow(old.remoteTS, tsi.Selectors), narrow(old.localTS, tsr.Selectors)
+	} else {
+		c.remoteTS, c.localTS = intersect(tsi.Selectors, s.cfg.RemoteTS), intersect(tsr.Selectors, s.ownSelectors())
+	}
 	if len(c.remoteTS) == 0 || len(c.localTS) == 0 {
 		return refuse(wire.NotifyTSUnacceptable, nil)
 	}
@@ -140,10 +156,19 @@ func (s *Session) answerChildRekey(now time.Time, sa *ikeSA, old *child, offer *
 	if err != nil {
 		return failing(internal(err))
 	}
-	s.addChild(c, keys, old.inbound)
-	if old.state == childRekeying {
+	var then func() error
+	switch {
+	case old == nil:
+		s.addChild(c, keys, 0)
+		then = func() error {
+			s.activate(c) // once the answer is on its way that lets the peer receive
+			return nil
+		}
+	case old.state == childRekeying:
+		s.addChild(c, keys, old.inbound)
 		old.crossing = &childCrossing{successor: c, lowest: slices.Clone(lowerOf(ni, nr))}
-	} else {
+	default:
+		s.addChild(c, keys, old.inbound)
 		s.awaitDelete(now, old)
 	}
 	answer := []wire.Payload{k.answer(wire.ProtocolESP, spiBytes(c.inbound)), &wire.NoncePayload{Data: nr}}
@@ -152,7 +177,7 @@ func (s *Session) answerChildRekey(now time.Time, sa *ikeSA, old *child, offer *
 	}
 	return append(answer,
 		&wire.TSPayload{Selectors: c.remoteTS},
-		&wire.TSPayload{Responder: true, Selectors: c.localTS}), nil
+		&wire.TSPayload{Responder: true, Selectors: c.localTS}), then
 }
 
 // completeChild draws what a Child SA of the peer's making needs from us.

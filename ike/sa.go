@@ -30,6 +30,7 @@ type ikeSA struct {
 	keys                *suite.Keys
 	protector           *suite.Protector
 	fragments           bool // the peer takes SKF payloads (RFC 7383)
+	childless           bool // the peer can start without a Child SA (RFC 6023)
 	state               ikeState
 	window              window
 	queue               []exchange

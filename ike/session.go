@@ -55,22 +55,24 @@ type Session struct {
 	out      []Datagram
 	events   []Event
 
-	path         path
-	init         *initiation // until a protected message settles which IKE SA it is
-	sas          []*ikeSA    // every IKE SA that still receives
-	current      *ikeSA      // where our requests go; nil until established
-	children     []*child
-	nextID       uint64 // ids of IKE SAs and of questions
-	step         StepName
-	lastHeard    time.Time // authenticated message or reported ESP traffic
-	lastSuspect  time.Time // liveness check for an unprotected hint
-	lastSent     time.Time // message, keepalive or reported ESP packet
-	createTries  int
-	failure      *Failure // what Closed will say while closing
-	nat          NAT
-	heldFor      *ikeSA // see hold
-	needsRecover bool   // the only Child SA is gone and a new one is being asked for
-	peerRekeys   allowance
+	path        path
+	init        *initiation // until a protected message settles which IKE SA it is
+	sas         []*ikeSA    // every IKE SA that still receives
+	current     *ikeSA      // where our requests go; nil until established
+	children    []*child
+	nextID      uint64 // ids of IKE SAs and of questions
+	step        StepName
+	lastHeard   time.Time // authenticated message or reported ESP traffic
+	lastSuspect time.Time // liveness check for an unprotected hint
+	lastSent    time.Time // message, keepalive or reported ESP packet
+	failure     *Failure  // what Closed will say while closing
+	nat         NAT
+	heldFor     *ikeSA // see hold
+	peerRekeys  allowance
+
+	addresses      []netip.Addr   // that the gateway gave us
+	postponed      []*createChild // Child SAs from scratch, to be asked for again at timerCreateChild
+	noMoreChildren bool           // the gateway has said NO_ADDITIONAL_SAS
 }
 
 // New makes a Session; nothing happens before Connect.
@@ -107,6 +109,8 @@ func (c *Config) check() error {
 		return errors.New("ike: config without an eap method")
 	case c.Client < ClientEAP || c.Client > ClientPSK:
 		return fmt.Errorf("ike: unknown client authentication %d", c.Client)
+	case c.Childless > ChildlessRequired:
+		return fmt.Errorf("ike: unknown way of starting %d", c.Childless)
 	case c.Gateway < GatewayCertificate || c.Gateway > GatewayPSK:
 		return fmt.Errorf("ike: unknown gateway authentication %d", c.Gateway)
 	}
@@ -139,6 +143,9 @@ func (c *Config) setDefaults() {
 		c.FragmentSize = defaultFragmentSize
 	}
 	c.FragmentSize = max(c.FragmentSize, minFragmentSize)
+	if c.MaxChildren <= 0 {
+		c.MaxChildren = defaultMaxChildren
+	}
 	if c.NATTPort == 0 {
 		c.NATTPort = natTPort
 		if c.Remote.Port() != ikePort {

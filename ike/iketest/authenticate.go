@@ -56,15 +56,13 @@ func (sa *ikeSA) authenticate(now time.Time, request []wire.Payload) ([]wire.Pay
 func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wire.Payload, func()) {
 	hs := sa.hs
 	idi, ok1 := wire.FindType[*wire.IDPayload](request, wire.PayloadIDi)
-	tsi, ok2 := wire.FindType[*wire.TSPayload](request, wire.PayloadTSi)
-	tsr, ok3 := wire.FindType[*wire.TSPayload](request, wire.PayloadTSr)
-	var ok4 bool
-	hs.sa, ok4 = wire.Find[*wire.SAPayload](request)
-	if !ok1 || !ok2 || !ok3 || !ok4 {
-		sa.r.complain(now, "the first IKE_AUTH request lacks IDi, SA, TSi or TSr (RFC 7296 1.2)")
+	if !ok1 {
+		sa.r.complain(now, "the first IKE_AUTH request lacks IDi (RFC 7296 1.2)")
+	}
+	if !ok1 || !sa.childPart(now, request) {
 		return []wire.Payload{notify(wire.NotifyInvalidSyntax)}, sa.drop
 	}
-	hs.client, hs.tsi, hs.tsr = idi, tsi, tsr
+	hs.client = idi
 	hs.cp, _ = wire.Find[*wire.CPPayload](request)
 	if _, ok := wire.Notify(request, wire.NotifyInitialContact); ok {
 		sa.r.InitialContact = true
@@ -186,6 +184,13 @@ func (sa *ikeSA) finish(now time.Time) []wire.Payload {
 	if !ok {
 		return []wire.Payload{notify(wire.NotifyInternalAddressFailure)}
 	}
+	sa.r.given = addresses
+	if hs.sa == nil { // RFC 6023
+		if reply != nil {
+			return []wire.Payload{reply}
+		}
+		return nil
+	}
 	allowed := childRequest{
 		offer: hs.sa.Proposals, tsi: hs.tsi.Selectors, tsr: hs.tsr.Selectors,
 		allowI: []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()}, allowR: sa.r.cfg.LocalTS,
@@ -196,7 +201,7 @@ func (sa *ikeSA) finish(now time.Time) []wire.Payload {
 	}
 	_, child, refused := sa.makeChild(now, allowed)
 	if refused != 0 {
-		return []wire.Payload{notify(refused)}
+		child = []wire.Payload{notify(refused)}
 	}
 	if reply != nil {
 		return append([]wire.Payload{reply}, child...)

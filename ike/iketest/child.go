@@ -40,6 +40,7 @@ type childRequest struct {
 	ni, nr         []byte
 	ke             *wire.KEPayload
 	first          bool // of IKE_AUTH: no key exchange of its own (RFC 7296 1.2)
+	rekeys         bool // it takes the place of another
 }
 
 // makeChild answers a request for a Child SA: SA, [KE,] TSi, TSr. Nr, which
@@ -54,6 +55,10 @@ func (sa *ikeSA) makeChild(now time.Time, q childRequest) (*Child, []wire.Payloa
 	tsi, tsr := narrow(q.tsi, q.allowI), narrow(q.tsr, q.allowR)
 	if len(tsi) == 0 || len(tsr) == 0 {
 		return nil, nil, wire.NotifyTSUnacceptable
+	}
+	tsi, tsr, more, refused := sa.several(q, tsi, tsr)
+	if refused != 0 {
+		return nil, nil, refused
 	}
 	var shared suite.Secret
 	var public []byte
@@ -85,7 +90,11 @@ func (sa *ikeSA) makeChild(now time.Time, q childRequest) (*Child, []wire.Payloa
 	if public != nil {
 		payloads = append(payloads, &wire.KEPayload{Group: q.ke.Group, Data: public})
 	}
-	return c, append(payloads, &wire.TSPayload{Selectors: tsi}, &wire.TSPayload{Responder: true, Selectors: tsr}), 0
+	payloads = append(payloads, &wire.TSPayload{Selectors: tsi}, &wire.TSPayload{Responder: true, Selectors: tsr})
+	if more {
+		payloads = append(payloads, notify(wire.NotifyAdditionalTSPossible))
+	}
+	return c, payloads, 0
 }
 
 // childPolicy is what the gateway accepts, led by the group that a KE payload

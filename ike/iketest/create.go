@@ -45,6 +45,9 @@ func (sa *ikeSA) answerChild(now time.Time, request []wire.Payload, sap *wire.SA
 		ni: bytes.Clone(ni.Data), nr: octets(sa.r.cfg.Rand, 32),
 	}
 	q.ke, _ = wire.Find[*wire.KEPayload](request)
+	if len(sa.r.given) > 0 {
+		q.allowI = sa.r.given
+	}
 
 	var old *Child
 	if n, ok := wire.Notify(request, wire.NotifyRekeySA); ok {
@@ -60,7 +63,9 @@ func (sa *ikeSA) answerChild(now time.Time, request []wire.Payload, sap *wire.SA
 		case old.deleting:
 			return []wire.Payload{notify(wire.NotifyTemporaryFailure)}, nil // RFC 7296 2.25.1
 		}
-		q.allowI, q.allowR = old.RemoteTS, old.LocalTS
+		q.allowI, q.allowR, q.rekeys = old.RemoteTS, old.LocalTS, true
+	} else {
+		sa.watchDuplicates(now, q.tsi, q.tsr)
 	}
 	child, payloads, refused := sa.makeChild(now, q)
 	switch {

@@ -62,9 +62,19 @@ func (p *Pair) activated(e ike.ChildActive) {
 	if _, ok := p.SAs[e.InboundSPI]; !ok {
 		p.complain("ChildActive for %08x, which is not there", e.InboundSPI)
 	}
-	for spi, sa := range p.SAs {
-		sa.Active = spi == e.InboundSPI
+	fresh := p.SAs[e.InboundSPI]
+	if fresh == nil {
+		return
 	}
+	// It takes the place of what it replaces, and of what has the same selectors.
+	for _, sa := range p.SAs {
+		same := slices.Equal(sa.LocalTS, fresh.LocalTS) && slices.Equal(sa.RemoteTS, fresh.RemoteTS)
+		if same || fresh.Replaces == sa.InboundSPI {
+			sa.Active = false
+		}
+	}
+	p.activations++
+	fresh.Active, fresh.since = true, p.activations
 }
 
 // answer gives the usual answer to a question, later if AnswerDelay says so.
@@ -102,18 +112,33 @@ func (p *Pair) reply(c ike.Command) {
 	})
 }
 
-// active is the client's Child SA that outbound traffic goes to.
+// active is the client's Child SA for outbound traffic, of several the newest.
 func (p *Pair) active() *ClientSA {
+	var newest *ClientSA
 	for _, sa := range p.SAs {
-		if sa.Active {
-			return sa
+		if sa.Active && (newest == nil || sa.since > newest.since) {
+			newest = sa
 		}
 	}
-	return nil
+	return newest
 }
 
-// Active gives the client's Child SA for outbound traffic, nil if there is none.
+// Active gives the client's Child SA for outbound traffic, of several the one
+// that came into use last, nil if there is none.
 func (p *Pair) Active() *ClientSA { return p.active() }
+
+// Carriers gives the client's Child SAs for outbound traffic, in the order in
+// which they came into use.
+func (p *Pair) Carriers() []*ClientSA {
+	var out []*ClientSA
+	for _, sa := range p.SAs {
+		if sa.Active {
+			out = append(out, sa)
+		}
+	}
+	slices.SortFunc(out, func(a, b *ClientSA) int { return a.since - b.since })
+	return out
+}
 
 // Mirrored tells whether both ends hold the same Child SAs: SPIs crossed, the
 // same keys from opposite sides, the same suite, mirrored selectors; and
@@ -204,6 +229,8 @@ func eventText(e ike.Event) string {
 		return fmt.Sprintf("ChildAdded %08x/%08x in place of %08x", e.SA.InboundSPI, e.SA.OutboundSPI, e.Replaces)
 	case ike.ChildActive:
 		return fmt.Sprintf("ChildActive %08x", e.InboundSPI)
+	case ike.ChildRefused:
+		return fmt.Sprintf("ChildRefused %v for %v", e.Notify, e.RemoteTS)
 	case ike.ChildRemoved:
 		return fmt.Sprintf("ChildRemoved %08x, lingers %v", e.InboundSPI, e.Linger)
 	case ike.Closed:

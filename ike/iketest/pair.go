@@ -48,6 +48,8 @@ type ClientSA struct {
 	ike.ChildSA
 	Active   bool
 	Replaces uint32
+
+	since int // in the order of activations
 }
 
 // Pair is one client and one gateway on one network, and owns their time:
@@ -86,11 +88,12 @@ type Pair struct {
 	// OnStep, where set, runs after every step.
 	OnStep func()
 
-	local   netip.AddrPort
-	gone    map[uint32]lingering // by the client's inbound SPI
-	pending []action
-	serial  int
-	still   int // steps since time last moved
+	local       netip.AddrPort
+	gone        map[uint32]lingering // by the client's inbound SPI
+	pending     []action
+	serial      int
+	activations int
+	still       int // steps since time last moved
 }
 
 type action struct {

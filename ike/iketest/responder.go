@@ -59,6 +59,10 @@ type ResponderConfig struct {
 	Version   string
 	LocalTS   []wire.TrafficSelector // what it protects; nil: everything
 
+	Childless   Childless // RFC 6023
+	Narrowing   Narrowing
+	MaxChildren int // more are answered NO_ADDITIONAL_SAS; 0: any number
+
 	// Refuse: IKE_SA_INIT, IKE_AUTH or CREATE_CHILD_SA requests are answered
 	// with this error alone, for as many times as RefuseTimes says (0: always).
 	Refuse      map[wire.ExchangeType]wire.NotifyType
@@ -94,6 +98,7 @@ type Responder struct {
 	early    map[uint32]bool     // see noteEarlyDelete
 	refused  int
 	serials  int
+	given    []wire.TrafficSelector // the client's addresses
 
 	// Complaints lists what the client did against the RFC, in words.
 	Complaints []string
@@ -114,6 +119,10 @@ type Responder struct {
 	InitialContact bool
 	// ClientBehindNAT and BehindNAT are what NAT detection told the gateway.
 	ClientBehindNAT, BehindNAT bool
+	// Childless tells whether the client started without a Child SA.
+	Childless bool
+	// ChildRefusals lists what the client answered to CreateChild, errors only.
+	ChildRefusals []wire.NotifyType
 	// Dead counts IKE SAs given up because a request stayed unanswered.
 	Dead int
 }
