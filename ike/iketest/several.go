@@ -35,7 +35,12 @@ func (sa *ikeSA) several(q childRequest, tsi, tsr []wire.TrafficSelector) (_, _ 
 		}
 	case NarrowToOne, NarrowTelling:
 		more = cfg.Narrowing == NarrowTelling && (len(tsi) > 1 || len(tsr) > 1)
-		tsi, tsr = tsi[:1], tsr[:1]
+		tsr = tsr[:1]
+		tsi = slices.DeleteFunc(tsi, func(t wire.TrafficSelector) bool { return t.Start.Is4() != tsr[0].Start.Is4() })
+		tsi = tsi[:min(1, len(tsi))]
+		if len(tsi) == 0 {
+			return nil, nil, false, wire.NotifyTSUnacceptable
+		}
 	}
 	return tsi, tsr, more, 0
 }
