@@ -23,10 +23,23 @@ var (
 	IntranetAddress  = netip.MustParseAddr("10.99.0.2") // the company's DNS and web server
 	IntranetAddress6 = netip.MustParseAddr("fd00:99::2")
 
+	// IntranetSecond is the same server in a second network of the company's,
+	// IPv4 only.
+	IntranetSecond = netip.MustParseAddr("10.97.0.2")
+
 	IntranetPrefix  = netip.MustParsePrefix("10.99.0.0/24")
 	IntranetPrefix6 = netip.MustParsePrefix("fd00:99::/64")
+	SecondPrefix    = netip.MustParsePrefix("10.97.0.0/24") // of IntranetSecond
 	VirtualPrefix   = netip.MustParsePrefix("10.98.0.0/24") // what the gateway hands out
 	VirtualPrefix6  = netip.MustParsePrefix("fd00:98::/64")
+)
+
+// The second gateway, where there is one, and what it hands out.
+var (
+	SecondGatewayAddress  = netip.MustParseAddr("203.0.113.6")
+	SecondGatewayAddress6 = netip.MustParseAddr("2001:db8:113::6")
+	SecondVirtualPrefix   = netip.MustParsePrefix("10.98.1.0/24")
+	SecondVirtualPrefix6  = netip.MustParsePrefix("fd00:98:1::/64")
 )
 
 // Names. Those of the gateway and of PublicName are known everywhere, the
@@ -37,5 +50,6 @@ const (
 	GatewayName     = "vpn.corp.example"      // IPv4 only
 	GatewayName6    = "vpn6.corp.example"     // IPv6 only
 	GatewayNameBoth = "vpn-both.corp.example" // both
+	SecondName      = "vpn2.corp.example"     // the second gateway, both
 	PublicName      = "www.public.example"
 )

@@ -37,6 +37,7 @@ func publicZone() map[string][]netip.Addr {
 		GatewayName + ".":     {GatewayAddress},
 		GatewayName6 + ".":    {GatewayAddress6},
 		GatewayNameBoth + ".": {GatewayAddress, GatewayAddress6},
+		SecondName + ".":      {SecondGatewayAddress, SecondGatewayAddress6},
 		PublicName + ".":      {PublicAddress, PublicAddress6},
 	}
 }

@@ -11,7 +11,10 @@
 // bad at a test's command. The gateway hands out addresses of 10.98.0.0/24 and
 // fd00:98::/64 and forwards nothing between its outside and its inside but
 // what came through a tunnel. The intranet's DNS and web server answer inside
-// only; a public DNS and web server stand at .53. Where Options.Names says so, a
+// only; a public DNS and web server stand at .53. Options.Uplinks gives the
+// client LTE behind a second NAT, a cable with a public address and an uplink of
+// IPv6 alone, which come and go at a test's command; Options.Second adds a
+// gateway that clients may be sent to. Where Options.Names says so, a
 // real systemd-resolved or openresolv keeps the client's resolv.conf; its files
 // come from Debian packages that are unpacked, never installed.
 //

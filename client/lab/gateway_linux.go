@@ -21,17 +21,18 @@ type Gateway struct {
 	Options     GatewayOptions // as used, with the defaults filled in
 	Certificate *Credential
 
+	site site
 	charon
 }
 
 // newGateway writes the configuration; Start starts the daemon.
-func newGateway(dir string, n *Namespace, pki *PKI, o GatewayOptions) (*Gateway, error) {
+func newGateway(dir string, n *Namespace, at site, pki *PKI, o GatewayOptions) (*Gateway, error) {
 	o.defaults()
 	cert, authorities, err := pki.server(o.Certificate, o.Key)
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Namespace: n, Options: o, Certificate: cert}
+	g := &Gateway{Namespace: n, Options: o, Certificate: cert, site: at}
 	g.charon = charon{dir: dir, vici: filepath.Join(dir, "vici"), namespace: n}
 	daemon, err := renderConf(strongswanConf, g.data(o))
 	if err != nil {
@@ -49,7 +50,7 @@ func newGateway(dir string, n *Namespace, pki *PKI, o GatewayOptions) (*Gateway,
 
 // data is what the templates see of options.
 func (g *Gateway) data(o GatewayOptions) confData {
-	d := confData{GatewayOptions: o, Dir: g.dir, VICI: g.vici}
+	d := confData{GatewayOptions: o, Site: g.site, Dir: g.dir, VICI: g.vici}
 	if !o.NoDNS {
 		d.DNS4, d.DNS6 = IntranetAddress.String(), IntranetAddress6.String()
 	}
@@ -58,7 +59,7 @@ func (g *Gateway) data(o GatewayOptions) confData {
 
 // Reload puts other options into force for connections that come after it. What
 // is the daemon's own stays as Start made it: AlwaysCookie, CharonLines,
-// LogLevel, and the certificate.
+// LogLevel, LogKeys, and the certificate.
 func (g *Gateway) Reload(ctx context.Context, o GatewayOptions) error {
 	o.defaults()
 	connections, err := renderConf(swanctlConf, g.data(o))

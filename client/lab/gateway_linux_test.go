@@ -3,6 +3,7 @@ package lab
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // Every variant of the options makes a configuration that strongSwan takes.
@@ -23,6 +24,9 @@ func TestGatewayVariantsLoad(t *testing.T) {
 		"one proposal":      {IKEProposals: "chacha20poly1305-prfsha256-x25519", ESPProposals: "chacha20poly1305", NoFragmentation: true},
 		"raw lines":         {CharonLines: "\tretransmit_tries = 1", ConnectionLines: "\t\tencap = yes", ChildLines: "\t\t\t\treplay_window = 0", LogLevel: 4, AlwaysCookie: true},
 		"other EAP methods": {EAPMethod: "gtc"},
+		"several children":  {Children: []Child{{"one", []string{"10.99.0.0/24"}}, {"two", []string{"10.97.0.0/24"}}}, NoMOBIKE: true},
+		"two rounds":        {Rounds: true, Unique: "never", Childless: "force"},
+		"signing in anew":   {Reauth: time.Minute, Overtime: 5 * time.Second, Childless: "never", LogKeys: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

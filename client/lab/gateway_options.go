@@ -3,6 +3,7 @@ package lab
 import (
 	_ "embed"
 	"fmt"
+	"net/netip"
 	"strings"
 	"text/template"
 	"time"
@@ -56,10 +57,30 @@ type GatewayOptions struct {
 	// Split: traffic selectors are the intranet's networks only.
 	Split bool
 
+	// Children are what the first IKE_AUTH and later exchanges may make a Child
+	// SA of, one each; nil: one for everything (or for Split), named net.
+	Children []Child
+	// Rounds: everybody signs in twice, by certificate and then by EAP
+	// (RFC 4739); no other way leads in.
+	Rounds bool
+	// Childless is strongSwan's word for RFC 6023: allow, force or never;
+	// empty: allow.
+	Childless string
+	NoMOBIKE  bool
+	// Unique is strongSwan's word for a second IKE SA of the same user: no,
+	// never, keep or replace; empty: replace.
+	Unique string
+
 	// Soft lifetimes on the gateway's side; 0: hours.
 	RekeyIKE, RekeyChild time.Duration
-	Liveness             time.Duration // the gateway's dead peer detection; 0: never
-	NoFragmentation      bool
+	// Reauth is how long an IKE SA may last before its user must sign in anew;
+	// the gateway says so in AUTH_LIFETIME (RFC 4478). 0: for ever.
+	Reauth time.Duration
+	// Overtime is how long after RekeyIKE or Reauth the gateway ends an IKE SA
+	// that nobody has replaced; 0: ten minutes.
+	Overtime        time.Duration
+	Liveness        time.Duration // the gateway's dead peer detection; 0: never
+	NoFragmentation bool
 	// AlwaysCookie: answer every IKE_SA_INIT with a cookie request first. It ends
 	// with a Restart of the gateway.
 	AlwaysCookie bool
@@ -68,6 +89,13 @@ type GatewayOptions struct {
 	ConnectionLines string // into every connection
 	ChildLines      string // into every child
 	LogLevel        int    // 0: 1, with ike and cfg at 2; 4 prints keys
+	LogKeys         bool   // ike and chd at 4, which is where keys are printed
+}
+
+// Child is one Child SA's configuration.
+type Child struct {
+	Name  string
+	Local []string // the company's side
 }
 
 // defaults fills in what the zero value means.
@@ -83,6 +111,15 @@ func (o *GatewayOptions) defaults() {
 	set(&o.EAPMethod, "mschapv2")
 	set(&o.PSK, SharedKey)
 	set(&o.Identity, GatewayName)
+	set(&o.Childless, "allow")
+	set(&o.Unique, "replace")
+	if o.Children == nil {
+		everything := []string{"0.0.0.0/0", "::/0"}
+		if o.Split {
+			everything = []string{IntranetPrefix.String(), IntranetPrefix6.String()}
+		}
+		o.Children = []Child{{Name: "net", Local: everything}}
+	}
 	set(&o.IKEProposals, "aes256gcm16-aes128gcm16-chacha20poly1305-prfsha384-prfsha256-prfsha512-"+
 		"ecp256-ecp384-ecp521-x25519-modp2048-modp3072-modp4096,"+
 		"aes256-aes128-sha256-sha384-sha512-ecp256-ecp384-ecp521-x25519-modp2048-modp3072-modp4096")
@@ -95,6 +132,9 @@ func (o *GatewayOptions) defaults() {
 	}
 	if o.RekeyChild == 0 {
 		o.RekeyChild = time.Hour
+	}
+	if o.Overtime == 0 {
+		o.Overtime = 10 * time.Minute
 	}
 	if o.LogLevel == 0 {
 		o.LogLevel = 1
@@ -116,9 +156,21 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%ds", int(d.Seconds()
 
 var templates = template.New("").Funcs(template.FuncMap{"quoted": quoted, "seconds": seconds, "join": strings.Join})
 
+// site is where a gateway stands and what it hands out.
+type site struct {
+	Outside, Outside6 netip.Addr
+	Pool, Pool6       string // as strongSwan wants them
+}
+
+var (
+	firstSite  = site{GatewayAddress, GatewayAddress6, VirtualPrefix.String(), "fd00:98::/112"}
+	secondSite = site{SecondGatewayAddress, SecondGatewayAddress6, SecondVirtualPrefix.String(), "fd00:98:1::/112"}
+)
+
 // confData is what the templates see.
 type confData struct {
 	GatewayOptions
+	Site       site
 	Dir        string
 	VICI       string // the control socket's path
 	DNS4, DNS6 string

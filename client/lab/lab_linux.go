@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,8 +16,17 @@ type Options struct {
 	Gateway GatewayOptions
 	// NoGateway leaves the gateway's charon away: nobody answers.
 	NoGateway bool
-	// Relay sends IKE and ESP through a Relay from the start.
+	// Second is another gateway of the same company, to which clients may be
+	// sent; nil: there is none.
+	Second *GatewayOptions
+	// Relay sends IKE and ESP through a Relay from the start, on each uplink
+	// that has a NAT.
 	Relay bool
+	// Uplinks gives the client more than its Wi-Fi.
+	Uplinks bool
+	// AuthorityKey is the kind of key that the company's authorities have;
+	// empty: ECDSA256.
+	AuthorityKey KeyType
 	// Names is who keeps the client's resolv.conf. Start returns a
 	// *NoNameServiceError where it cannot be had.
 	Names NameService
@@ -34,7 +44,9 @@ type Lab struct {
 	Intranet *Namespace // the company's server
 
 	Gateway *Gateway // nil with NoGateway
-	Relay   *Relay   // nil until Options.Relay or UseRelay
+	Second  *Gateway // nil without Options.Second
+	Relay   *Relay   // the home router's; nil until Options.Relay or UseRelay
+	Uplinks *Uplinks // nil without Options.Uplinks
 
 	PublicDNS  *Resolver // what the client uses without a tunnel
 	CompanyDNS *Resolver // answers inside only
@@ -73,18 +85,19 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 		return fmt.Errorf("lab: opening the lab's folder: %w", err)
 	}
 	var err error
-	if l.PKI, err = NewPKI(); err != nil {
+	if l.PKI, err = NewPKI(o.AuthorityKey); err != nil {
 		return err
 	}
 	etc, err := o.Names.etc()
 	if err != nil {
 		return err
 	}
-	err = l.network.build(etc)
+	if o.Uplinks && o.Names == ResolvConf {
+		etc = map[string]string{"resolv.conf": uplinksResolv}
+	}
+	err = l.buildNetwork(o, etc)
 	for _, n := range l.network.machines() {
-		if n != nil {
-			l.onClose(n.close)
-		}
+		l.onClose(n.close)
 	}
 	if err != nil {
 		return err
@@ -97,22 +110,63 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Relay {
-		if err := l.UseRelay(); err != nil {
+		if err := l.useRelays(); err != nil {
 			return err
 		}
 	}
 	if o.NoGateway {
 		return nil
 	}
-	l.Gateway, err = newGateway(filepath.Join(l.Dir, "gateway"), l.network.gateway, l.PKI, o.Gateway)
+	if l.Gateway, err = l.startGateway(ctx, "gateway", l.network.gateway, firstSite, o.Gateway); err != nil {
+		return err
+	}
+	if o.Gateway.AlwaysCookie {
+		if err := l.Gateway.occupy(l.Internet); err != nil {
+			return err
+		}
+	}
+	if o.Second != nil {
+		l.Second, err = l.startGateway(ctx, "second", l.network.second, secondSite, *o.Second)
+	}
+	return err
+}
+
+// buildNetwork builds what the options want of the network.
+func (l *Lab) buildNetwork(o Options, etc map[string]string) error {
+	if err := l.network.build(etc); err != nil {
+		return err
+	}
+	if o.Uplinks {
+		l.Uplinks = newUplinks(l.network.client)
+		if err := l.network.addUplinks(l.Uplinks); err != nil {
+			return err
+		}
+	}
+	if o.Second != nil {
+		return l.network.addSecond()
+	}
+	return nil
+}
+
+// useRelays puts a relay into every NAT.
+func (l *Lab) useRelays() error {
+	if err := l.UseRelay(); err != nil || l.Uplinks == nil {
+		return err
+	}
+	var err error
+	l.Uplinks.LTE.Relay, err = l.startRelay(relaySite{machine: l.network.carrier, inside: [2]netip.Addr{carrierInside},
+		outside: [2]netip.Addr{CarrierOutside}, second: [2]netip.Addr{CarrierSecond}})
+	return err
+}
+
+// startGateway starts a gateway on its machine.
+func (l *Lab) startGateway(ctx context.Context, name string, n *Namespace, at site, o GatewayOptions) (*Gateway, error) {
+	g, err := newGateway(filepath.Join(l.Dir, name), n, at, l.PKI, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.onClose(l.Gateway.close)
-	if err := l.Gateway.Start(ctx); err != nil || !o.Gateway.AlwaysCookie {
-		return err
-	}
-	return l.Gateway.occupy(l.Internet)
+	l.onClose(g.close)
+	return g, g.Start(ctx)
 }
 
 func (l *Lab) startServers() error {
@@ -134,7 +188,7 @@ func (l *Lab) startServers() error {
 	if err := public.listen(l.Internet, PublicAddress, PublicAddress6); err != nil {
 		return err
 	}
-	return intranet.listen(l.Intranet, IntranetAddress, IntranetAddress6)
+	return intranet.listen(l.Intranet, IntranetAddress, IntranetAddress6, IntranetSecond)
 }
 
 // onClose keeps f for Close, which runs the last one first.

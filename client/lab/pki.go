@@ -26,6 +26,7 @@ const (
 	ECDSA521 KeyType = "ecdsa-521"
 	RSA2048  KeyType = "rsa-2048"
 	RSA3072  KeyType = "rsa-3072"
+	RSA4096  KeyType = "rsa-4096"
 )
 
 func newKey(t KeyType) (crypto.Signer, error) {
@@ -40,6 +41,8 @@ func newKey(t KeyType) (crypto.Signer, error) {
 		return rsa.GenerateKey(rand.Reader, 2048)
 	case RSA3072:
 		return rsa.GenerateKey(rand.Reader, 3072)
+	case RSA4096:
+		return rsa.GenerateKey(rand.Reader, 4096)
 	}
 	return nil, fmt.Errorf("lab: unknown key type %q", t)
 }
@@ -68,26 +71,23 @@ func (c *Credential) KeyPEM() ([]byte, error) {
 }
 
 // Authority is a certification authority made for one lab.
-type Authority struct{ Credential }
-
-// NewAuthority makes a self-signed authority, valid for a day.
-func NewAuthority(commonName string) (*Authority, error) {
-	a := &Authority{}
-	return a, a.selfSign(commonName)
+type Authority struct {
+	Credential
+	key KeyType // of the authorities below it too
 }
 
-func (a *Authority) selfSign(commonName string) error {
-	key, err := newKey(ECDSA256)
+// NewAuthority makes a self-signed authority, valid for a day.
+func NewAuthority(commonName string, t KeyType) (*Authority, error) {
+	key, err := newKey(t)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t := authorityTemplate(commonName)
-	cert, err := sign(t, t, key.Public(), key)
+	own := authorityTemplate(commonName)
+	cert, err := sign(own, own, key.Public(), key)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a.Credential = Credential{Certificate: cert, Key: key}
-	return nil
+	return &Authority{Credential{Certificate: cert, Key: key}, t}, nil
 }
 
 func authorityTemplate(commonName string) *x509.Certificate {
@@ -102,9 +102,9 @@ func authorityTemplate(commonName string) *x509.Certificate {
 	}
 }
 
-// Intermediate issues a subordinate authority.
+// Intermediate issues a subordinate authority, with the same kind of key.
 func (a *Authority) Intermediate(commonName string) (*Authority, error) {
-	key, err := newKey(ECDSA256)
+	key, err := newKey(a.key)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (a *Authority) Intermediate(commonName string) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Authority{Credential{Certificate: cert, Key: key}}, nil
+	return &Authority{Credential{Certificate: cert, Key: key}, a.key}, nil
 }
 
 // CertificateSpec says what a certificate should hold.
@@ -183,13 +183,13 @@ type PKI struct {
 	Other *Authority // a stranger, whom no profile of the lab trusts
 }
 
-// NewPKI makes both authorities.
-func NewPKI() (*PKI, error) {
-	ca, err := NewAuthority("Example Corp Root CA")
+// NewPKI makes both authorities; key is the company's kind.
+func NewPKI(key KeyType) (*PKI, error) {
+	ca, err := NewAuthority("Example Corp Root CA", key)
 	if err != nil {
 		return nil, err
 	}
-	other, err := NewAuthority("Somebody Else's Root CA")
+	other, err := NewAuthority("Somebody Else's Root CA", ECDSA256)
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +223,8 @@ const OtherName = "vpn.example.org"
 // gateway must hold to send its chain.
 func (p *PKI) server(variant ServerCertificate, key KeyType) (*Credential, []*Authority, error) {
 	spec := CertificateSpec{CommonName: GatewayName, Key: key,
-		DNSNames:  []string{GatewayName, GatewayName6, GatewayNameBoth},
-		Addresses: []netip.Addr{GatewayAddress, GatewayAddress6},
+		DNSNames:  []string{GatewayName, GatewayName6, GatewayNameBoth, SecondName},
+		Addresses: []netip.Addr{GatewayAddress, GatewayAddress6, SecondGatewayAddress, SecondGatewayAddress6},
 		Usages:    []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	issuer, held := p.CA, []*Authority{p.CA}
 	switch variant {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Relay is a NAT for IKE and ESP in the router, in userspace, for the kernel's
+// Relay is a NAT for IKE and ESP in a router, in userspace, for the kernel's
 // own NAT can neither delay nor lose nor move a flow:
 //
 //	client -- redirect rule --> listener (one per port and family)
@@ -23,7 +23,7 @@ import (
 // gateway it speaks to, as most home routers do. IPv6 is translated too while
 // the relay is in use. Safe for concurrent use.
 type Relay struct {
-	router   *Namespace
+	site     relaySite
 	toward   [2]*line // by Direction
 	mu       sync.Mutex
 	mappings map[netip.AddrPort]*mapping
@@ -31,6 +31,13 @@ type Relay struct {
 	closers  []func() error
 	wg       sync.WaitGroup
 	closed   bool
+}
+
+// relaySite is a router that a relay can work in, with a device named lan.
+// Addresses are IPv4 and IPv6; a router of one family has no other.
+type relaySite struct {
+	machine                 *Namespace
+	inside, outside, second [2]netip.Addr
 }
 
 // Direction of a path.
@@ -74,21 +81,34 @@ func (l *Lab) UseRelay() error {
 	if l.Relay != nil {
 		return nil
 	}
-	r := &Relay{router: l.Router, mappings: map[netip.AddrPort]*mapping{}, outside: [2]netip.Addr{RouterOutside, RouterOutside6}}
+	r, err := l.startRelay(relaySite{machine: l.Router, inside: [2]netip.Addr{RouterInside, RouterInside6},
+		outside: [2]netip.Addr{RouterOutside, RouterOutside6}, second: [2]netip.Addr{RouterSecond, RouterSecond6}})
+	l.Relay = r
+	if l.Uplinks != nil {
+		l.Uplinks.WiFi.Relay = r
+	}
+	return err
+}
+
+// startRelay puts a relay to work in a router.
+func (l *Lab) startRelay(site relaySite) (*Relay, error) {
+	r := &Relay{site: site, mappings: map[netip.AddrPort]*mapping{}, outside: site.outside}
 	r.toward[ToGateway], r.toward[ToClient] = newLine(1), newLine(2)
 	l.onClose(r.close)
-	for _, inside := range []netip.Addr{RouterInside, RouterInside6} {
+	for _, inside := range site.inside {
 		for _, p := range relayed {
+			if !inside.IsValid() {
+				continue
+			}
 			if err := r.listen(netip.AddrPortFrom(inside, p.local), p.port); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	if err := nft(l.Router, relayRules); err != nil {
-		return fmt.Errorf("lab: switching the relay on: %w", err)
+	if err := nft(site.machine, relayRules); err != nil {
+		return nil, fmt.Errorf("lab: switching the relay on: %w", err)
 	}
-	l.Relay = r
-	return l.forgetFlows()
+	return r, forgetFlows(site.machine)
 }
 
 // UseKernelNAT takes the relay out of the path again; flows that exist get a
@@ -102,16 +122,19 @@ func (l *Lab) UseKernelNAT() error {
 		return fmt.Errorf("lab: switching the relay off: %w", err)
 	}
 	l.Relay = nil
-	if err := l.forgetFlows(); err != nil {
+	if l.Uplinks != nil {
+		l.Uplinks.WiFi.Relay = nil
+	}
+	if err := forgetFlows(l.Router); err != nil {
 		return err
 	}
 	return r.close()
 }
 
-// forgetFlows empties the router's table of flows, so that rules which are
-// new hold for old flows too.
-func (l *Lab) forgetFlows() error {
-	return l.Router.Do(func() error {
+// forgetFlows empties a router's table of flows, so that rules which are new
+// hold for old flows too.
+func forgetFlows(router *Namespace) error {
+	return router.Do(func() error {
 		h, err := netlink.NewHandle(unix.NETLINK_NETFILTER)
 		if err != nil {
 			return fmt.Errorf("lab: opening netfilter: %w", err)
@@ -124,7 +147,7 @@ func (l *Lab) forgetFlows() error {
 // listenUDP opens a UDP socket on the router.
 func (r *Relay) listenUDP(at netip.AddrPort) (*net.UDPConn, error) {
 	var c *net.UDPConn
-	err := r.router.Do(func() (err error) {
+	err := r.site.machine.Do(func() (err error) {
 		c, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
 		return err
 	})
@@ -264,7 +287,7 @@ func (r *Relay) Rebind(move bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if move {
-		r.outside = [2]netip.Addr{RouterSecond, RouterSecond6}
+		r.outside = r.site.second
 	}
 	for _, m := range r.mappings {
 		old := m.out

@@ -16,7 +16,7 @@ import (
 // Every sample is what its name says, as Homeward's own importer reads it.
 func TestSamplesImport(t *testing.T) {
 	t.Parallel()
-	pki, err := lab.NewPKI()
+	pki, err := lab.NewPKI(lab.ECDSA256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestSamplesImport(t *testing.T) {
 
 func TestPKCS12OpensBothWays(t *testing.T) {
 	t.Parallel()
-	pki, err := lab.NewPKI()
+	pki, err := lab.NewPKI(lab.ECDSA256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestPKCS12OpensBothWays(t *testing.T) {
 
 func TestCertificatesVerify(t *testing.T) {
 	t.Parallel()
-	pki, err := lab.NewPKI()
+	pki, err := lab.NewPKI(lab.ECDSA256)
 	if err != nil {
 		t.Fatal(err)
 	}

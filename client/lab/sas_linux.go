@@ -157,6 +157,15 @@ func (c *charon) Terminate(ctx context.Context) error {
 	})
 }
 
+// Redirect tells the clients of every IKE SA to go to another gateway, given by
+// address or name (RFC 5685 5).
+func (c *charon) Redirect(ctx context.Context, to string) error {
+	return c.eachConnection(ctx, func(name string) error {
+		_, err := c.swanctl(ctx, "--redirect", "--ike", name, "--gateway", to)
+		return err
+	})
+}
+
 // eachConnection calls f once per connection name that has an SA.
 func (c *charon) eachConnection(ctx context.Context, f func(name string) error) error {
 	sas, err := c.SAs(ctx)

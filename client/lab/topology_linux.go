@@ -5,19 +5,24 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
-// network is the five machines and the cables between them.
+// network is the five machines and the cables between them, and what options
+// add to them.
 type network struct {
 	client, router, internet, gateway, intranet *Namespace
+
+	carrier *Namespace // nil without uplinks
+	second  *Namespace // nil without a second gateway
 }
 
 // publicResolv is the /etc/resolv.conf of everybody outside: a home router
 // that answers names itself.
 const publicResolv = "# made by the home router\nnameserver 192.168.77.1\noptions timeout:2 attempts:2\n"
 
-// build makes the machines, their settings, the cables, the addresses and the
+// build makes the machines with their settings, the cables, the addresses and the
 // rules, in that order; clientEtc are more files in the client's /etc. On an
 // error the caller closes what is there.
 func (w *network) build(clientEtc map[string]string) error {
@@ -38,8 +43,11 @@ func (w *network) build(clientEtc map[string]string) error {
 			return err
 		}
 		*m.n = n
+		if err := prepare(n, m.n == &w.router || m.n == &w.gateway); err != nil {
+			return fmt.Errorf("lab: building the network: %w", err)
+		}
 	}
-	for _, step := range []func() error{w.sysctls, w.cables, w.addresses, w.rules} {
+	for _, step := range []func() error{w.cables, w.addresses, w.rules} {
 		if err := step(); err != nil {
 			return fmt.Errorf("lab: building the network: %w", err)
 		}
@@ -47,14 +55,18 @@ func (w *network) build(clientEtc map[string]string) error {
 	return nil
 }
 
+// machines are those that are there.
 func (w *network) machines() []*Namespace {
-	return []*Namespace{w.client, w.router, w.internet, w.gateway, w.intranet}
+	return slices.DeleteFunc([]*Namespace{w.client, w.router, w.internet, w.gateway, w.intranet, w.carrier, w.second},
+		func(n *Namespace) bool { return n == nil })
+}
+
+// cable joins two machines.
+func cable(a *Namespace, aName string, b *Namespace, bName string) error {
+	return ipBatch(a, fmt.Sprintf("link add %s type veth peer name %s netns %d", aName, bName, b.holder.PID()))
 }
 
 func (w *network) cables() error {
-	cable := func(a *Namespace, aName string, b *Namespace, bName string) error {
-		return ipBatch(a, fmt.Sprintf("link add %s type veth peer name %s netns %d", aName, bName, b.holder.PID()))
-	}
 	for _, c := range []struct {
 		a     *Namespace
 		aName string
@@ -73,20 +85,17 @@ func (w *network) cables() error {
 	return nil
 }
 
-// sysctls are set before the cables are there, which take them over: no waiting
-// for duplicate address detection, and the routers forward.
-func (w *network) sysctls() error {
-	for _, n := range w.machines() {
-		set := "net/ipv6/conf/all/accept_dad=0 net/ipv6/conf/default/accept_dad=0 net/ipv6/conf/all/accept_ra=0"
-		if n == w.router || n == w.gateway {
-			set += " net/ipv4/ip_forward=1 net/ipv6/conf/all/forwarding=1"
-		}
-		if err := sysctl(n, strings.Fields(set)...); err != nil {
-			return err
-		}
+// prepare sets a machine up before its cables are there, which take the settings
+// over: no waiting for duplicate address detection, and routers forward.
+func prepare(n *Namespace, forwards bool) error {
+	set := []string{"net/ipv6/conf/all/accept_dad=0", "net/ipv6/conf/default/accept_dad=0", "net/ipv6/conf/all/accept_ra=0"}
+	if forwards {
+		set = append(set, forwarding...)
 	}
-	return nil
+	return sysctl(n, set...)
 }
+
+var forwarding = []string{"net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1"}
 
 // sysctl writes name=value pairs on a machine; names have slashes.
 func sysctl(n *Namespace, pairs ...string) error {
@@ -122,6 +131,7 @@ func (w *network) addresses() error {
 			link set lan up
 			link set wan up
 			route add 10.99.0.0/24 via 203.0.113.1
+			route add 10.97.0.0/24 via 203.0.113.1
 			route add fd00:99::/64 via 2001:db8:113::1`},
 		{w.internet, `
 			link add br0 type bridge
@@ -140,23 +150,30 @@ func (w *network) addresses() error {
 			addr add fd00:99::1/64 dev inside nodad
 			link set outside up
 			link set inside up
+			route add 10.97.0.0/24 via 10.99.0.2
 			route add fd00:77::/64 via 2001:db8:113::2`},
 		{w.intranet, `
 			addr add 10.99.0.2/24 dev eth0
+			addr add 10.97.0.2/24 dev eth0
 			addr add fd00:99::2/64 dev eth0 nodad
 			link set eth0 up
 			route add default via 10.99.0.1
 			route add default via fd00:99::1`},
 	} {
-		var lines []string
-		for l := range strings.Lines(strings.TrimSpace(m.lines)) {
-			lines = append(lines, strings.TrimSpace(l))
-		}
-		if err := ipBatch(m.n, lines...); err != nil {
+		if err := ipText(m.n, m.lines); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ipText is ipBatch of an indented text.
+func ipText(n *Namespace, text string) error {
+	var lines []string
+	for l := range strings.Lines(strings.TrimSpace(text)) {
+		lines = append(lines, strings.TrimSpace(l))
+	}
+	return ipBatch(n, lines...)
 }
 
 // routerRules: IPv4 is masqueraded, IPv6 is routed, and nobody outside opens a
@@ -166,7 +183,7 @@ const routerRules = `
 table ip nat {
 	chain postrouting {
 		type nat hook postrouting priority srcnat;
-		oifname "wan" ip saddr 192.168.77.0/24 masquerade
+		oifname "wan" ip saddr PREFIX masquerade
 	}
 }
 table inet filter {
@@ -209,14 +226,19 @@ table ip6 nat {
 `
 
 func (w *network) rules() error {
-	if err := nft(w.router, routerRules); err != nil {
-		return err
-	}
-	// A relayed flow must outlive a test that is dark for a while.
-	if err := sysctl(w.router, "net/netfilter/nf_conntrack_udp_timeout=600", "net/netfilter/nf_conntrack_udp_timeout_stream=600"); err != nil {
+	if err := translate(w.router, "192.168.77.0/24"); err != nil {
 		return err
 	}
 	return nft(w.gateway, gatewayRules)
+}
+
+// translate makes a machine with a lan and a wan a home router for a prefix.
+func translate(n *Namespace, prefix string) error {
+	if err := nft(n, strings.ReplaceAll(routerRules, "PREFIX", prefix)); err != nil {
+		return err
+	}
+	// A relayed flow must outlive a test that is dark for a while.
+	return sysctl(n, "net/netfilter/nf_conntrack_udp_timeout=600", "net/netfilter/nf_conntrack_udp_timeout_stream=600")
 }
 
 // nft loads rules on a machine, all or nothing.
