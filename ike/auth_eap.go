@@ -122,6 +122,9 @@ func (a *authentication) takeLast(s *Session, now time.Time, ps []wire.Payload) 
 	if err := auth.VerifyPSK(proof, a.prf(), a.gatewayEAPKey(), a.gatewayOctets()); err != nil {
 		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: err})
 	}
+	if f := s.redirectIn(ps); f != nil {
+		return a.turnTo(s, f)
+	}
 	return s.establish(now, a, ps)
 }
 

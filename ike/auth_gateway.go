@@ -97,6 +97,9 @@ func (a *authentication) trust(s *Session, now time.Time) error {
 	a.psk = nil
 	ps := a.rest
 	a.rest = nil
+	if f := s.redirectIn(ps); f != nil {
+		return a.turnTo(s, f)
+	}
 	s.progress(StepSigningIn)
 	if s.cfg.Client == ClientEAP {
 		return a.beginEAP(s, now, ps)

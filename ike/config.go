@@ -91,6 +91,12 @@ type Config struct {
 	NATKeepalive time.Duration
 	Retransmit   Retransmit
 
+	// NoRedirect refuses to be sent to another gateway (RFC 5685): it is not
+	// announced, and a redirect is ignored.
+	NoRedirect bool
+	// RedirectedFrom is the gateway that sent us to this one; nil: none did.
+	RedirectedFrom *GatewayID
+
 	InitialContact bool // tell the gateway to forget our older IKE SAs (RFC 7296 2.4)
 	FragmentSize   int  // largest IP datagram for IKE messages before RFC 7383 splits; 0: 1280
 }

@@ -40,7 +40,7 @@ func configRequest(ipv4, ipv6 bool, held []netip.Addr) *wire.CPPayload {
 	if p.Attributes == nil {
 		return nil
 	}
-	ask(wire.InternalDNSDomain)
+	ask(wire.InternalDNSDomain, wire.ApplicationVersion)
 	return p
 }
 

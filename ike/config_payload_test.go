@@ -20,9 +20,9 @@ func TestConfigRequest(t *testing.T) {
 		want   []uint16
 	}{
 		{false, false, nil},
-		{true, false, append(slices.Clone(four), wire.InternalDNSDomain)},
-		{false, true, append(slices.Clone(six), wire.InternalDNSDomain)},
-		{true, true, slices.Concat(four, six, []uint16{wire.InternalDNSDomain})},
+		{true, false, append(slices.Clone(four), wire.InternalDNSDomain, wire.ApplicationVersion)},
+		{false, true, append(slices.Clone(six), wire.InternalDNSDomain, wire.ApplicationVersion)},
+		{true, true, slices.Concat(four, six, []uint16{wire.InternalDNSDomain, wire.ApplicationVersion})},
 	} {
 		p := configRequest(c.v4, c.v6, nil)
 		var got []uint16

@@ -51,9 +51,10 @@
 // Before keys exist nothing that anybody can forge ends the attempt: a COOKIE
 // or an INVALID_KE_PAYLOAD for an offered group starts one of a bounded number
 // of retries, an error notification is kept as a hint and believed only when
-// nothing better has come two seconds later, and of several IKE_SA_INIT responses each is
-// tried, up to a bound, until one of them leads to a protected message
-// (RFC 7296 2.4, 2.6, 2.21.1).
+// nothing better has come two seconds later (a redirect with our nonce in it, which
+// only a reader of the request can have made, a moment later), and of several
+// IKE_SA_INIT responses each is tried, up to a bound, until one of them leads to a
+// protected message (RFC 7296 2.4, 2.6, 2.21.1, RFC 5685 3).
 //
 // # Bounds
 //
@@ -69,6 +70,6 @@
 // timers.go, keepalive.go; then
 // the exchanges: init.go with encap.go and nat.go, auth.go with auth_gateway.go, auth_eap.go
 // and establish.go, create_child.go with rekey_child.go and rekey_ike.go,
-// informational.go, path_check.go; what they negotiate: config_payload.go,
-// selectors.go; and what they keep: sa.go, child.go.
+// informational.go, path_check.go; redirect.go and reauth.go; what they negotiate:
+// config_payload.go, config_answer.go, selectors.go; and what they keep: sa.go, child.go.
 package ike

@@ -63,6 +63,7 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	}
 	s.armLiveness(now)
 	s.armKeepalive(now)
+	s.noteLifetime(now, ps)
 	return nil
 }
 

@@ -104,6 +104,17 @@ type IKERekeyed struct {
 	RekeyAt time.Time
 }
 
+// Redirect says that the gateway wants the line to go to another (RFC 5685 5).
+// The Session goes on until that has been done.
+type Redirect struct{ To GatewayID }
+
+// Reauthenticate says until when the sign-in counts (RFC 4478): the gateway ends
+// the IKE SA then, unless another Session has taken over. The last one holds.
+type Reauthenticate struct {
+	Lifetime time.Duration
+	By       time.Time
+}
+
 // PathChecked answers CheckPath: whether an IP packet of Size octets, header
 // included, has reached the gateway. Size is what was really sent: with a block
 // cipher up to a block less than was asked for.
@@ -139,5 +150,7 @@ func (ChildAdded) event()      {}
 func (ChildActive) event()     {}
 func (ChildRemoved) event()    {}
 func (IKERekeyed) event()      {}
+func (Redirect) event()        {}
+func (Reauthenticate) event()  {}
 func (PathChecked) event()     {}
 func (Closed) event()          {}

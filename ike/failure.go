@@ -26,6 +26,7 @@ const (
 	CauseChildless       Cause = "childless"         // the gateway cannot start childless, or cannot start otherwise (RFC 6023)
 	CauseNoChild         Cause = "no-child"          // IKE SA without a Child SA, for another reason
 	CauseClosedByGateway Cause = "closed-by-gateway" // Delete of the IKE SA, or of the last Child SA
+	CauseRedirected      Cause = "redirected"        // another gateway is to be asked (RFC 5685): RedirectTo
 	CauseProtocol        Cause = "protocol"          // the authenticated peer broke the rules
 	CauseInternal        Cause = "internal"          // our own side failed: no randomness, an impossible key
 )
@@ -35,6 +36,8 @@ type Failure struct {
 	Cause  Cause
 	Notify wire.NotifyType // the peer's notify, 0: none
 	Err    error           // the underlying error, may be nil
+
+	RedirectTo GatewayID // with CauseRedirected
 }
 
 // Error implements error.

@@ -12,6 +12,9 @@ import (
 //
 //	--> INFORMATIONAL { }      <-- INFORMATIONAL { }          a sign of life
 //	--> INFORMATIONAL { D }    <-- INFORMATIONAL { D or not } a Delete
+//	--> INFORMATIONAL { CP }   <-- INFORMATIONAL { CP }       what is asked, or set, of us (config_answer.go)
+//
+// and with N(AUTH_LIFETIME) or N(REDIRECT) news for the owner (reauth.go, redirect.go).
 //
 // Notifications that are not known, and those that only tell something, are
 // answered and otherwise left alone.
@@ -80,6 +83,13 @@ func (s *Session) answerInformational(now time.Time, sa *ikeSA, ps []wire.Payloa
 	}
 	if len(spis) > 0 {
 		answer = append(answer, &wire.DeletePayload{Protocol: wire.ProtocolESP, SPIs: spis})
+	}
+	answer = append(answer, answerConfiguration(ps)...)
+	if sa == s.current && s.phase == phaseEstablished {
+		s.noteLifetime(now, ps)
+		if f := s.redirectIn(ps); f != nil {
+			s.emit(Redirect{To: f.RedirectTo})
+		}
 	}
 	if n, ok := wire.Notify(ps, wire.NotifyAuthenticationFailed); ok && (sa.auth != nil || sa == s.current) {
 		// After its AUTH a gateway may still turn the client away (RFC 7296 2.21.2).

@@ -28,11 +28,10 @@ func TestInformationalRequests(t *testing.T) {
 		"a vendor's own":       {&wire.VendorIDPayload{Data: []byte("vendor")}},
 		"an unknown payload":   {&wire.Unknown{PayloadType: 200, Body: []byte{1}}},
 		"more addresses":       {&wire.NotifyPayload{NotifyType: wire.NotifyAdditionalIP4Address, Data: []byte{192, 0, 2, 1}}},
-		"a lifetime":           {&wire.NotifyPayload{NotifyType: wire.NotifyAuthLifetime, Data: []byte{0, 0, 1, 0}}},
 		"Delete of an unknown": {deleteESP(0x0badcafe)},
 		"Delete of AH":         {&wire.DeletePayload{Protocol: wire.ProtocolAH, SPIs: [][]byte{{1, 2, 3, 4}}}},
 		"Delete of no ESP SPI": {&wire.DeletePayload{Protocol: wire.ProtocolESP}},
-		"a configuration":      {&wire.CPPayload{CFGType: wire.CFGSet}},
+		"a reply":              {&wire.CPPayload{CFGType: wire.CFGReply}},
 	} {
 		p := established(t, scriptConfig(1))
 		events := len(p.events)

@@ -18,6 +18,7 @@ import (
 //	--> IKE_SA_INIT { [N(COOKIE)], SA, KE, Ni, N(NAT_DETECTION_*), N(FRAGMENTATION), N(HASHES) }
 //	<-- IKE_SA_INIT { N(COOKIE) }               the same again with the cookie in front
 //	<-- IKE_SA_INIT { N(INVALID_KE_PAYLOAD) }   the same again with another group
+//	<-- IKE_SA_INIT { N(REDIRECT) }             another gateway: a hint too (redirect.go)
 //	<-- IKE_SA_INIT { N(error) }                a hint, believed after a while
 //	<-- IKE_SA_INIT { SA, KE, Nr, N... }        a candidate IKE SA: on to IKE_AUTH
 //
@@ -136,7 +137,7 @@ func (s *Session) initPayloads() []wire.Payload {
 	for _, h := range auth.SupportedHashes() {
 		hashes = binary.BigEndian.AppendUint16(hashes, h)
 	}
-	return append(ps,
+	ps = append(ps,
 		&wire.SAPayload{Proposals: suite.ToWire(s.cfg.IKEProposals, wire.ProtocolIKE, nil)},
 		&wire.KEPayload{Group: in.kx.Group(), Data: in.kx.Public()},
 		&wire.NoncePayload{Data: in.nonce},
@@ -145,6 +146,7 @@ func (s *Session) initPayloads() []wire.Payload {
 		&wire.NotifyPayload{NotifyType: wire.NotifyFragmentationSupported},
 		&wire.NotifyPayload{NotifyType: wire.NotifySignatureHashAlgorithms, Data: hashes},
 	)
+	return append(ps, s.redirectPayloads()...)
 }
 
 // retransmitInit sends IKE_SA_INIT, the first time or again.
@@ -195,6 +197,9 @@ func (s *Session) receiveInit(now time.Time, d Datagram, h wire.Header) error {
 	}
 	if n, ok := wire.Notify(m.Payloads, wire.NotifyInvalidKEPayload); ok {
 		return s.followGroup(now, n.Data)
+	}
+	if n, ok := wire.Notify(m.Payloads, wire.NotifyRedirect); ok {
+		return s.followRedirect(now, n.Data)
 	}
 	if n, ok := wire.FirstError(m.Payloads); ok {
 		return s.keepHint(now, failureOf(n))

@@ -111,6 +111,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("ike: unknown client authentication %d", c.Client)
 	case c.Childless > ChildlessRequired:
 		return fmt.Errorf("ike: unknown way of starting %d", c.Childless)
+	case c.RedirectedFrom != nil && !c.RedirectedFrom.valid():
+		return errors.New("ike: config with a former gateway that cannot be named")
 	case c.Gateway < GatewayCertificate || c.Gateway > GatewayPSK:
 		return fmt.Errorf("ike: unknown gateway authentication %d", c.Gateway)
 	}

@@ -2,6 +2,7 @@ package iketest
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/homeward-vpn/homeward/ike/auth"
@@ -50,7 +51,19 @@ func (sa *ikeSA) authenticate(now time.Time, request []wire.Payload) ([]wire.Pay
 		sa.r.trace(now, "   client's AUTH with the EAP key: %v", err)
 		return sa.refuse()
 	}
-	return append([]wire.Payload{auth.PSKAuth(sa.prf(), hs.msk, sa.gatewayOctets())}, sa.finish(now)...), nil
+	proof := []wire.Payload{auth.PSKAuth(sa.prf(), hs.msk, sa.gatewayOctets())}
+	if to := sa.r.redirectAuth(sa.r.cfg.RedirectLast); to != nil {
+		return append(proof, to...), nil
+	}
+	return sa.conclude(now, proof)
+}
+
+// conclude gives the last answer to a client that has proven who it is.
+func (sa *ikeSA) conclude(now time.Time, proof []wire.Payload) ([]wire.Payload, func()) {
+	if !sa.second(now) {
+		return sa.refuse()
+	}
+	return slices.Concat(proof, sa.finish(now), sa.r.authLifetime()), nil
 }
 
 func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wire.Payload, func()) {
@@ -66,6 +79,7 @@ func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wir
 	hs.cp, _ = wire.Find[*wire.CPPayload](request)
 	if _, ok := wire.Notify(request, wire.NotifyInitialContact); ok {
 		sa.r.InitialContact = true
+		sa.r.InitialContacts++
 	}
 
 	a, hasAuth := wire.Find[*wire.AuthPayload](request)
@@ -83,8 +97,11 @@ func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wir
 		sa.r.complain(now, "gateway cannot sign: %v", err)
 		return sa.refuse()
 	}
+	if to := sa.r.redirectAuth(sa.r.cfg.RedirectAuth); to != nil {
+		return append(proof, to...), nil
+	}
 	if hasAuth {
-		return append(proof, sa.finish(now)...), nil
+		return sa.conclude(now, proof)
 	}
 	hs.eap = newEAPServer(&sa.r.cfg)
 	return append(proof, &wire.EAPPayload{Data: hs.eap.start()}), nil

@@ -18,6 +18,9 @@ func (r *Responder) configuration(request *wire.CPPayload) (*wire.CPPayload, []w
 	asked := map[uint16]bool{}
 	for _, a := range request.Attributes {
 		asked[a.Type] = true
+		if held, ok := heldAddress(a); ok {
+			r.Asked = append(r.Asked, held)
+		}
 	}
 	reply := &wire.CPPayload{CFGType: wire.CFGReply}
 	add := func(t uint16, value []byte) {
@@ -63,6 +66,18 @@ func (r *Responder) configuration(request *wire.CPPayload) (*wire.CPPayload, []w
 		add(wire.ApplicationVersion, []byte(r.cfg.Version))
 	}
 	return reply, selectors, true
+}
+
+// heldAddress reads an address that the client asks to be given again: alone, or
+// for IPv6 with a prefix length (RFC 7296 3.15.1).
+func heldAddress(a wire.ConfigAttribute) (netip.Addr, bool) {
+	switch {
+	case a.Type == wire.InternalIP4Address && len(a.Value) == 4:
+		return netip.AddrFromSlice(a.Value)
+	case a.Type == wire.InternalIP6Address && len(a.Value) == 17:
+		return netip.AddrFromSlice(a.Value[:16])
+	}
+	return netip.Addr{}, false
 }
 
 func pick(a netip.Addr, four, six uint16) uint16 {

@@ -50,6 +50,10 @@ func (r *Responder) handleInit(now time.Time, p Packet, m *wire.Message) {
 		r.replyInit(now, p, m, 0, []wire.Payload{notify(wire.NotifyCookie, r.cookie(p, m, ni)...)})
 		return
 	}
+	r.noteRedirects(now, m.Payloads)
+	if r.redirectInit(now, p, m, ni) {
+		return
+	}
 	chosen, number, _, err := suite.Select(suite.PreferGroup(r.cfg.IKE, ke.Group), sap.Proposals, wire.ProtocolIKE)
 	if err != nil {
 		r.replyInit(now, p, m, 0, []wire.Payload{notify(wire.NotifyNoProposalChosen)})

@@ -70,6 +70,8 @@ type ResponderConfig struct {
 	// RefuseChild: IKE_AUTH succeeds, but with this error in place of a Child SA.
 	RefuseChild wire.NotifyType
 
+	Again // repeated authentication and redirects
+
 	// OnRequest sees every authenticated request; false: as if it had been lost.
 	OnRequest func(x *Exchange) bool
 	// OnReply sees every answer before it is sealed and may change it.
@@ -117,6 +119,15 @@ type Responder struct {
 	Keepalives int
 	// InitialContact tells whether the client sent INITIAL_CONTACT.
 	InitialContact bool
+	// InitialContacts counts those that did.
+	InitialContacts int
+	// FollowsRedirects and RedirectedFrom are what the last IKE_SA_INIT said.
+	FollowsRedirects bool
+	RedirectedFrom   string
+	// Asked lists the inner addresses that clients asked for by name.
+	Asked []netip.Addr
+	// Configured lists the answers to Configure.
+	Configured []*wire.CPPayload
 	// ClientBehindNAT and BehindNAT are what NAT detection told the gateway.
 	ClientBehindNAT, BehindNAT bool
 	// Childless tells whether the client started without a Child SA.
