@@ -123,6 +123,11 @@ type PathChecked struct {
 	OK   bool
 }
 
+// PathNarrow says that messages in larger IP datagrams than Size got lost, and that
+// one cut to Size has arrived (RFC 7383 2.5.2). It is a sign, not a proof, that the
+// path carries no more: CheckPath tells.
+type PathNarrow struct{ Size int }
+
 // Closed is the last event of a Session. Failure is nil when it was us who closed.
 type Closed struct{ Failure *Failure }
 
@@ -153,4 +158,5 @@ func (IKERekeyed) event()      {}
 func (Redirect) event()        {}
 func (Reauthenticate) event()  {}
 func (PathChecked) event()     {}
+func (PathNarrow) event()      {}
 func (Closed) event()          {}

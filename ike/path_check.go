@@ -6,10 +6,6 @@ import (
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
-// wholeTries is how often a path check goes out whole before it counts as lost
-// and continues in fragments. With the usual schedule that is 1.4 seconds.
-const wholeTries = 2
-
 // pathCheck is an INFORMATIONAL of an exact size:
 //
 //	--> INFORMATIONAL { N(private use, padding) }    <-- INFORMATIONAL { }
@@ -18,7 +14,7 @@ const wholeTries = 2
 // (RFC 7296 3.10.1), and the empty answer says that the request has arrived.
 type pathCheck struct {
 	size int  // of the IP packet
-	lost bool // it had to be sent in fragments
+	lost bool // it had to be cut
 }
 
 // checkPath queues a path check.
@@ -26,7 +22,7 @@ func (s *Session) checkPath(size int) error {
 	if !s.current.fragments {
 		return ErrNoFragments
 	}
-	if size <= s.cfg.FragmentSize {
+	if size <= s.fragmentSize {
 		// No larger than what every message may be cut to anyway.
 		s.emit(PathChecked{Size: size, OK: true})
 		return nil
@@ -51,7 +47,11 @@ func (c *pathCheck) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload, e
 // notifyPathCheck is a status type from the range for private use (RFC 7296 3.10.1).
 const notifyPathCheck = 49152
 
+// handle implements exchange.
 func (c *pathCheck) handle(s *Session, _ *ikeSA, _ time.Time, _ []wire.Payload) error {
+	if !c.lost {
+		s.passes(c.size)
+	}
 	s.emit(PathChecked{Size: c.size, OK: !c.lost})
 	return nil
 }

@@ -1,14 +1,18 @@
 package ike
 
 import (
+	"time"
+
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
 // The bounds of reassembly. A message of 64 KiB in fragments for the smallest
-// IPv6 path needs fewer than 60.
+// IPv6 path needs fewer than 60. What is not whole after a time is forgotten: a
+// peer repeats a request for about as long, and our own request is given up sooner.
 const (
 	maxFragments      = 64
 	maxReassembledLen = wire.MaxMessageLen
+	reassemblyTime    = 90 * time.Second
 )
 
 // reassembly collects the fragments of one message in one direction
@@ -21,6 +25,7 @@ type reassembly struct {
 	parts [][]byte // plaintexts, by number - 1; nil: missing
 	have  int
 	size  int
+	since time.Time // of the first fragment
 }
 
 // wants says whether a fragment can be of use, from its unauthenticated header
@@ -73,3 +78,36 @@ func (r *reassembly) add(id uint32, f *wire.EncryptedFragment, plain []byte) (wi
 
 // reset forgets everything.
 func (r *reassembly) reset() { *r = reassembly{} }
+
+// boundReassembly arms the timer that forgets half a message.
+func (s *Session) boundReassembly(now time.Time, sa *ikeSA) {
+	for _, r := range []*reassembly{&sa.window.requests, &sa.window.responses} {
+		if r.parts != nil && r.since.IsZero() {
+			r.since = now
+		}
+	}
+	if _, armed := s.timers.at(timerFragments, sa.id); !armed {
+		s.timers.set(timerFragments, sa.id, now.Add(reassemblyTime))
+	}
+}
+
+// forgetFragments drops what has been half there for too long.
+func (s *Session) forgetFragments(now time.Time, id uint64) {
+	sa := s.saByID(id)
+	if sa == nil {
+		return
+	}
+	var next time.Time
+	for _, r := range []*reassembly{&sa.window.requests, &sa.window.responses} {
+		switch end := r.since.Add(reassemblyTime); {
+		case r.parts == nil:
+		case !end.After(now):
+			r.reset()
+		case next.IsZero() || end.Before(next):
+			next = end
+		}
+	}
+	if !next.IsZero() {
+		s.timers.set(timerFragments, id, next)
+	}
+}

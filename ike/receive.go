@@ -70,6 +70,9 @@ func (s *Session) open(now time.Time, r received) error {
 	if r.rel == repeated {
 		// Anybody who heard it once can send it again, so that it is no sign
 		// of life (RFC 7296 2.4).
+		if err := s.recutResponse(&r.sa.window); err != nil {
+			return internal(err)
+		}
 		s.send(s.backTo(r.from), r.sa.window.response)
 		s.counters.Retransmitted += uint64(len(r.sa.window.response))
 		s.extendPatience(now)
@@ -79,6 +82,7 @@ func (s *Session) open(now time.Time, r received) error {
 	if fragment != nil {
 		var whole bool
 		if first, plain, whole = r.buffer().add(r.msg.MessageID, fragment, plain); !whole {
+			s.boundReassembly(now, r.sa)
 			return nil
 		}
 	}
@@ -165,6 +169,7 @@ func (s *Session) extendPatience(now time.Time) {
 func (s *Session) dispatch(now time.Time, r received, payloads []wire.Payload) error {
 	if r.msg.Response() {
 		s.timers.stop(timerRetransmit, r.sa.id)
+		s.settled(r.sa.window.request.cut)
 		e := r.sa.window.finish()
 		if e == nil {
 			return nil
@@ -174,6 +179,7 @@ func (s *Session) dispatch(now time.Time, r received, payloads []wire.Payload) e
 		}
 		return e.handle(s, r.sa, now, payloads)
 	}
+	s.settled(r.sa.window.answered) // a next request means that the last answer has arrived
 	r.sa.window.accept()
 	answer, then := s.answer(now, r.sa, r.msg.Header, payloads)
 	s.debug("answer", slog.String("exchange", r.msg.Exchange.String()), slog.Uint64("id", uint64(r.msg.MessageID)))

@@ -116,7 +116,7 @@ func (s *Session) dropSA(sa *ikeSA) {
 		s.current.enqueue(&pathCheck{size: check.size}) // its answer can come no more
 	}
 	s.sas = slices.DeleteFunc(s.sas, func(other *ikeSA) bool { return other == sa })
-	for _, k := range []timerKind{timerRetransmit, timerForgetIKE, timerRekeyIKE} {
+	for _, k := range []timerKind{timerRetransmit, timerForgetIKE, timerRekeyIKE, timerFragments} {
 		s.timers.stop(k, sa.id)
 	}
 	sa.clear()

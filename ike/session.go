@@ -73,6 +73,8 @@ type Session struct {
 	addresses      []netip.Addr   // that the gateway gave us
 	postponed      []*createChild // Child SAs from scratch, to be asked for again at timerCreateChild
 	noMoreChildren bool           // the gateway has said NO_ADDITIONAL_SAS
+
+	fragmentSize int // largest IP datagram of a message, as far as is known of the path
 }
 
 // New makes a Session; nothing happens before Connect.
@@ -81,7 +83,7 @@ func New(cfg Config) (*Session, error) {
 		return nil, err
 	}
 	cfg.setDefaults()
-	s := &Session{cfg: cfg, log: cfg.Logger}
+	s := &Session{cfg: cfg, fragmentSize: cfg.FragmentSize, log: cfg.Logger}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -212,6 +214,8 @@ func (s *Session) fire(now time.Time, key timerKey) error {
 		return s.checkLiveness(now)
 	case timerNATKeepalive:
 		s.keepAlive(now)
+	case timerFragments:
+		s.forgetFragments(now, key.owner)
 	}
 	return nil
 }

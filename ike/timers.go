@@ -20,6 +20,7 @@ const (
 	timerCreateChild                       // 0: time to ask again for a Child SA
 	timerLiveness                          // 0: nothing may have been heard for too long
 	timerNATKeepalive                      // 0: the NAT's mapping wants a packet
+	timerFragments                         // IKE SA: half a message has waited long enough
 )
 
 // timerKey names one timer.

@@ -66,54 +66,6 @@ func (s *Session) begin(now time.Time, sa *ikeSA, e exchange) error {
 	return s.retransmit(now, sa.id)
 }
 
-// sealRequest protects a request. One that is meant to test the path goes out
-// whole, and in fragments only once it has been lost for long enough: RFC 7383
-// 2.4 allows both forms of one message.
-func (s *Session) sealRequest(sa *ikeSA, t *transmission, e exchange, payloads []wire.Payload) ([][]byte, error) {
-	h := sa.header(t.kind, t.id, false)
-	check, ok := e.(*pathCheck)
-	if !ok {
-		return s.seal(sa, h, payloads)
-	}
-	t.fallback = func() ([][]byte, error) {
-		check.lost = true
-		return s.seal(sa, h, payloads)
-	}
-	packet, err := sa.protector.Seal(h, payloads)
-	if err != nil {
-		return nil, err
-	}
-	check.size -= s.messageRoom(check.size) - len(packet)
-	return [][]byte{packet}, nil
-}
-
-// seal protects a message, in fragments where it is too long for the path and
-// the peer takes them (RFC 7383 2.5).
-func (s *Session) seal(sa *ikeSA, h wire.Header, payloads []wire.Payload) ([][]byte, error) {
-	if sa.fragments {
-		return sa.protector.SealFragments(h, payloads, s.maxMessage())
-	}
-	packet, err := sa.protector.Seal(h, payloads)
-	if err != nil {
-		return nil, err
-	}
-	return [][]byte{packet}, nil
-}
-
-// maxMessage is the longest IKE message for the configured datagram size.
-func (s *Session) maxMessage() int { return s.messageRoom(s.cfg.FragmentSize) }
-
-// messageRoom is the longest IKE message in an IP packet of size octets: what
-// IP, UDP and the non-ESP marker leave.
-func (s *Session) messageRoom(size int) int {
-	const udp, marker = 8, 4
-	ip := 20
-	if s.path.remote.Addr().Unmap().Is6() {
-		ip = 40
-	}
-	return size - ip - udp - marker
-}
-
 // send queues datagrams for one destination.
 func (s *Session) send(p path, packets [][]byte) {
 	for _, b := range packets {
@@ -140,12 +92,8 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 	if !ok {
 		return s.unanswered(sa, t)
 	}
-	if t.fallback != nil && t.tries > wholeTries {
-		packets, err := t.fallback()
-		if err != nil {
-			return internal(err)
-		}
-		t.packets, t.fallback = packets, nil
+	if err := s.recutRequest(t); err != nil {
+		return err
 	}
 	s.sendTry(now, id, t, wait)
 	if sa.state == ikeCandidate && t.tries >= staleTries && s.init != nil && s.init.tried < maxTried {
@@ -190,12 +138,10 @@ func (s *Session) unanswered(sa *ikeSA, t *transmission) error {
 // respond answers the peer's request, to where it came from (RFC 7296 2.11),
 // and keeps the answer for repetitions of the request.
 func (s *Session) respond(sa *ikeSA, d Datagram, h wire.Header, payloads []wire.Payload) error {
-	packets, err := s.seal(sa, sa.header(h.Exchange, h.MessageID, true), payloads)
-	if err != nil {
-		return internal(err)
+	if err := s.sealResponse(sa, sa.header(h.Exchange, h.MessageID, true), payloads); err != nil {
+		return err
 	}
-	sa.window.response = packets
-	s.send(s.backTo(d), packets)
+	s.send(s.backTo(d), sa.window.response)
 	return nil
 }
 

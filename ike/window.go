@@ -17,6 +17,8 @@ type window struct {
 	exchange  exchange      // whose request it is; nil: nobody waits for the answer
 	expected  uint32        // message ID of the peer's next request
 	response  [][]byte      // our answer to the request before expected
+	answered  cutting       // how it was made
+	repeats   int           // how often it has been asked for again
 	requests  reassembly    // fragments of the peer's request
 	responses reassembly    // fragments of the peer's response
 }
@@ -30,9 +32,7 @@ type transmission struct {
 	pace    Retransmit
 	tries   int
 	wait    time.Duration
-	// fallback gives the same message in fragments, to be sent from the try
-	// after wholeTries on; nil: the packets stay as they are.
-	fallback func() ([][]byte, error)
+	cut     cutting // how the packets were made of the message
 }
 
 // relation says how a received message stands to the window.
@@ -88,6 +88,6 @@ func (w *window) finish() exchange {
 // accept moves past the peer's request; the answer to it follows.
 func (w *window) accept() {
 	w.expected++
-	w.response = nil
+	w.response, w.answered, w.repeats = nil, cutting{}, 0
 	w.requests.reset()
 }

@@ -24,6 +24,9 @@ type Conditions struct {
 	Jitter    time.Duration // added to Delay, evenly; reorders packets
 	Loss      float64       // share of packets lost, 0 to 1
 	Duplicate float64       // share of packets that arrive twice
+	// MTU: larger IP packets vanish without a word on the way; 0: none do.
+	// ToClient is that of the way back, where it is another one.
+	MTU, ToClient int
 }
 
 // Network carries packets between a client and a gateway:
@@ -85,6 +88,10 @@ func (n *Network) Send(now time.Time, p Packet) {
 	}
 	if !n.translate(&p) {
 		n.note(now, "no way for", p)
+		return
+	}
+	if n.swallows(p) {
+		n.note(now, "too large for the path", p)
 		return
 	}
 	if n.rand.Float64() < n.Conditions.Loss {

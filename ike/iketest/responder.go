@@ -51,6 +51,8 @@ type ResponderConfig struct {
 
 	Fragments    bool // RFC 7383
 	FragmentSize int  // longest IKE message it sends whole; 0: 1200
+	// FindSize: messages that stay unanswered are cut smaller (RFC 7383 2.5.2).
+	FindSize bool
 
 	Addresses []netip.Prefix // to give away, one of each family
 	DNS       []netip.Addr
@@ -92,6 +94,8 @@ type Responder struct {
 	secret []byte // for cookies
 	out    []Packet
 	silent bool
+	// fragmentSize is FragmentSize, or less once that was too much.
+	fragmentSize int
 
 	sas      map[wire.SPI]*ikeSA // by our SPI
 	halfOpen map[string]Packet   // answers to IKE_SA_INIT, by the request's octets
@@ -157,12 +161,14 @@ func NewResponder(cfg ResponderConfig) *Responder {
 	}
 	cfg.Port = cmp.Or(cfg.Port, 500)
 	return &Responder{
-		cfg:      cfg,
-		secret:   octets(cfg.Rand, 32),
-		sas:      map[wire.SPI]*ikeSA{},
-		halfOpen: map[string]Packet{},
-		children: map[uint32]*Child{},
-		Received: map[wire.ExchangeType]int{},
+		cfg: cfg,
+
+		fragmentSize: cfg.FragmentSize,
+		secret:       octets(cfg.Rand, 32),
+		sas:          map[wire.SPI]*ikeSA{},
+		halfOpen:     map[string]Packet{},
+		children:     map[uint32]*Child{},
+		Received:     map[wire.ExchangeType]int{},
 	}
 }
 

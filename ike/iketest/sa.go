@@ -30,6 +30,8 @@ type ikeSA struct {
 
 	expected uint32            // message ID of the client's next request
 	answer   []Packet          // to the request before
+	again    func() []Packet   // seals that answer anew
+	repeats  int               // how often it has been asked for again
 	seen     map[uint64][]byte // the client's messages, to hold repetitions against
 	requests assembly
 	replies  assembly
@@ -51,6 +53,7 @@ type ownRequest struct {
 	reply    func(now time.Time, payloads []wire.Payload)
 	id       uint32
 	packets  []Packet
+	again    func() []Packet // seals it anew
 	tries    int
 	at       time.Time
 }
@@ -146,9 +149,10 @@ func (sa *ikeSA) check(now time.Time, p Packet, m *wire.Message) {
 	}
 	number := uint64(0)
 	if f, ok := wire.Find[*wire.EncryptedFragment](m.Payloads); ok {
-		number = uint64(f.Number)
+		// A message that is cut anew is told by its total (RFC 7383 2.6).
+		number = uint64(f.Total)<<8 | uint64(f.Number)
 	}
-	key := uint64(m.MessageID)<<32 | uint64(m.Flags&wire.FlagResponse)<<16 | number
+	key := uint64(m.MessageID)<<32 | uint64(m.Flags&wire.FlagResponse)<<24 | number
 	if before, ok := sa.seen[key]; !ok {
 		if sa.seen == nil {
 			sa.seen = map[uint64][]byte{}
@@ -162,6 +166,7 @@ func (sa *ikeSA) check(now time.Time, p Packet, m *wire.Message) {
 // repeat sends the last answer once more, as it was.
 func (sa *ikeSA) repeat(now time.Time, p Packet) {
 	sa.r.trace(now, "   = %s repeated", describe(p))
+	sa.recutAnswer(now)
 	for _, out := range sa.answer {
 		out.From, out.To = p.To, p.From
 		sa.r.send(out)
@@ -198,6 +203,7 @@ func (sa *ikeSA) handleRequest(now time.Time, p Packet, h wire.Header, payloads 
 	}
 	sa.r.trace(now, "<-- %v %d { %s }", h.Exchange, h.MessageID, wire.Describe(x.Response))
 	sa.answer = sa.seal(now, h.Exchange, flags, h.MessageID, x.Response)
+	sa.repeats, sa.again = 0, func() []Packet { return sa.seal(now, h.Exchange, flags, h.MessageID, x.Response) }
 	for _, out := range sa.answer {
 		sa.r.send(out)
 	}
@@ -227,7 +233,7 @@ func (sa *ikeSA) serve(now time.Time, x *Exchange) (payloads []wire.Payload, aft
 func (sa *ikeSA) seal(now time.Time, e wire.ExchangeType, flags wire.Flags, id uint32, payloads []wire.Payload) []Packet {
 	limit := wire.MaxMessageLen
 	if sa.fragments {
-		limit = sa.r.cfg.FragmentSize
+		limit = sa.r.fragmentSize
 	}
 	raw, err := sa.protector.SealFragments(wire.Header{
 		InitiatorSPI: sa.spiI(), ResponderSPI: sa.spiR(), Exchange: e, Flags: flags, MessageID: id,
@@ -268,6 +274,7 @@ func (sa *ikeSA) start(now time.Time) {
 		sa.next++
 		sa.r.trace(now, "<-- %v request %d { %s }", q.exchange, q.id, wire.Describe(payloads))
 		q.packets = sa.seal(now, q.exchange, flags, q.id, payloads)
+		q.again = func() []Packet { return sa.seal(now, q.exchange, flags, q.id, payloads) }
 		sa.request = q
 		sa.transmit(now, q)
 	}
@@ -307,6 +314,7 @@ func (sa *ikeSA) timeout(now time.Time) {
 		return
 	}
 	sa.r.trace(now, "<-- %v request %d again", sa.request.exchange, sa.request.id)
+	sa.recutRequest(now)
 	sa.transmit(now, sa.request)
 }
 

@@ -1,0 +1,193 @@
+package ike
+
+import (
+	"log/slog"
+	"slices"
+
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
+
+// A fragment size that finds itself (RFC 7383 2.5.2). A message goes out in
+// datagrams of the size that is known to pass, or is taken to. Where no answer
+// comes after a few tries, large datagrams may be what gets lost: the message is
+// cut anew for the next smaller size, with more fragments, so that the peer tells
+// the cuts apart (RFC 7383 2.6), and within one cut it stays bit-identical. A cut
+// that is answered is what later messages begin with, until the path changes or a
+// larger datagram is seen to arrive.
+
+// cutTries is how often one cut of a message is sent before it counts as lost.
+// With the usual schedule that is 1.4 seconds.
+const cutTries = 2
+
+// cutting is how a message was made into datagrams, and how it is made anew.
+type cutting struct {
+	size  int // largest IP datagram that was allowed; 0: whatever the message makes
+	since int // tries before this cut
+	// anew gives the message in datagrams of at most size octets; nil: the packets
+	// stay as they are.
+	anew func(size int) ([][]byte, error)
+}
+
+// minDatagram is the smallest size that a path may be taken to have: every IPv4
+// host takes 576 octets (RFC 791 3.1) and every IPv6 path 1280 (RFC 8200 5), as
+// RFC 7383 2.5.1 says.
+func (s *Session) minDatagram() int {
+	if s.path.remote.Addr().Unmap().Is6() {
+		return defaultFragmentSize
+	}
+	return minFragmentSize
+}
+
+// smaller is the next size to try below size, 0: there is none.
+func (s *Session) smaller(size int) int {
+	for _, next := range []int{s.fragmentSize, defaultFragmentSize, minFragmentSize} {
+		if next >= s.minDatagram() && next < size {
+			return next
+		}
+	}
+	return 0
+}
+
+// recut cuts packets for the next smaller size. What would gain nothing by that
+// stays as it is: ok false.
+func (s *Session) recut(packets [][]byte, c *cutting) (anew [][]byte, ok bool, err error) {
+	if c.anew == nil {
+		return nil, false, nil
+	}
+	longest := len(slices.MaxFunc(packets, func(a, b []byte) int { return len(a) - len(b) }))
+	for size := s.smaller(c.size); size != 0; size = s.smaller(size) {
+		if longest <= s.messageRoom(size) {
+			continue
+		}
+		if anew, err = c.anew(size); err != nil || len(anew) <= len(packets) {
+			return nil, false, err
+		}
+		c.size = size
+		s.debug("message cut anew", slog.Int("datagram", size), slog.Int("packets", len(anew)))
+		return anew, true, nil
+	}
+	return nil, false, nil
+}
+
+// recutRequest cuts a request under way anew that has gone unanswered for long
+// enough.
+func (s *Session) recutRequest(t *transmission) error {
+	if t.tries-t.cut.since <= cutTries {
+		return nil
+	}
+	packets, ok, err := s.recut(t.packets, &t.cut)
+	if err != nil {
+		return internal(err)
+	}
+	if ok {
+		t.packets, t.cut.since = packets, t.tries-1
+	}
+	return nil
+}
+
+// recutResponse cuts our answer anew where the peer has asked for it again and
+// again (RFC 7383 2.5.2).
+func (s *Session) recutResponse(w *window) error {
+	if w.repeats++; w.repeats < cutTries {
+		return nil
+	}
+	packets, ok, err := s.recut(w.response, &w.answered)
+	if ok {
+		w.response, w.repeats = packets, 0
+	}
+	return err
+}
+
+// settled takes a cut that the peer has received whole: later messages begin with it.
+func (s *Session) settled(c cutting) {
+	if c.size == 0 || c.size >= s.fragmentSize {
+		return
+	}
+	s.fragmentSize = c.size
+	s.log.Info("large messages get lost on the path and are cut smaller", "datagram", c.size)
+	s.emit(PathNarrow{Size: c.size})
+}
+
+// passes takes word of a whole IP datagram of size octets that has arrived.
+func (s *Session) passes(size int) {
+	s.fragmentSize = max(s.fragmentSize, min(size, s.cfg.FragmentSize))
+}
+
+// forgetFragmentSize begins again with the configured size: the path has changed.
+func (s *Session) forgetFragmentSize() { s.fragmentSize = s.cfg.FragmentSize }
+
+// sealRequest protects a request. One that is meant to test the path goes out
+// whole, and in fragments only once it has been lost for long enough: RFC 7383
+// 2.4 allows both forms of one message.
+func (s *Session) sealRequest(sa *ikeSA, t *transmission, e exchange, payloads []wire.Payload) ([][]byte, error) {
+	h := sa.header(t.kind, t.id, false)
+	check, ok := e.(*pathCheck)
+	if !ok {
+		if sa.fragments {
+			t.cut = cutting{size: s.fragmentSize, anew: func(size int) ([][]byte, error) {
+				return s.sealCut(sa, h, payloads, size)
+			}}
+		}
+		return s.seal(sa, h, payloads)
+	}
+	t.cut = cutting{size: check.size, anew: func(size int) ([][]byte, error) {
+		check.lost = true
+		return s.sealCut(sa, h, payloads, size)
+	}}
+	packet, err := sa.protector.Seal(h, payloads)
+	if err != nil {
+		return nil, err
+	}
+	check.size -= s.messageRoom(check.size) - len(packet)
+	return [][]byte{packet}, nil
+}
+
+// seal protects a message, in fragments where it is too long for the path and
+// the peer takes them (RFC 7383 2.5).
+func (s *Session) seal(sa *ikeSA, h wire.Header, payloads []wire.Payload) ([][]byte, error) {
+	if sa.fragments {
+		return s.sealCut(sa, h, payloads, s.fragmentSize)
+	}
+	packet, err := sa.protector.Seal(h, payloads)
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{packet}, nil
+}
+
+func (s *Session) sealCut(sa *ikeSA, h wire.Header, payloads []wire.Payload, size int) ([][]byte, error) {
+	return sa.protector.SealFragments(h, payloads, s.messageRoom(size))
+}
+
+// sealResponse protects an answer and keeps what is needed to cut it anew: its
+// octets, since the payloads may lean on the request's.
+func (s *Session) sealResponse(sa *ikeSA, h wire.Header, payloads []wire.Payload) error {
+	packets, err := s.seal(sa, h, payloads)
+	if err != nil {
+		return internal(err)
+	}
+	sa.window.response = packets
+	if !sa.fragments {
+		return nil
+	}
+	first, plain := wire.AppendChain(nil, payloads)
+	sa.window.answered = cutting{size: s.fragmentSize, anew: func(size int) ([][]byte, error) {
+		again, err := wire.ParseChain(first, plain)
+		if err != nil {
+			return nil, err
+		}
+		return s.sealCut(sa, h, again, size)
+	}}
+	return nil
+}
+
+// messageRoom is the longest IKE message in an IP packet of size octets: what
+// IP, UDP and the non-ESP marker leave.
+func (s *Session) messageRoom(size int) int {
+	const udp, marker = 8, 4
+	ip := 20
+	if s.path.remote.Addr().Unmap().Is6() {
+		ip = 40
+	}
+	return size - ip - udp - marker
+}
