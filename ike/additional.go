@@ -167,13 +167,14 @@ func (s *Session) createMore(c CreateChild) error {
 	return nil
 }
 
-// askRest asks for what an answer left out of a request. ps are the answer's
-// payloads.
-func (s *Session) askRest(asked pair, ps []wire.Payload) {
-	if s.noMoreChildren || s.standing() >= s.cfg.MaxChildren {
+// askRest asks for what an answer left out of a request. told: the request itself
+// was made on the gateway's word that there is more, and without that word again
+// there is nothing left. ps are the answer's payloads.
+func (s *Session) askRest(asked pair, told bool, ps []wire.Payload) {
+	_, possible := wire.Notify(ps, wire.NotifyAdditionalTSPossible)
+	if s.noMoreChildren || s.standing() >= s.cfg.MaxChildren || told && !possible {
 		return
 	}
-	_, possible := wire.Notify(ps, wire.NotifyAdditionalTSPossible)
 	rest := asked.remote
 	for _, c := range s.children {
 		if !c.stays() {
@@ -189,7 +190,7 @@ func (s *Session) askRest(asked pair, ps []wire.Payload) {
 	if want.empty() || len(want.remote) > maxSelectors {
 		return
 	}
-	s.current.enqueue(&createChild{want: want})
+	s.current.enqueue(&createChild{want: want, told: possible})
 }
 
 // asPieces asks again for a refused request, pair by pair, and says whether there

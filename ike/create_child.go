@@ -33,6 +33,7 @@ type createChild struct {
 	old      *child // nil: from scratch
 	want     pair   // from scratch: what to ask for
 	first    bool   // of a childless start: without it there is no line
+	told     bool   // on the gateway's word that there is more to carry
 	tries    int    // from scratch: how often it was put off
 	group    uint16 // that the peer asked for; 0: our choice
 	noPFS    bool
@@ -80,7 +81,7 @@ func (s *Session) startCreateChild() error {
 
 // again is the same request for another try.
 func (e *createChild) again() *createChild {
-	return &createChild{old: e.old, want: e.want, first: e.first, tries: e.tries, refusals: e.refusals + 1}
+	return &createChild{old: e.old, want: e.want, first: e.first, told: e.told, tries: e.tries, refusals: e.refusals + 1}
 }
 
 // build implements exchange. A Child SA that the peer has rekeyed or deleted
@@ -177,7 +178,7 @@ func (e *createChild) handle(s *Session, sa *ikeSA, now time.Time, ps []wire.Pay
 	}
 	s.settleChild(now, e, c, keys, lowerOf(e.nonce, slices.Clone(nonce.Data)))
 	if e.old == nil && s.childByInbound(c.inbound) == c {
-		s.askRest(e.want, ps)
+		s.askRest(e.want, e.told, ps)
 	}
 	return s.checkChildless()
 }
@@ -283,7 +284,7 @@ func (e *createChild) later(s *Session, now time.Time, why wire.NotifyType) erro
 		s.timers.set(timerRekeyChild, uint64(e.old.inbound), at)
 		return nil
 	case err == nil:
-		s.postponed = append(s.postponed, &createChild{want: e.want, first: e.first, tries: e.tries})
+		s.postponed = append(s.postponed, &createChild{want: e.want, first: e.first, told: e.told, tries: e.tries})
 		s.timers.set(timerCreateChild, 0, at)
 		return nil
 	case e.old == nil && !s.childless():

@@ -57,7 +57,7 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	case c != nil:
 		s.addChild(c, keys, 0)
 		s.activate(c)
-		s.askRest(asked, ps)
+		s.askRest(asked, false, ps)
 	case refused == nil: // a childless start
 		sa.enqueue(&createChild{first: true, want: s.wish(s.cfg.RemoteTS)})
 	}
