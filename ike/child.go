@@ -45,8 +45,9 @@ type child struct {
 
 // childCrossing is the peer's half of a simultaneous rekey (RFC 7296 2.8.1).
 type childCrossing struct {
-	successor *child
+	successor *child // nil: it lacks additional key exchanges (RFC 9370)
 	lowest    []byte // the lower nonce of the peer's exchange
+	won       bool   // it has been decided that the peer's stands, once it is finished
 }
 
 func (s *Session) childByInbound(spi uint32) *child {
@@ -102,6 +103,7 @@ func (s *Session) removeChild(c *child) {
 	s.children = slices.DeleteFunc(s.children, func(o *child) bool { return o == c })
 	s.timers.stop(timerRekeyChild, uint64(c.inbound))
 	s.timers.stop(timerForgetChild, uint64(c.inbound))
+	s.current.forgetRekeyOf(c)
 	s.yieldToHeir(c)
 	s.emit(ChildRemoved{InboundSPI: c.inbound, Linger: linger})
 }
@@ -175,7 +177,7 @@ func (s *Session) childless() bool {
 	if len(s.postponed) > 0 {
 		return false
 	}
-	creates := func(e exchange) bool { _, ok := e.(*createChild); return ok }
+	creates := func(e exchange) bool { _, ok := creating(e).(*createChild); return ok }
 	return !creates(s.current.window.exchange) && !slices.ContainsFunc(s.current.queue, creates)
 }
 

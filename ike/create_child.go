@@ -45,6 +45,11 @@ type createChild struct {
 	offer         []suite.Proposal
 	local, remote []wire.TrafficSelector
 	deleted       []uint32 // outbound SPIs that the peer deleted before we knew them
+
+	answer     []wire.Payload
+	made       *child // as the answer has it; nil: not answered yet
+	responders []byte // Nr
+	lost       bool   // to the peer's rekey, while additional key exchanges were under way
 }
 
 // createUnderWay is our request for a Child SA that waits for its answer.
@@ -52,7 +57,7 @@ func (sa *ikeSA) createUnderWay() (*createChild, bool) {
 	if sa == nil {
 		return nil, false
 	}
-	e, ok := sa.window.exchange.(*createChild)
+	e, ok := creating(sa.window.exchange).(*createChild)
 	return e, ok
 }
 
@@ -62,7 +67,7 @@ func (*createChild) kind() wire.ExchangeType { return wire.ExchangeCreateChildSA
 // lifetime or on command.
 func (s *Session) startChildRekey(inbound uint32) error {
 	c := s.childByInbound(inbound)
-	if c == nil || c.state != childLive || c.queued {
+	if c == nil || c.state != childLive || c.queued || s.current.rekeyOf(c) != nil {
 		return nil
 	}
 	c.queued = true
@@ -94,7 +99,7 @@ func (e *createChild) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload,
 	}
 	if e.old != nil {
 		e.old.queued = false
-		if s.childByInbound(e.old.inbound) != e.old || e.old.state != childLive {
+		if s.childByInbound(e.old.inbound) != e.old || e.old.state != childLive || sa.rekeyOf(e.old) != nil {
 			return nil, nil
 		}
 		e.local, e.remote = e.old.localTS, e.old.remoteTS
@@ -169,38 +174,57 @@ func (e *createChild) handle(s *Session, sa *ikeSA, now time.Time, ps []wire.Pay
 	if !ok {
 		return broken(errors.New("CREATE_CHILD_SA answered without a nonce"))
 	}
-	keys, err := e.derive(sa, c, nonce.Data, ps)
+	shared, err := e.exchangeKeys(sa, c, nonce.Data, ps)
+	if err != nil {
+		return broken(err)
+	}
+	e.answer, e.made, e.responders = ps, c, slices.Clone(nonce.Data)
+	methods := c.suite.Additional()
+	if len(methods) > 0 && e.superseded(s, now) {
+		shared.Clear()
+		return s.checkChildless()
+	}
+	return s.goOn(sa, now, e, methods, []suite.Secret{shared}, ps)
+}
+
+// exchangeKeys checks the nonce and computes the first shared secret; nil where
+// there is no key exchange.
+func (e *createChild) exchangeKeys(sa *ikeSA, c *child, nonce []byte, ps []wire.Payload) (suite.Secret, error) {
+	if err := checkNonce(nonce, sa.suite.PRF[0]); err != nil {
+		return nil, err
+	}
+	if len(c.suite.Group) == 0 {
+		return nil, nil
+	}
+	ke, ok := wire.Find[*wire.KEPayload](ps)
+	if !ok || e.kx == nil || ke.Group != e.kx.Group() || ke.Group != c.suite.Group[0] {
+		return nil, errors.New("key exchange of another group than chosen")
+	}
+	return e.kx.Shared(ke.Data)
+}
+
+// lowest is the lower nonce of the exchange, once it has been answered.
+func (e *createChild) lowest() []byte { return lowerOf(e.nonce, e.responders) }
+
+// abandoned implements creation.
+func (e *createChild) abandoned() bool { return e.lost }
+
+// complete implements creation: it derives the keys of the new Child SA
+// (RFC 7296 2.17) and takes it into use.
+func (e *createChild) complete(s *Session, sa *ikeSA, now time.Time, secrets []suite.Secret) error {
+	c := e.made
+	keys, err := suite.DeriveChild(sa.suite, sa.keys.SK_d, secrets[0], e.nonce, e.responders, c.suite, secrets[1:]...)
 	if err != nil {
 		return broken(err)
 	}
 	if err := s.age(now, c); err != nil {
 		return err
 	}
-	s.settleChild(now, e, c, keys, lowerOf(e.nonce, slices.Clone(nonce.Data)))
+	s.settleChild(now, e, c, keys, e.lowest())
 	if e.old == nil && s.childByInbound(c.inbound) == c {
-		s.askRest(e.want, e.told, ps)
+		s.askRest(e.want, e.told, e.answer)
 	}
 	return s.checkChildless()
-}
-
-// derive makes the keys of the new Child SA (RFC 7296 2.17).
-func (e *createChild) derive(sa *ikeSA, c *child, nonce []byte, ps []wire.Payload) (suite.ChildKeys, error) {
-	if err := checkNonce(nonce, sa.suite.PRF[0]); err != nil {
-		return suite.ChildKeys{}, err
-	}
-	var shared suite.Secret
-	if len(c.suite.Group) > 0 {
-		ke, ok := wire.Find[*wire.KEPayload](ps)
-		if !ok || e.kx == nil || ke.Group != e.kx.Group() || ke.Group != c.suite.Group[0] {
-			return suite.ChildKeys{}, errors.New("key exchange of another group than chosen")
-		}
-		var err error
-		if shared, err = e.kx.Shared(ke.Data); err != nil {
-			return suite.ChildKeys{}, err
-		}
-		defer shared.Clear()
-	}
-	return suite.DeriveChild(sa.suite, sa.keys.SK_d, shared, e.nonce, nonce, c.suite)
 }
 
 // refused decides what follows an error notification (RFC 7296 2.25).
@@ -212,14 +236,10 @@ func (e *createChild) refused(s *Session, sa *ikeSA, now time.Time, n *wire.Noti
 		if s.childByInbound(e.old.inbound) != e.old {
 			return s.checkChildless() // the peer deleted it meanwhile
 		}
-		e.old.state = childLive
-		if x := e.old.crossing; x != nil {
-			e.old.crossing = nil
-			if s.childByInbound(x.successor.inbound) == x.successor {
-				s.awaitDelete(now, e.old) // the peer's rekey stands, ours is forgotten
-				return nil
-			}
+		if s.standsAgainst(now, e.old) {
+			return nil // the peer's rekey stands, ours is forgotten
 		}
+		e.old.state = childLive
 	}
 	switch {
 	case n.NotifyType == wire.NotifyChildSANotFound && e.old != nil:
@@ -265,9 +285,7 @@ func (e *createChild) otherGroup(s *Session, data []byte) *createChild {
 
 // mayDropPFS says whether any proposal is content without a key exchange.
 func mayDropPFS(ps []suite.Proposal) bool {
-	return slices.ContainsFunc(ps, func(p suite.Proposal) bool {
-		return len(p.Group) == 0 || slices.Contains(p.Group, suite.GroupNone)
-	})
+	return slices.ContainsFunc(ps, suite.Proposal.GroupOptional)
 }
 
 // later tries again after a growing pause. A peer that refuses for minutes on

@@ -203,6 +203,8 @@ func (s *Session) answer(now time.Time, sa *ikeSA, h wire.Header, payloads []wir
 		return s.answerInformational(now, sa, payloads)
 	case wire.ExchangeCreateChildSA:
 		return s.answerCreateChild(now, sa, payloads)
+	case wire.ExchangeFollowupKE:
+		return s.answerFollowUp(now, sa, payloads)
 	default:
 		// The only other exchange of ours is IKE_AUTH, and a client never answers that.
 		return []wire.Payload{errorNotify(wire.NotifyInvalidSyntax, nil)}, nil

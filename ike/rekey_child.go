@@ -43,21 +43,16 @@ func (s *Session) settleChild(now time.Time, e *createChild, mine *child, keys s
 		s.activate(mine)
 		return
 	}
-	x := e.old.crossing
-	e.old.crossing = nil
-	if x != nil && lower(lowest, x.lowest) {
+	if x := e.old.crossing; x != nil && lower(lowest, x.lowest) {
 		if !stillborn {
 			s.retire(mine)
 		}
 		if oldStands {
-			s.yield(now, e.old, x.successor)
+			s.concede(now, e.old)
 		}
 		return
 	}
-	if x != nil && s.childByInbound(x.successor.inbound) == x.successor {
-		x.successor.predecessor = nil
-		s.awaitDelete(now, x.successor)
-	}
+	s.dismiss(now, e.old)
 	s.activate(mine)
 	if oldStands {
 		e.old.active = false
@@ -107,7 +102,7 @@ func (s *Session) answerCreateChild(now time.Time, sa *ikeSA, ps []wire.Payload)
 			Protocol: n.Protocol, SPI: slices.Clone(n.SPI), NotifyType: wire.NotifyChildSANotFound,
 		}}, nil
 	}
-	if old.state == childDeleting || old.state == childReplaced || old.crossing != nil || !s.peerRekeys.take(now) {
+	if old.state == childDeleting || old.state == childReplaced || old.crossed() || !s.peerRekeys.take(now) {
 		return refuse(wire.NotifyTemporaryFailure, nil)
 	}
 	return s.answerChild(now, sa, old, offer, nonce.Data, ps)
@@ -127,11 +122,17 @@ func (s *Session) answerNewChild(now time.Time, sa *ikeSA, offer *wire.SAPayload
 // answerChild makes the peer's new Child SA, in place of an old one or, where that
 // is nil, beside the others.
 func (s *Session) answerChild(now time.Time, sa *ikeSA, old *child, offer *wire.SAPayload, ni []byte, ps []wire.Payload) ([]wire.Payload, func() error) {
+	ni = slices.Clone(ni)
 	k, refused := s.acceptKeyExchange(s.cfg.ChildProposals, offer, wire.ProtocolESP, ps)
 	if refused != nil {
 		return refused, nil
 	}
-	defer k.shared.Clear()
+	kept := false
+	defer func() {
+		if !kept {
+			k.shared.Clear()
+		}
+	}()
 	tsi, tsr := tsPayloads(ps)
 	if tsi == nil || tsr == nil {
 		return refuse(wire.NotifyInvalidSyntax, nil)
@@ -152,32 +153,26 @@ func (s *Session) answerChild(now time.Time, sa *ikeSA, old *child, offer *wire.
 	if err != nil {
 		return failing(err)
 	}
-	keys, err := suite.DeriveChild(sa.suite, sa.keys.SK_d, k.shared, ni, nr, c.suite)
-	if err != nil {
-		return failing(internal(err))
+	u := &unfinished{}
+	if old != nil {
+		u.replaces, u.redundant = old, s.crossChild(sa, old, lowerOf(ni, nr))
 	}
-	var then func() error
-	switch {
-	case old == nil:
-		s.addChild(c, keys, 0)
-		then = func() error {
-			s.activate(c) // once the answer is on its way that lets the peer receive
-			return nil
+	u.complete = func(now time.Time, secrets []suite.Secret) (func() error, error) {
+		keys, err := suite.DeriveChild(sa.suite, sa.keys.SK_d, secrets[0], ni, nr, c.suite, secrets[1:]...)
+		if err != nil {
+			return nil, internal(err)
 		}
-	case old.state == childRekeying:
-		s.addChild(c, keys, old.inbound)
-		old.crossing = &childCrossing{successor: c, lowest: slices.Clone(lowerOf(ni, nr))}
-	default:
-		s.addChild(c, keys, old.inbound)
-		s.awaitDelete(now, old)
+		return s.takeOver(now, old, c, keys, u.redundant), nil
 	}
 	answer := []wire.Payload{k.answer(wire.ProtocolESP, spiBytes(c.inbound)), &wire.NoncePayload{Data: nr}}
-	if k.kx != nil {
-		answer = append(answer, &wire.KEPayload{Group: k.kx.Group(), Data: k.kx.Public()})
+	if k.ke != nil {
+		answer = append(answer, k.ke)
 	}
-	return append(answer,
+	answer = append(answer,
 		&wire.TSPayload{Selectors: c.remoteTS},
-		&wire.TSPayload{Responder: true, Selectors: c.localTS}), then
+		&wire.TSPayload{Responder: true, Selectors: c.localTS})
+	kept = true
+	return s.finishOrWait(now, sa, &k, u, answer)
 }
 
 // completeChild draws what a Child SA of the peer's making needs from us.
@@ -196,7 +191,7 @@ type accepted struct {
 	chosen suite.Proposal
 	number uint8
 	spi    []byte
-	kx     suite.KeyExchange // nil: without
+	ke     *wire.KEPayload // our half of the first key exchange; nil: without
 	shared suite.Secret
 }
 
@@ -229,13 +224,12 @@ func (s *Session) acceptKeyExchange(policy []suite.Proposal, offer *wire.SAPaylo
 		refused, _ = refuse(wire.NotifyInvalidKEPayload, binary.BigEndian.AppendUint16(nil, group))
 		return k, refused
 	}
-	if k.kx, err = suite.NewKeyExchange(group, s.cfg.Rand); err == nil {
-		k.shared, err = k.kx.Shared(ke.Data)
-	}
-	if err != nil {
+	var public []byte
+	if public, k.shared, err = suite.AnswerKeyExchange(group, ke.Data, s.cfg.Rand); err != nil {
 		refused, _ = refuse(wire.NotifyInvalidSyntax, nil)
 		return k, refused
 	}
+	k.ke = &wire.KEPayload{Group: group, Data: public}
 	return k, nil
 }
 

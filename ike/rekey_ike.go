@@ -24,23 +24,6 @@ import (
 // the Delete of the old.
 const holdMost = 3 * time.Second
 
-// ikeCrossing is the peer's half of a simultaneous rekey of the IKE SA.
-type ikeCrossing struct {
-	sa     *ikeSA
-	lowest []byte
-}
-
-// takeCrossing ends the simultaneous rekey of an IKE SA and gives the peer's
-// half; nil where there is none, or where the peer has deleted its IKE SA.
-func (s *Session) takeCrossing(sa *ikeSA) *ikeCrossing {
-	x := sa.crossing
-	sa.crossing = nil
-	if x == nil || s.saByID(x.sa.id) != x.sa {
-		return nil
-	}
-	return x
-}
-
 // rekeyIKE is our rekey of the IKE SA.
 type rekeyIKE struct {
 	group    uint16 // that the peer asked for; 0: that of the old IKE SA
@@ -50,6 +33,11 @@ type rekeyIKE struct {
 	nonce []byte
 	kx    suite.KeyExchange
 	offer []suite.Proposal
+
+	chosen     suite.Proposal // from here on: as the answer has it
+	remote     []byte         // the peer's new SPI
+	responders []byte         // Nr; nil: not answered yet
+	lost       bool           // to the peer's rekey, while additional key exchanges were under way
 }
 
 func (*rekeyIKE) kind() wire.ExchangeType { return wire.ExchangeCreateChildSA }
@@ -57,7 +45,7 @@ func (*rekeyIKE) kind() wire.ExchangeType { return wire.ExchangeCreateChildSA }
 // startIKERekey queues the rekey of the current IKE SA.
 func (s *Session) startIKERekey(id uint64) error {
 	sa := s.saByID(id)
-	if sa == nil || sa != s.current || sa.rekeying || sa.state != ikeLive {
+	if sa == nil || sa != s.current || sa.rekeying || sa.state != ikeLive || sa.rekeyOf(sa) != nil {
 		return nil
 	}
 	sa.rekeying = true
@@ -67,14 +55,14 @@ func (s *Session) startIKERekey(id uint64) error {
 
 // rekeyUnderWay says whether our rekey request for the IKE SA waits for its answer.
 func (sa *ikeSA) rekeyUnderWay() bool {
-	_, ok := sa.window.exchange.(*rekeyIKE)
+	_, ok := creating(sa.window.exchange).(*rekeyIKE)
 	return ok
 }
 
 // childUnderWay says whether a request of ours that makes or deletes a Child SA
 // waits for its answer.
 func (sa *ikeSA) childUnderWay() bool {
-	switch sa.window.exchange.(type) {
+	switch creating(sa.window.exchange).(type) {
 	case *createChild, *deleteChild:
 		return true
 	}
@@ -85,6 +73,10 @@ func (sa *ikeSA) childUnderWay() bool {
 func (e *rekeyIKE) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload, error) {
 	if sa != s.current || sa.state != ikeLive {
 		return nil, nil // the peer was faster
+	}
+	if sa.rekeyOf(sa) != nil {
+		sa.rekeying = false
+		return nil, nil
 	}
 	group := e.group
 	if group == 0 {
@@ -118,47 +110,54 @@ func (e *rekeyIKE) handle(s *Session, sa *ikeSA, now time.Time, ps []wire.Payloa
 		}
 		return broken(errors.New("rekey of the ike sa answered without an SA payload"))
 	}
-	mine, lowest, err := e.derive(s, sa, answer, ps)
+	shared, err := e.take(answer, ps)
 	if err != nil {
 		return broken(err)
 	}
-	x := s.takeCrossing(sa)
-	if x == nil {
-		return s.replaceIKE(now, sa, mine, sa)
+	methods := e.chosen.Additional()
+	if len(methods) > 0 {
+		if over, err := e.superseded(s, sa, now); over {
+			shared.Clear()
+			return err
+		}
 	}
-	if lower(lowest, x.lowest) { // ours is redundant; the peer deletes the old one
-		s.timers.set(timerForgetIKE, sa.id, now.Add(forgetAfter))
-		return s.replaceIKE(now, sa, x.sa, mine)
-	}
-	x.sa.state = ikeReplaced
-	s.timers.set(timerForgetIKE, x.sa.id, now.Add(forgetAfter))
-	return s.replaceIKE(now, sa, mine, sa)
+	return s.goOn(sa, now, e, methods, []suite.Secret{shared}, ps)
 }
 
-// derive makes the new IKE SA from the answer. lowest is the lower nonce.
-func (e *rekeyIKE) derive(s *Session, sa *ikeSA, answer *wire.SAPayload, ps []wire.Payload) (mine *ikeSA, lowest []byte, err error) {
-	chosen, spi, err := suite.Choose(e.offer, answer.Proposals, wire.ProtocolIKE)
-	if err != nil {
-		return nil, nil, err
+// take keeps what the answer says and computes the first shared secret.
+func (e *rekeyIKE) take(answer *wire.SAPayload, ps []wire.Payload) (suite.Secret, error) {
+	var err error
+	if e.chosen, e.remote, err = suite.Choose(e.offer, answer.Proposals, wire.ProtocolIKE); err != nil {
+		return nil, err
 	}
 	ke, hasKE := wire.Find[*wire.KEPayload](ps)
 	nonce, hasNonce := wire.Find[*wire.NoncePayload](ps)
-	if !hasKE || !hasNonce || ke.Group != e.kx.Group() || ke.Group != chosen.Group[0] {
-		return nil, nil, errors.New("rekey of the ike sa answered with another key exchange")
+	if !hasKE || !hasNonce || ke.Group != e.kx.Group() || ke.Group != e.chosen.Group[0] {
+		return nil, errors.New("rekey of the ike sa answered with another key exchange")
 	}
-	if err := checkNonce(nonce.Data, chosen.PRF[0]); err != nil {
-		return nil, nil, err
+	if err := checkNonce(nonce.Data, e.chosen.PRF[0]); err != nil {
+		return nil, err
 	}
-	shared, err := e.kx.Shared(ke.Data)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer shared.Clear()
-	mine = &ikeSA{localSPI: e.spi, initiator: true, suite: chosen}
-	err = s.succeed(sa, mine, spi, func(remote wire.SPI) (*suite.Keys, error) {
-		return suite.DeriveRekeyed(chosen, sa.suite.PRF[0], sa.keys.SK_d, shared, e.nonce, nonce.Data, e.spi, remote)
+	e.responders = slices.Clone(nonce.Data)
+	return e.kx.Shared(ke.Data)
+}
+
+// lowest is the lower nonce of the exchange, once it has been answered.
+func (e *rekeyIKE) lowest() []byte { return lowerOf(e.nonce, e.responders) }
+
+// abandoned implements creation.
+func (e *rekeyIKE) abandoned() bool { return e.lost }
+
+// complete implements creation.
+func (e *rekeyIKE) complete(s *Session, sa *ikeSA, now time.Time, secrets []suite.Secret) error {
+	mine := &ikeSA{localSPI: e.spi, initiator: true, suite: e.chosen}
+	err := s.succeed(sa, mine, e.remote, func(remote wire.SPI) (*suite.Keys, error) {
+		return suite.DeriveRekeyed(e.chosen, sa.suite.PRF[0], sa.keys.SK_d, secrets[0], e.nonce, e.responders, e.spi, remote, secrets[1:]...)
 	})
-	return mine, slices.Clone(lowerOf(e.nonce, nonce.Data)), err
+	if err != nil {
+		return broken(err)
+	}
+	return s.settleIKE(now, sa, mine, e.lowest())
 }
 
 // succeed completes an IKE SA that comes from a rekey and lets it receive.
@@ -253,6 +252,10 @@ func (e *rekeyIKE) refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyP
 	if n.NotifyType == wire.NotifyAuthenticationFailed || n.NotifyType == wire.NotifyInvalidSyntax {
 		return &Failure{Cause: CauseProtocol, Notify: n.NotifyType}
 	}
+	if x := sa.crossing; x != nil && x.sa == nil && sa.rekeyOf(sa) != nil {
+		x.won = true // and is waited for
+		return nil
+	}
 	if x := s.takeCrossing(sa); x != nil {
 		s.timers.set(timerForgetIKE, sa.id, now.Add(forgetAfter))
 		return s.replaceIKE(now, sa, x.sa, nil) // the peer's rekey stands, ours is forgotten
@@ -276,15 +279,15 @@ func (e *rekeyIKE) refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyP
 // answerIKERekey serves the peer's rekey of the IKE SA. It must wait while a
 // Child SA is being made or deleted by us (RFC 7296 2.25.2).
 func (s *Session) answerIKERekey(now time.Time, sa *ikeSA, offer *wire.SAPayload, ni []byte, ps []wire.Payload) ([]wire.Payload, func() error) {
-	if sa.childUnderWay() || sa.crossing != nil || !s.peerRekeys.take(now) {
+	ni = slices.Clone(ni)
+	if sa.childUnderWay() || sa.crossing != nil && sa.crossing.sa != nil || !s.peerRekeys.take(now) {
 		return refuse(wire.NotifyTemporaryFailure, nil)
 	}
 	k, refused := s.acceptKeyExchange(s.cfg.IKEProposals, offer, wire.ProtocolIKE, ps)
 	if refused != nil {
 		return refused, nil
 	}
-	defer k.shared.Clear()
-	if k.kx == nil || len(k.spi) != 8 || binary.BigEndian.Uint64(k.spi) == 0 || checkNonce(ni, k.chosen.PRF[0]) != nil {
+	if k.ke == nil || len(k.spi) != 8 || binary.BigEndian.Uint64(k.spi) == 0 || checkNonce(ni, k.chosen.PRF[0]) != nil {
 		return refuse(wire.NotifyInvalidSyntax, nil)
 	}
 	spi, err := s.newIKESPI()
@@ -296,25 +299,21 @@ func (s *Session) answerIKERekey(now time.Time, sa *ikeSA, offer *wire.SAPayload
 		return failing(err)
 	}
 	theirs := &ikeSA{localSPI: spi, suite: k.chosen}
-	err = s.succeed(sa, theirs, k.spi, func(remote wire.SPI) (*suite.Keys, error) {
-		return suite.DeriveRekeyed(k.chosen, sa.suite.PRF[0], sa.keys.SK_d, k.shared, ni, nr, remote, spi)
-	})
-	if err != nil {
-		return failing(internal(err))
+	u := &unfinished{replaces: sa, redundant: sa.crossIKE(lowerOf(ni, nr))}
+	u.complete = func(now time.Time, secrets []suite.Secret) (func() error, error) {
+		err := s.succeed(sa, theirs, k.spi, func(remote wire.SPI) (*suite.Keys, error) {
+			return suite.DeriveRekeyed(k.chosen, sa.suite.PRF[0], sa.keys.SK_d, secrets[0], ni, nr, remote, spi, secrets[1:]...)
+		})
+		if err != nil {
+			return nil, internal(err)
+		}
+		return s.takeOverIKE(now, sa, theirs, u.redundant), nil
 	}
-	answer := []wire.Payload{
+	return s.finishOrWait(now, sa, &k, u, []wire.Payload{
 		k.answer(wire.ProtocolIKE, binary.BigEndian.AppendUint64(nil, uint64(spi))),
 		&wire.NoncePayload{Data: nr},
-		&wire.KEPayload{Group: k.kx.Group(), Data: k.kx.Public()},
-	}
-	if sa.rekeyUnderWay() {
-		sa.crossing = &ikeCrossing{sa: theirs, lowest: slices.Clone(lowerOf(ni, nr))}
-		return answer, nil
-	}
-	return answer, func() error {
-		s.timers.set(timerForgetIKE, sa.id, now.Add(forgetAfter))
-		return s.replaceIKE(now, sa, theirs, nil)
-	}
+		k.ke,
+	})
 }
 
 // deleteIKE is our Delete of an IKE SA (RFC 7296 1.4.1): the current one at the

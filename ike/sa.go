@@ -41,6 +41,7 @@ type ikeSA struct {
 	rekeyTries          int
 	rekeying            bool         // our rekey of it is queued or under way
 	crossing            *ikeCrossing // the peer's rekey of it, answered while ours was under way
+	unfinished          []*unfinished
 }
 
 // exchange is one of our requests: what it says and what its answer means.
@@ -95,7 +96,13 @@ func (sa *ikeSA) clear() {
 	if sa.auth != nil {
 		sa.auth.clear()
 	}
-	sa.queue, sa.window = nil, window{}
+	for _, u := range sa.unfinished {
+		clearSecrets(u.secrets)
+	}
+	if f, ok := sa.window.exchange.(*followUp); ok {
+		f.clear()
+	}
+	sa.queue, sa.window, sa.unfinished = nil, window{}, nil
 }
 
 // addSA makes an IKE SA from its negotiated parts and lets it receive.
@@ -116,7 +123,7 @@ func (s *Session) dropSA(sa *ikeSA) {
 		s.current.enqueue(&pathCheck{size: check.size}) // its answer can come no more
 	}
 	s.sas = slices.DeleteFunc(s.sas, func(other *ikeSA) bool { return other == sa })
-	for _, k := range []timerKind{timerRetransmit, timerForgetIKE, timerRekeyIKE, timerFragments} {
+	for _, k := range []timerKind{timerRetransmit, timerForgetIKE, timerRekeyIKE, timerFragments, timerUnfinished} {
 		s.timers.stop(k, sa.id)
 	}
 	sa.clear()

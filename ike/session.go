@@ -202,6 +202,8 @@ func (s *Session) fire(now time.Time, key timerKey) error {
 		return s.forgetIKE(now, key.owner)
 	case timerForgetChild:
 		return s.forgetChild(uint32(key.owner))
+	case timerUnfinished:
+		return s.forgetUnfinished(now, key.owner)
 	case timerHold:
 		return nil // conclude lets the requests out
 	case timerRekeyIKE:

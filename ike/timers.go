@@ -14,6 +14,7 @@ const (
 	timerClose                             // 0: the Delete of the IKE SA has waited long enough
 	timerForgetIKE                         // IKE SA: the peer should have deleted it by now
 	timerForgetChild                       // Child SA: the peer should have deleted it by now
+	timerUnfinished                        // IKE SA: the peer should have gone on with its key exchanges by now
 	timerHold                              // 0: requests on a new IKE SA have waited long enough
 	timerRekeyIKE                          // IKE SA: soft lifetime
 	timerRekeyChild                        // Child SA: soft lifetime
