@@ -114,7 +114,7 @@ func TestCollision06HardLifetimeWhileWaitingForDelete(t *testing.T) {
 	const life = 200 * time.Second
 	w := collide(t, iketest.TheGateway, 0, short(life))
 	born := w.p.Now
-	w.p.Drive(life*8/10 - 10*time.Second)
+	w.p.Drive(life*8/10 - 2*time.Second) // so late that the usual patience is too long
 	w.most = 2
 	w.rekeys(w.a)
 	w.ask(w.a, "rekey child")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/iketest"
+	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
 // The collisions of RFC 7296 2.8 and 2.25, message by message: the test keeps
@@ -36,10 +37,9 @@ type collision struct {
 	nonces [2]*iketest.Nonces
 	lowest int // n1 to n4; 0: whatever comes
 
-	ikes   map[string]string // SPI pair of an IKE SA to its name
-	old    [2]uint32         // SPIs of the first Child SA, by receiving side
-	most   int               // Child SAs at one end at a time
-	lossy  bool              // packets may be lost: somebody misbehaves, or takes the line down
+	old    [2]uint32 // SPIs of the first Child SA, by receiving side
+	most   int       // Child SAs at one end at a time
+	lossy  bool      // packets may be lost: somebody misbehaves, or takes the line down
 	lost   int
 	before int // events before the scenario
 }
@@ -47,7 +47,7 @@ type collision struct {
 // collide brings both ends up and takes the wire.
 func collide(t *testing.T, a iketest.Side, lowest int, change ...iketest.PairConfig) *collision {
 	t.Helper()
-	w := &collision{t: t, a: a, b: a.Other(), lowest: lowest, most: 3, ikes: map[string]string{}}
+	w := &collision{t: t, a: a, b: a.Other(), lowest: lowest, most: 3}
 	c := both(byPSK(), iketest.PairConfig{
 		Client: func(c *ike.Config) {
 			w.nonces[iketest.TheClient] = &iketest.Nonces{Rand: c.Rand}
@@ -451,3 +451,6 @@ func (w *collision) silentBut(want string) {
 		w.t.Errorf("want %q alone on the wire", want)
 	}
 }
+
+// ikes lists the client's IKE SAs.
+func (w *collision) ikes() []wire.SPI { return w.p.Client.AppendSPIs(nil) }

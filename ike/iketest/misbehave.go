@@ -2,7 +2,7 @@ package iketest
 
 import "github.com/homeward-vpn/homeward/ike/suite"
 
-// A gateway that has lost its memory, or breaks the rules.
+// A gateway that has lost its memory, is changed under way, or breaks the rules.
 
 // LoseChild makes the gateway forget a Child SA without a word.
 func (r *Responder) LoseChild(inboundSPI uint32) { delete(r.children, inboundSPI) }
@@ -28,3 +28,6 @@ func (r *Responder) Restart() {
 	r.sending = nil
 	r.secret = octets(r.cfg.Rand, 32)
 }
+
+// Reconfigure changes what the gateway is like, under way.
+func (r *Responder) Reconfigure(change func(*ResponderConfig)) { change(&r.cfg) }
