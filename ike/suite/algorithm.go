@@ -9,36 +9,57 @@ type TransformType = wire.TransformType
 
 // Encryption transform IDs (IANA IKEv2 registry, transform type 1).
 const (
-	ENCR_AES_CBC           uint16 = 12 // RFC 3602
-	ENCR_AES_GCM_16        uint16 = 20 // RFC 4106, RFC 5282
-	ENCR_CHACHA20_POLY1305 uint16 = 28 // RFC 7634
+	ENCR_3DES               uint16 = 3  // RFC 2451; legacy
+	ENCR_NULL               uint16 = 11 // RFC 2410; ESP only
+	ENCR_AES_CBC            uint16 = 12 // RFC 3602
+	ENCR_AES_CTR            uint16 = 13 // RFC 3686, RFC 5930
+	ENCR_AES_CCM_8          uint16 = 14 // RFC 4309, RFC 5282
+	ENCR_AES_CCM_12         uint16 = 15 // RFC 4309, RFC 5282
+	ENCR_AES_CCM_16         uint16 = 16 // RFC 4309, RFC 5282
+	ENCR_AES_GCM_8          uint16 = 18 // RFC 4106, RFC 5282
+	ENCR_AES_GCM_12         uint16 = 19 // RFC 4106, RFC 5282
+	ENCR_AES_GCM_16         uint16 = 20 // RFC 4106, RFC 5282
+	ENCR_NULL_AUTH_AES_GMAC uint16 = 21 // RFC 4543; ESP only
+	ENCR_CHACHA20_POLY1305  uint16 = 28 // RFC 7634
 )
 
-// Pseudorandom function transform IDs (transform type 2, RFC 4868).
+// Pseudorandom function transform IDs (transform type 2).
 const (
-	PRF_HMAC_SHA2_256 uint16 = 5
-	PRF_HMAC_SHA2_384 uint16 = 6
-	PRF_HMAC_SHA2_512 uint16 = 7
+	PRF_HMAC_SHA1     uint16 = 2 // RFC 2104; legacy
+	PRF_AES128_XCBC   uint16 = 4 // RFC 4434
+	PRF_HMAC_SHA2_256 uint16 = 5 // RFC 4868
+	PRF_HMAC_SHA2_384 uint16 = 6 // RFC 4868
+	PRF_HMAC_SHA2_512 uint16 = 7 // RFC 4868
+	PRF_AES128_CMAC   uint16 = 8 // RFC 4615
 )
 
-// Integrity transform IDs (transform type 3, RFC 4868).
+// Integrity transform IDs (transform type 3).
 const (
-	AUTH_NONE              uint16 = 0 // beside an AEAD cipher only
-	AUTH_HMAC_SHA2_256_128 uint16 = 12
-	AUTH_HMAC_SHA2_384_192 uint16 = 13
-	AUTH_HMAC_SHA2_512_256 uint16 = 14
+	AUTH_NONE              uint16 = 0  // beside an AEAD cipher only
+	AUTH_HMAC_SHA1_96      uint16 = 2  // RFC 2404; legacy
+	AUTH_AES_XCBC_96       uint16 = 5  // RFC 3566
+	AUTH_AES_CMAC_96       uint16 = 8  // RFC 4494
+	AUTH_HMAC_SHA2_256_128 uint16 = 12 // RFC 4868
+	AUTH_HMAC_SHA2_384_192 uint16 = 13 // RFC 4868
+	AUTH_HMAC_SHA2_512_256 uint16 = 14 // RFC 4868
 )
 
 // Key exchange transform IDs (transform type 4), also called groups.
 const (
-	GroupNone   uint16 = 0  // in a Child proposal: no key exchange is fine too
-	Group2048   uint16 = 14 // MODP, RFC 3526
-	Group3072   uint16 = 15 // MODP, RFC 3526
-	Group4096   uint16 = 16 // MODP, RFC 3526
-	GroupP256   uint16 = 19 // ECP, RFC 5903
-	GroupP384   uint16 = 20 // ECP, RFC 5903
-	GroupP521   uint16 = 21 // ECP, RFC 5903
-	GroupX25519 uint16 = 31 // Curve25519, RFC 8031
+	GroupNone     uint16 = 0  // in a Child proposal: no key exchange is fine too
+	Group1024     uint16 = 2  // MODP, RFC 7296 B.2; legacy
+	Group1536     uint16 = 5  // MODP, RFC 3526; legacy
+	Group2048     uint16 = 14 // MODP, RFC 3526
+	Group3072     uint16 = 15 // MODP, RFC 3526
+	Group4096     uint16 = 16 // MODP, RFC 3526
+	Group6144     uint16 = 17 // MODP, RFC 3526
+	Group8192     uint16 = 18 // MODP, RFC 3526
+	GroupP256     uint16 = 19 // ECP, RFC 5903
+	GroupP384     uint16 = 20 // ECP, RFC 5903
+	GroupP521     uint16 = 21 // ECP, RFC 5903
+	Group2048S256 uint16 = 24 // MODP with a subgroup of 256 bits, RFC 5114; legacy
+	GroupX25519   uint16 = 31 // Curve25519, RFC 8031
+	GroupX448     uint16 = 32 // Curve448, RFC 8031
 )
 
 // Key exchange transform IDs of key encapsulation methods
@@ -60,20 +81,36 @@ type encryption struct {
 	id      uint16
 	name    string   // keyword; the key length in bits goes between name and suffix
 	suffix  string   // keyword after the key length
-	keyBits []uint16 // values of the Key Length attribute; nil: it has none (RFC 7634 2)
+	keyBits []uint16 // values of the Key Length attribute; nil: it has none
 	keyLen  int      // for algorithms without the attribute
-	salt    int      // octets of keying material after the key (RFC 4106 8.1, RFC 7634 2)
-	iv      int      // octets of IV in each payload
+	salt    int      // octets of keying material after the key: salt or nonce
 	icv     int      // octets of tag; 0: an integrity algorithm makes it
-	block   int      // plaintext is padded to a multiple of this
+	only    wire.ProtocolID
 }
 
 func (e *encryption) aead() bool { return e.icv != 0 }
 
+// in says whether the algorithm may protect messages of a protocol. What does
+// not encrypt has no place in IKE (RFC 7296 5, RFC 4543 9).
+func (e *encryption) in(proto wire.ProtocolID) bool { return e.only == 0 || e.only == proto }
+
+// aesBits are the key lengths of AES. Without the attribute no length is
+// implied (RFC 7296 3.3.5).
+var aesBits = []uint16{256, 192, 128}
+
 var encryptions = []encryption{
-	{id: ENCR_AES_GCM_16, name: "aes", suffix: "gcm16", keyBits: []uint16{256, 192, 128}, salt: 4, iv: 8, icv: 16, block: 1},
-	{id: ENCR_CHACHA20_POLY1305, name: "chacha20poly1305", keyLen: 32, salt: 4, iv: 8, icv: 16, block: 1},
-	{id: ENCR_AES_CBC, name: "aes", keyBits: []uint16{256, 192, 128}, iv: 16, block: 16},
+	{id: ENCR_AES_GCM_16, name: "aes", suffix: "gcm16", keyBits: aesBits, salt: 4, icv: 16},
+	{id: ENCR_AES_GCM_12, name: "aes", suffix: "gcm12", keyBits: aesBits, salt: 4, icv: 12},
+	{id: ENCR_AES_GCM_8, name: "aes", suffix: "gcm8", keyBits: aesBits, salt: 4, icv: 8},
+	{id: ENCR_CHACHA20_POLY1305, name: "chacha20poly1305", keyLen: 32, salt: 4, icv: 16},
+	{id: ENCR_AES_CCM_16, name: "aes", suffix: "ccm16", keyBits: aesBits, salt: 3, icv: 16},
+	{id: ENCR_AES_CCM_12, name: "aes", suffix: "ccm12", keyBits: aesBits, salt: 3, icv: 12},
+	{id: ENCR_AES_CCM_8, name: "aes", suffix: "ccm8", keyBits: aesBits, salt: 3, icv: 8},
+	{id: ENCR_AES_CBC, name: "aes", keyBits: aesBits},
+	{id: ENCR_AES_CTR, name: "aes", suffix: "ctr", keyBits: aesBits, salt: 4},
+	{id: ENCR_3DES, name: "3des", keyLen: 24},
+	{id: ENCR_NULL_AUTH_AES_GMAC, name: "aes", suffix: "gmac", keyBits: aesBits, salt: 4, icv: 16, only: wire.ProtocolESP},
+	{id: ENCR_NULL, name: "null", only: wire.ProtocolESP},
 }
 
 func findEncryption(id uint16) *encryption {
@@ -83,6 +120,18 @@ func findEncryption(id uint16) *encryption {
 		}
 	}
 	return nil
+}
+
+// transforms lists the algorithm with each of its key lengths.
+func (e *encryption) transforms() []Transform {
+	if e.keyBits == nil {
+		return []Transform{{ID: e.id}}
+	}
+	var out []Transform
+	for _, bits := range e.keyBits {
+		out = append(out, Transform{ID: e.id, KeyLen: bits})
+	}
+	return out
 }
 
 // keyLength gives the length of the cipher key in octets without the salt, and
@@ -110,12 +159,21 @@ type named struct {
 }
 
 var (
-	prfs        = []named{{PRF_HMAC_SHA2_256, "sha256"}, {PRF_HMAC_SHA2_384, "sha384"}, {PRF_HMAC_SHA2_512, "sha512"}}
-	integrities = []named{{AUTH_HMAC_SHA2_256_128, "sha256"}, {AUTH_HMAC_SHA2_384_192, "sha384"}, {AUTH_HMAC_SHA2_512_256, "sha512"}}
-	groups      = []named{
+	prfs = []named{
+		{PRF_HMAC_SHA2_256, "sha256"}, {PRF_HMAC_SHA2_384, "sha384"}, {PRF_HMAC_SHA2_512, "sha512"},
+		{PRF_AES128_XCBC, "aesxcbc"}, {PRF_AES128_CMAC, "aescmac"}, {PRF_HMAC_SHA1, "sha1"},
+	}
+	integrities = []named{
+		{AUTH_HMAC_SHA2_256_128, "sha256"}, {AUTH_HMAC_SHA2_384_192, "sha384"}, {AUTH_HMAC_SHA2_512_256, "sha512"},
+		{AUTH_AES_XCBC_96, "aesxcbc"}, {AUTH_AES_CMAC_96, "aescmac"}, {AUTH_HMAC_SHA1_96, "sha1"},
+	}
+	groups = []named{
 		{Group2048, "modp2048"}, {Group3072, "modp3072"}, {Group4096, "modp4096"},
-		{GroupP256, "ecp256"}, {GroupP384, "ecp384"}, {GroupP521, "ecp521"}, {GroupX25519, "x25519"},
+		{Group6144, "modp6144"}, {Group8192, "modp8192"},
+		{GroupP256, "ecp256"}, {GroupP384, "ecp384"}, {GroupP521, "ecp521"},
+		{GroupX25519, "x25519"}, {GroupX448, "x448"},
 		{GroupMLKEM768, "mlkem768"}, {GroupMLKEM1024, "mlkem1024"},
+		{Group1024, "modp1024"}, {Group1536, "modp1536"}, {Group2048S256, "modp2048s256"},
 	}
 )
 

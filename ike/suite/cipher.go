@@ -1,15 +1,12 @@
 package suite
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hmac"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 
-	"golang.org/x/crypto/chacha20poly1305"
+	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
 // ErrIntegrity says that a message is not what the peer sent, or was not sent
@@ -18,6 +15,9 @@ var ErrIntegrity = errors.New("suite: integrity check failed")
 
 // errPadding says that an authentic message has padding that cannot be.
 var errPadding = errors.New("suite: padding longer than the payload")
+
+// errCounter ends the use of a key whose nonces would repeat.
+var errCounter = errors.New("suite: all IVs of this key are used up")
 
 // skCipher protects the contents of SK and SKF payloads in one direction (RFC
 // 7296 3.14, RFC 5282). head is everything of the message before the IV.
@@ -31,134 +31,94 @@ type skCipher interface {
 	clear()
 }
 
-// aeadCipher is AES-GCM-16 or ChaCha20-Poly1305. Its nonce is salt | IV; the
-// IV counts, so that no nonce of one key comes twice (RFC 5282 3, RFC 7634 2).
-type aeadCipher struct {
-	aead  cipher.AEAD
-	nonce [12]byte // salt in front
-	count uint64   // the IV of the next payload to seal
-}
-
-const (
-	aeadSalt = 4
-	aeadIV   = 8
-	aeadICV  = 16
-)
-
-func newAEAD(t Transform, key Secret) (*aeadCipher, error) {
-	salt := len(key) - aeadSalt
-	aead, err := aeadFor(t.ID, key[:salt])
-	if err != nil {
-		return nil, fmt.Errorf("suite: %w", err)
-	}
-	c := &aeadCipher{aead: aead}
-	copy(c.nonce[:], key[salt:])
-	return c, nil
-}
-
-func aeadFor(id uint16, key []byte) (cipher.AEAD, error) {
-	if id == ENCR_CHACHA20_POLY1305 {
-		return chacha20poly1305.New(key)
-	}
-	block, err := aes.NewCipher(key)
+// newCipher makes the cipher of a chosen proposal for one direction.
+func newCipher(p Proposal, key, macKey Secret, rand io.Reader) (skCipher, error) {
+	enc, integ, err := p.keySizes()
 	if err != nil {
 		return nil, err
 	}
-	return cipher.NewGCM(block)
-}
-
-// One octet of pad length and no padding (RFC 5282 3).
-func (c *aeadCipher) size(n int) int { return aeadIV + n + 1 + aeadICV }
-
-func (c *aeadCipher) seal(head, plain []byte) ([]byte, error) {
-	if c.count == 1<<64-1 {
-		return nil, errors.New("suite: all IVs of this key are used up")
+	if len(key) != enc || len(macKey) != integ {
+		return nil, fmt.Errorf("suite: keys of %d and %d octets, want %d and %d", len(key), len(macKey), enc, integ)
 	}
-	binary.BigEndian.PutUint64(c.nonce[aeadSalt:], c.count)
-	c.count++
-	n := len(head)
-	out := append(head, c.nonce[aeadSalt:]...)
-	out = append(append(out, plain...), 0)
-	text := out[n+aeadIV:]
-	return c.aead.Seal(out[:n+aeadIV], c.nonce[:], text, head), nil
-}
-
-func (c *aeadCipher) open(head, body []byte) ([]byte, error) {
-	if len(body) < c.size(0) {
-		return nil, fmt.Errorf("%w: too short", ErrIntegrity)
+	t := p.Encryption[0]
+	if !findEncryption(t.ID).in(wire.ProtocolIKE) {
+		return nil, fmt.Errorf("suite: %s does not encrypt, and cannot protect IKE", t.Keyword())
 	}
-	nonce := c.nonce
-	copy(nonce[aeadSalt:], body[:aeadIV])
-	plain, err := c.aead.Open(nil, nonce[:], body[aeadIV:], head)
+	if p.AEAD() {
+		return newAEAD(t, key)
+	}
+	var c plainCipher
+	if t.ID == ENCR_AES_CTR {
+		c, err = newCTR(key)
+	} else {
+		c, err = newCBC(t.ID, key, rand)
+	}
 	if err != nil {
-		return nil, ErrIntegrity
+		return nil, err
 	}
-	return unpad(plain)
+	return &macCipher{cipher: c, mac: findMAC(p.Integrity[0]), key: append(Secret(nil), macKey...)}, nil
 }
 
-func (c *aeadCipher) clear() {
-	clear(c.nonce[:])
-	c.aead = nil
+// plainCipher is a cipher without integrity of its own.
+type plainCipher interface {
+	// sizes gives the length of the IV, and the block that payloads, padding
+	// and the pad length octet must fill.
+	sizes() (iv, block int)
+	// seal fills iv with one that this key has not had, and encrypts text.
+	seal(iv, text []byte) error
+	// open decrypts text in place.
+	open(iv, text []byte)
+	clear()
 }
 
-// cbcCipher is AES-CBC with an HMAC over the whole message up to the ICV
-// (RFC 7296 3.14).
-type cbcCipher struct {
-	block cipher.Block
-	mac   *mac
-	key   Secret // of the MAC
-	rand  io.Reader
+// macCipher joins a cipher with an integrity algorithm over the whole message
+// up to the ICV: encrypt, then authenticate (RFC 7296 3.14).
+type macCipher struct {
+	cipher plainCipher
+	mac    *mac
+	key    Secret // of the MAC
 }
 
-func newCBC(key Secret, m *mac, macKey Secret, rand io.Reader) (*cbcCipher, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("suite: %w", err)
-	}
-	return &cbcCipher{block: block, mac: m, key: append(Secret(nil), macKey...), rand: rand}, nil
+func (c *macCipher) padding(n int) int {
+	_, block := c.cipher.sizes()
+	return (block - (n+1)%block) % block
 }
 
-// padding makes payloads, padding and the pad length octet whole blocks.
-func (c *cbcCipher) padding(n int) int {
-	return (aes.BlockSize - (n+1)%aes.BlockSize) % aes.BlockSize
+func (c *macCipher) size(n int) int {
+	iv, _ := c.cipher.sizes()
+	return iv + n + c.padding(n) + 1 + c.mac.icv
 }
 
-func (c *cbcCipher) size(n int) int {
-	return aes.BlockSize + n + c.padding(n) + 1 + c.mac.icv
-}
-
-func (c *cbcCipher) seal(head, plain []byte) ([]byte, error) {
-	var iv [aes.BlockSize]byte // unpredictable (RFC 3602 3)
-	if _, err := io.ReadFull(c.rand, iv[:]); err != nil {
-		return nil, fmt.Errorf("suite: random: %w", err)
-	}
-	n := len(head)
-	pad := c.padding(len(plain))
-	out := append(append(head, iv[:]...), plain...)
+func (c *macCipher) seal(head, plain []byte) ([]byte, error) {
+	iv, _ := c.cipher.sizes()
+	n, pad := len(head), c.padding(len(plain))
+	out := append(append(head, make([]byte, iv)...), plain...)
 	out = append(out, make([]byte, pad)...)
 	out = append(out, byte(pad))
-	text := out[n+len(iv):]
-	cipher.NewCBCEncrypter(c.block, iv[:]).CryptBlocks(text, text)
+	if err := c.cipher.seal(out[n:n+iv], out[n+iv:]); err != nil {
+		return nil, err
+	}
 	return append(out, c.mac.sum(c.key, out)...), nil
 }
 
-func (c *cbcCipher) open(head, body []byte) ([]byte, error) {
+func (c *macCipher) open(head, body []byte) ([]byte, error) {
+	iv, block := c.cipher.sizes()
 	end := len(body) - c.mac.icv
-	text := end - aes.BlockSize
-	if text < aes.BlockSize || text%aes.BlockSize != 0 {
+	text := end - iv
+	if text < block || text%block != 0 {
 		return nil, fmt.Errorf("%w: not whole blocks", ErrIntegrity)
 	}
 	if !hmac.Equal(c.mac.sum(c.key, head, body[:end]), body[end:]) {
 		return nil, ErrIntegrity
 	}
-	plain := make([]byte, text)
-	cipher.NewCBCDecrypter(c.block, body[:aes.BlockSize]).CryptBlocks(plain, body[aes.BlockSize:end])
+	plain := append([]byte(nil), body[iv:end]...)
+	c.cipher.open(body[:iv], plain)
 	return unpad(plain)
 }
 
-func (c *cbcCipher) clear() {
+func (c *macCipher) clear() {
 	c.key.Clear()
-	c.block = nil
+	c.cipher.clear()
 }
 
 // unpad cuts padding and its length. The contents of the padding do not matter

@@ -33,9 +33,12 @@ var errWeakRandom = errors.New("suite: the random source gives no usable private
 // NewKeyExchange draws a private value from rand. The same octets from rand
 // give the same value.
 func NewKeyExchange(group uint16, rand io.Reader) (KeyExchange, error) {
-	switch group {
-	case Group2048, Group3072, Group4096:
+	if findMODP(group) != nil {
 		return newMODP(group, rand)
+	}
+	switch group {
+	case GroupX448:
+		return newX448(rand)
 	case GroupP256, GroupP384, GroupP521, GroupX25519:
 		return newCurve(group, rand)
 	case GroupMLKEM768, GroupMLKEM1024:

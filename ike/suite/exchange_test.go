@@ -8,13 +8,17 @@ import (
 	"io"
 	"math/big"
 	mathrand "math/rand/v2"
+	"slices"
 	"testing"
 	"testing/iotest"
 
 	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 )
 
-var allGroups = []uint16{Group2048, Group3072, Group4096, GroupP256, GroupP384, GroupP521, GroupX25519}
+var allGroups = []uint16{
+	Group1024, Group1536, Group2048, Group3072, Group4096, Group6144, Group8192, Group2048S256,
+	GroupP256, GroupP384, GroupP521, GroupX25519, GroupX448,
+}
 
 func seeded(n byte) io.Reader { return mathrand.NewChaCha8([32]byte{n}) }
 
@@ -30,7 +34,9 @@ func mustExchange(t testing.TB, group uint16, r io.Reader) KeyExchange {
 func TestBothSidesAgree(t *testing.T) {
 	t.Parallel()
 	lengths := map[uint16][2]int{ // public value, shared secret
-		Group2048: {256, 256}, Group3072: {384, 384}, Group4096: {512, 512},
+		Group1024: {128, 128}, Group1536: {192, 192}, Group2048: {256, 256}, Group3072: {384, 384},
+		Group4096: {512, 512}, Group6144: {768, 768}, Group8192: {1024, 1024}, Group2048S256: {256, 256},
+		GroupX448: {56, 56},
 		GroupP256: {64, 32}, GroupP384: {96, 48}, GroupP521: {132, 66}, GroupX25519: {32, 32},
 	}
 	for _, group := range allGroups {
@@ -95,6 +101,9 @@ func TestPeerValuesAreChecked(t *testing.T) {
 				t.Errorf("group %d: %s: %v", g.id, name, err)
 			}
 		}
+		if g.order != nil {
+			continue // TestSubgroup has those
+		}
 		if _, err := kx.Shared(fill(big.NewInt(2))); err != nil {
 			t.Errorf("group %d: 2 is a fine value: %v", g.id, err)
 		}
@@ -117,12 +126,54 @@ func TestPeerValuesAreChecked(t *testing.T) {
 			}
 		}
 	}
-	kx := mustExchange(t, GroupX25519, seeded(1))
-	one := make([]byte, 32)
-	one[0] = 1
-	for name, peer := range map[string][]byte{"empty": nil, "zero": make([]byte, 32), "one": one, "long": make([]byte, 33)} {
+	// RFC 7748 6: values of small order lead to a secret of zeros.
+	for group, size := range map[uint16]int{GroupX25519: 32, GroupX448: 56} {
+		kx := mustExchange(t, group, seeded(1))
+		one := make([]byte, size)
+		one[0] = 1
+		for name, peer := range map[string][]byte{"empty": nil, "zero": make([]byte, size), "one": one, "long": make([]byte, size+1)} {
+			if _, err := kx.Shared(peer); !errors.Is(err, ErrPeerValue) {
+				t.Errorf("group %d: %s: %v", group, name, err)
+			}
+		}
+	}
+	// p-1, and p and p+1, which are not reduced, of Curve448.
+	kx := mustExchange(t, GroupX448, seeded(1))
+	p := new(big.Int).Lsh(big.NewInt(1), 448)
+	p.Sub(p.Sub(p, new(big.Int).Lsh(big.NewInt(1), 224)), big.NewInt(1))
+	for d := int64(-1); d <= 1; d++ {
+		peer := new(big.Int).Add(p, big.NewInt(d)).FillBytes(make([]byte, 56))
+		slices.Reverse(peer)
 		if _, err := kx.Shared(peer); !errors.Is(err, ErrPeerValue) {
-			t.Errorf("X25519: %s: %v", name, err)
+			t.Errorf("X448: p%+d: %v", d, err)
+		}
+	}
+}
+
+// RFC 6989 2.2: of a group with a small subgroup, only what lies in it counts.
+func TestSubgroup(t *testing.T) {
+	t.Parallel()
+	g := findMODP(Group2048S256)
+	m := g.modulus()
+	p := new(big.Int).SetBytes(m.Nat().Bytes(m))
+	q := new(big.Int).SetBytes(g.order().Nat().Bytes(g.order()))
+	cofactor, rest := new(big.Int).DivMod(new(big.Int).Sub(p, big.NewInt(1)), q, new(big.Int))
+	if rest.Sign() != 0 || !q.ProbablyPrime(8) {
+		t.Fatal("the order is no prime that divides p-1")
+	}
+	kx := mustExchange(t, Group2048S256, seeded(1))
+	fill := func(n *big.Int) []byte { return n.FillBytes(make([]byte, 256)) }
+	if _, err := kx.Shared(g.generator); err != nil {
+		t.Errorf("the generator is a fine value: %v", err)
+	}
+	// 2 is outside, and 2^q is of an order that divides the cofactor.
+	small := new(big.Int).Exp(big.NewInt(2), q, p)
+	if new(big.Int).Exp(small, cofactor, p).Cmp(big.NewInt(1)) != 0 {
+		t.Fatal("2^q is not of small order")
+	}
+	for name, n := range map[string]*big.Int{"2": big.NewInt(2), "2^q": small} {
+		if _, err := kx.Shared(fill(n)); !errors.Is(err, ErrPeerValue) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -138,15 +189,14 @@ func TestPoorRandomness(t *testing.T) {
 			t.Errorf("group %d: made a key of three octets", group)
 		}
 		zero := bytes.NewReader(make([]byte, 8*66))
-		if _, err := NewKeyExchange(group, zero); group != GroupX25519 && !errors.Is(err, errWeakRandom) {
+		if _, err := NewKeyExchange(group, zero); group != GroupX25519 && group != GroupX448 && !errors.Is(err, errWeakRandom) {
 			t.Errorf("group %d: all-zero private value: %v", group, err)
 		}
 	}
-	if _, err := NewKeyExchange(2, rand.Reader); !errors.Is(err, ErrGroup) {
-		t.Errorf("group 2: %v", err)
-	}
-	if KnownGroup(2) || KnownGroup(GroupNone) {
-		t.Error("groups 0 and 2 are not known")
+	for _, group := range []uint16{GroupNone, 1, 22, 23, 25} {
+		if _, err := NewKeyExchange(group, rand.Reader); !errors.Is(err, ErrGroup) || KnownGroup(group) {
+			t.Errorf("group %d is served: %v", group, err)
+		}
 	}
 }
 
@@ -165,11 +215,17 @@ func TestScalarOutOfRangeIsDrawnAgain(t *testing.T) {
 // The primes are safe primes as long as their names say, and equal RFC 3526's.
 func TestPrimes(t *testing.T) {
 	t.Parallel()
-	bits := map[uint16]int{Group2048: 2048, Group3072: 3072, Group4096: 4096}
+	bits := map[uint16]int{
+		Group1024: 1024, Group1536: 1536, Group2048: 2048, Group3072: 3072, Group4096: 4096,
+		Group6144: 6144, Group8192: 8192, Group2048S256: 2048,
+	}
 	for _, g := range modpGroups {
 		p := new(big.Int).SetBytes(g.modulus().Nat().Bytes(g.modulus()))
 		if p.BitLen() != bits[g.id] {
 			t.Errorf("group %d: %d bits", g.id, p.BitLen())
+		}
+		if g.order != nil || p.BitLen() > 4096 {
+			continue // TestSubgroup has those; the longest are left to the vectors
 		}
 		// One round each: the vectors below are the real check.
 		if !p.ProbablyPrime(0) || !new(big.Int).Rsh(p, 1).ProbablyPrime(0) {
@@ -192,8 +248,8 @@ func TestPrimes(t *testing.T) {
 			}
 		}
 	}
-	if seen != len(modpGroups) {
-		t.Errorf("%d of %d groups checked", seen, len(modpGroups))
+	if seen != len(modpGroups)-2 { // 2 and 24 are in other RFCs
+		t.Errorf("%d of %d groups checked", seen, len(modpGroups)-2)
 	}
 }
 
@@ -208,6 +264,9 @@ func withPrivate(t *testing.T, group uint16, private []byte) KeyExchange {
 		return kx
 	}
 	_, size, _ := curveOf(group)
+	if group == GroupX448 {
+		size = 56
+	}
 	for len(private) > size && private[0] == 0 {
 		private = private[1:]
 	}
@@ -220,6 +279,7 @@ func TestStrongSwanExchanges(t *testing.T) {
 	t.Parallel()
 	methods := map[string]uint16{
 		"MODP_2048_BIT": Group2048, "MODP_3072_BIT": Group3072, "MODP_4096_BIT": Group4096,
+		"MODP_6144_BIT": Group6144, "MODP_8192_BIT": Group8192, "CURVE_448": GroupX448,
 		"ECP_256_BIT": GroupP256, "ECP_384_BIT": GroupP384, "ECP_521_BIT": GroupP521, "CURVE_25519": GroupX25519,
 	}
 	var raw struct{ Vectors []map[string]any }

@@ -29,10 +29,7 @@ func DeriveKeys(p Proposal, shared Secret, ni, nr []byte, spiI, spiR wire.SPI) (
 	if err != nil {
 		return nil, err
 	}
-	// The HMAC functions take a key of any length, so both nonces go in whole.
-	nonces := make([]byte, 0, len(ni)+len(nr))
-	nonces = append(append(nonces, ni...), nr...)
-	skeyseed := Secret(PRF(id, nonces, shared))
+	skeyseed := Secret(PRF(id, findPRF(id).nonceKey(ni, nr), shared))
 	defer skeyseed.Clear()
 	return p.expand(skeyseed, ni, nr, spiI, spiR)
 }
@@ -167,5 +164,5 @@ func (p Proposal) keySizes() (enc, integ int, err error) {
 	if mac == nil {
 		return 0, 0, fmt.Errorf("suite: integrity algorithm %d is not known", p.Integrity[0])
 	}
-	return n, mac.key, nil
+	return n + e.salt, mac.key, nil
 }

@@ -271,12 +271,12 @@ func TestDeriveRefusesWhatWasNotChosen(t *testing.T) {
 	for name, p := range map[string]Proposal{
 		"a choice of ciphers":   DefaultIKE()[0],
 		"no PRF":                {Encryption: good.Encryption},
-		"unknown PRF":           {Encryption: good.Encryption, PRF: []uint16{2}},
-		"unknown cipher":        {Encryption: []Transform{{3, 0}}, PRF: good.PRF},
+		"unknown PRF":           {Encryption: good.Encryption, PRF: []uint16{1}},
+		"unknown cipher":        {Encryption: []Transform{{2, 0}}, PRF: good.PRF},
 		"unknown key length":    {Encryption: []Transform{{ENCR_AES_GCM_16, 512}}, PRF: good.PRF},
 		"length for ChaCha20":   {Encryption: []Transform{{ENCR_CHACHA20_POLY1305, 256}}, PRF: good.PRF},
 		"CBC without integrity": {Encryption: []Transform{{ENCR_AES_CBC, 256}}, PRF: good.PRF},
-		"unknown integrity":     {Encryption: []Transform{{ENCR_AES_CBC, 256}}, PRF: good.PRF, Integrity: []uint16{2}},
+		"unknown integrity":     {Encryption: []Transform{{ENCR_AES_CBC, 256}}, PRF: good.PRF, Integrity: []uint16{1}},
 		"integrity beside AEAD": {Encryption: good.Encryption, PRF: good.PRF, Integrity: []uint16{AUTH_HMAC_SHA2_256_128}},
 	} {
 		if _, err := DeriveKeys(p, nil, nil, nil, 0, 0); err == nil {
@@ -286,7 +286,7 @@ func TestDeriveRefusesWhatWasNotChosen(t *testing.T) {
 			t.Errorf("%s: DeriveChild took it", name)
 		}
 	}
-	if _, err := DeriveRekeyed(good, 2, nil, nil, nil, nil, 0, 0); !errors.Is(err, ErrPRF) {
+	if _, err := DeriveRekeyed(good, 1, nil, nil, nil, nil, 0, 0); !errors.Is(err, ErrPRF) {
 		t.Errorf("unknown old PRF: %v", err)
 	}
 	if _, err := DeriveChild(good, nil, nil, nil, nil, Proposal{}); err == nil {

@@ -80,7 +80,7 @@ func Choose(offered []Proposal, answer []wire.Proposal, proto wire.ProtocolID) (
 			return c, bytes.Clone(a.SPI), nil
 		}
 	}
-	return Proposal{}, nil, fmt.Errorf("suite: the answer is not among the offers: %w", ErrNoProposal)
+	return Proposal{}, nil, fmt.Errorf("suite: the answer is not among the offers: the peer chose %s: %w", Describe(got), ErrNoProposal)
 }
 
 // Select picks for a responder: the first proposal of policy that an offer can
@@ -101,7 +101,7 @@ func Select(policy []Proposal, offer []wire.Proposal, proto wire.ProtocolID) (ch
 			}
 		}
 	}
-	return Proposal{}, 0, nil, fmt.Errorf("suite: nothing of the offer is acceptable: %w", ErrNoProposal)
+	return Proposal{}, 0, nil, fmt.Errorf("suite: nothing of the offer is acceptable%s: %w", onlyRefused(offer), ErrNoProposal)
 }
 
 // checkFrame looks at what is around the transforms.
@@ -164,7 +164,7 @@ func intersect(ours, theirs Proposal, proto wire.ProtocolID) (Proposal, bool) {
 	if !ok {
 		return Proposal{}, false
 	}
-	if _, known := enc.keyLength(); !known {
+	if _, known := enc.keyLength(); !known || !findEncryption(enc.ID).in(proto) {
 		return Proposal{}, false
 	}
 	c.Encryption = []Transform{enc}

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
 // KeywordError says that a proposal names an algorithm that is not known here,
-// or lacks one.
+// or is refused, or lacks one.
 type KeywordError struct {
 	Kind string // "encryption", "integrity", "prf" or "group"
 	Word string // empty: missing
@@ -19,14 +21,17 @@ func (e *KeywordError) Error() string {
 	if e.Word == "" {
 		return "suite: no " + e.Kind + " algorithm"
 	}
+	if name, ok := refusedWords[e.Word]; ok {
+		return fmt.Sprintf("suite: the %s algorithm %s is not safe and never used", e.Kind, name)
+	}
 	return fmt.Sprintf("suite: unknown %s algorithm %q", e.Kind, e.Word)
 }
 
 // ParseIKE makes a proposal for an IKE SA from keywords. An empty prf follows
-// the hash of integ, or is SHA-256 where integ is empty too. Beside an AEAD
+// that of integ, or is SHA-256 where integ is empty too. Beside an AEAD
 // cipher integ serves for nothing else, as it does in Apple's profiles.
 func ParseIKE(enc, integ, prf, group string) (Proposal, error) {
-	p, err := parseCipher(enc, integ)
+	p, err := parseCipher(enc, integ, wire.ProtocolIKE)
 	if err != nil {
 		return Proposal{}, err
 	}
@@ -76,7 +81,7 @@ func (p *Proposal) parseGroups(words string) error {
 // ParseESP makes a proposal for Child SAs from keywords, with and without
 // extended sequence numbers. An empty group means no key exchange at rekey.
 func ParseESP(enc, integ, group string) (Proposal, error) {
-	p, err := parseCipher(enc, integ)
+	p, err := parseCipher(enc, integ, wire.ProtocolESP)
 	if err != nil {
 		return Proposal{}, err
 	}
@@ -89,8 +94,8 @@ func ParseESP(enc, integ, group string) (Proposal, error) {
 	return p, nil
 }
 
-func parseCipher(enc, integ string) (Proposal, error) {
-	t, ok := parseEncryption(enc)
+func parseCipher(enc, integ string, proto wire.ProtocolID) (Proposal, error) {
+	t, ok := parseEncryption(enc, proto)
 	if !ok {
 		return Proposal{}, &KeywordError{Kind: "encryption", Word: enc}
 	}
@@ -105,17 +110,49 @@ func parseCipher(enc, integ string) (Proposal, error) {
 	return p, nil
 }
 
-func parseEncryption(word string) (Transform, bool) {
-	for _, e := range encryptions {
-		bits := e.keyBits
-		if bits == nil {
-			bits = []uint16{0}
-		}
-		for _, b := range bits {
-			if t := (Transform{ID: e.id, KeyLen: b}); t.Keyword() == word {
-				return t, true
+func parseEncryption(word string, proto wire.ProtocolID) (Transform, bool) {
+	for i := range encryptions {
+		for _, t := range encryptions[i].transforms() {
+			if t.Keyword() == word {
+				return t, encryptions[i].in(proto)
 			}
 		}
 	}
 	return Transform{}, false
+}
+
+// Keyword is one word that ParseIKE and ParseESP take.
+type Keyword struct {
+	Kind string // "encryption", "integrity", "prf" or "group"
+	Word string
+	// AEAD: an encryption that needs no integrity beside it.
+	AEAD bool
+	// ESPOnly: an encryption that does not encrypt, for Child SAs alone.
+	ESPOnly bool
+	// Legacy: no longer safe; only for who insists.
+	Legacy bool
+}
+
+// Keywords lists all algorithms, those of one kind together.
+func Keywords() []Keyword {
+	var out []Keyword
+	for i := range encryptions {
+		e := &encryptions[i]
+		for _, t := range e.transforms() {
+			out = append(out, Keyword{
+				Kind: "encryption", Word: t.Keyword(), AEAD: e.aead(), ESPOnly: e.only == wire.ProtocolESP,
+				Legacy: isLegacy(wire.TransformENCR, e.id),
+			})
+		}
+	}
+	for _, list := range []struct {
+		kind string
+		of   TransformType
+		all  []named
+	}{{"integrity", wire.TransformINTEG, integrities}, {"prf", wire.TransformPRF, prfs}, {"group", wire.TransformKE, groups}} {
+		for _, n := range list.all {
+			out = append(out, Keyword{Kind: list.kind, Word: n.keyword, Legacy: isLegacy(list.of, n.id)})
+		}
+	}
+	return out
 }

@@ -49,14 +49,16 @@ func TestParseESP(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ enc, integ, prf, group, kind, word string }{
-		{"3des", "sha256", "", "ecp256", "encryption", "3des"},
+		{"des", "sha256", "", "ecp256", "encryption", "des"},
+		{"null", "sha256", "", "ecp256", "encryption", "null"},             // RFC 7296 5
+		{"aes128gmac", "", "sha256", "ecp256", "encryption", "aes128gmac"}, // RFC 4543 9
 		{"", "sha256", "", "ecp256", "encryption", ""},
 		{"AES256", "sha256", "", "ecp256", "encryption", "AES256"},
 		{"aes256", "", "sha256", "ecp256", "integrity", ""},
-		{"aes256", "sha1", "", "ecp256", "integrity", "sha1"},
+		{"aes256", "md5", "", "ecp256", "integrity", "md5"},
 		{"aes256gcm16", "md5", "", "ecp256", "integrity", "md5"},
-		{"aes256gcm16", "", "sha1", "ecp256", "prf", "sha1"},
-		{"aes256gcm16", "", "", "modp1024", "group", "modp1024"},
+		{"aes256gcm16", "", "md5", "ecp256", "prf", "md5"},
+		{"aes256gcm16", "", "", "modp768", "group", "modp768"},
 		{"aes256gcm16", "", "", "", "group", ""},
 	} {
 		_, err := ParseIKE(row.enc, row.integ, row.prf, row.group)
@@ -66,7 +68,7 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 	var e *KeywordError
-	if _, err := ParseESP("aes256gcm16", "", "modp1536"); !errors.As(err, &e) || e.Kind != "group" {
+	if _, err := ParseESP("aes256gcm16", "", "modp1024s160"); !errors.As(err, &e) || e.Kind != "group" {
 		t.Errorf("%v", err)
 	}
 	if _, err := ParseESP("aes256", "", ""); !errors.As(err, &e) || e.Kind != "integrity" || e.Error() == "" {
@@ -76,8 +78,8 @@ func TestParseRefuses(t *testing.T) {
 
 func TestKeywordOfTheUnknown(t *testing.T) {
 	t.Parallel()
-	p := Proposal{Encryption: []Transform{{3, 0}}, PRF: []uint16{2}, Integrity: []uint16{2}, Group: []uint16{2, GroupNone}}
-	if got := p.Keyword(); got != "encr3-2-prf2-2-none" {
+	p := Proposal{Encryption: []Transform{{2, 0}}, PRF: []uint16{1}, Integrity: []uint16{1}, Group: []uint16{1, GroupNone}}
+	if got := p.Keyword(); got != "encr2-1-prf1-1-none" {
 		t.Errorf("%q", got)
 	}
 	if p.AEAD() || (Proposal{}).AEAD() {

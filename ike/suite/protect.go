@@ -46,20 +46,6 @@ func NewProtector(p Proposal, k *Keys, initiator bool, rand io.Reader) (*Protect
 	return &Protector{out: r, in: i}, nil
 }
 
-func newCipher(p Proposal, key, macKey Secret, rand io.Reader) (skCipher, error) {
-	enc, integ, err := p.keySizes()
-	if err != nil {
-		return nil, err
-	}
-	if len(key) != enc || len(macKey) != integ {
-		return nil, fmt.Errorf("suite: keys of %d and %d octets, want %d and %d", len(key), len(macKey), enc, integ)
-	}
-	if p.AEAD() {
-		return newAEAD(p.Encryption[0], key)
-	}
-	return newCBC(key, findMAC(p.Integrity[0]), macKey, rand)
-}
-
 // Clear drops the keys. Every later call fails.
 func (p *Protector) Clear() {
 	p.cleared = true

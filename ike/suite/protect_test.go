@@ -17,6 +17,8 @@ func protections(t testing.TB) []Proposal {
 	for _, w := range [][2]string{
 		{"aes128gcm16"}, {"aes256gcm16"}, {"chacha20poly1305"},
 		{"aes128", "sha256"}, {"aes192", "sha384"}, {"aes256", "sha512"},
+		{"aes128gcm8"}, {"aes192gcm12"}, {"aes128ccm8"}, {"aes192ccm12"}, {"aes256ccm16"},
+		{"aes128ctr", "aesxcbc"}, {"aes256ctr", "sha384"}, {"3des", "sha1"}, {"aes128", "aescmac"},
 	} {
 		p, err := ParseIKE(w[0], w[1], "sha256", "ecp256")
 		if err != nil {
