@@ -6,60 +6,6 @@ import (
 	"net/netip"
 )
 
-// Cipher is the encryption of an SA.
-type Cipher uint8
-
-// The ciphers.
-const (
-	// AESGCM16 is AES-GCM with a 16-octet ICV (RFC 4106). Config.Key is the
-	// AES key of 16, 24 or 32 octets and a salt of 4.
-	AESGCM16 Cipher = iota + 1
-	// ChaCha20Poly1305 is RFC 7634. Config.Key is 32 octets and a salt of 4.
-	ChaCha20Poly1305
-	// AESCBC is RFC 3602, with an Integrity of its own. Config.Key is 16, 24
-	// or 32 octets.
-	AESCBC
-)
-
-// String names the cipher as RFC 4106, 7634 and 3602 do.
-func (c Cipher) String() string {
-	switch c {
-	case AESGCM16:
-		return "AES-GCM-16"
-	case ChaCha20Poly1305:
-		return "ChaCha20-Poly1305"
-	case AESCBC:
-		return "AES-CBC"
-	}
-	return fmt.Sprintf("cipher %d", uint8(c))
-}
-
-// Integrity is the separate authentication of a cipher that has none built in.
-type Integrity uint8
-
-// The integrity algorithms of RFC 4868. Their keys are as long as their hash.
-const (
-	IntegrityNone  Integrity = iota // AEAD ciphers
-	HMACSHA256_128                  // 32-octet key, 16-octet ICV
-	HMACSHA384_192                  // 48-octet key, 24-octet ICV
-	HMACSHA512_256                  // 64-octet key, 32-octet ICV
-)
-
-// String names the algorithm as RFC 4868 does.
-func (i Integrity) String() string {
-	switch i {
-	case IntegrityNone:
-		return "none"
-	case HMACSHA256_128:
-		return "HMAC-SHA-256-128"
-	case HMACSHA384_192:
-		return "HMAC-SHA-384-192"
-	case HMACSHA512_256:
-		return "HMAC-SHA-512-256"
-	}
-	return fmt.Sprintf("integrity %d", uint8(i))
-}
-
 // Selector is one traffic selector (RFC 7296 3.13.1). Protocol 0 is any.
 // Ports 0-65535 are any; for ICMP and ICMPv6 they hold type and code as
 // type*256+code. Start 65535 with End 0 is OPAQUE: only packets whose ports
@@ -76,7 +22,7 @@ type Selector struct {
 type Config struct {
 	SPI          uint32
 	Cipher       Cipher
-	Key          []byte // AEAD: followed by the salt
+	Key          []byte // followed by the salt or nonce, where the cipher has one
 	Integrity    Integrity
 	IntegrityKey []byte
 	ESN          bool // 64-bit sequence numbers (RFC 4303 2.2.1)

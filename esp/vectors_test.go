@@ -98,8 +98,19 @@ func TestOpenLinuxKernelPackets(t *testing.T) {
 			packet, c.IntegrityKey = withICV(packet)
 		case "rfc4106(gcm(aes))":
 			c.Cipher = AESGCM16
+		case "rfc4543(gcm(aes))":
+			c.Cipher = AESGMAC
+		case "rfc4309(ccm(aes))":
+			c.Cipher = AESCCM8
+		case "rfc3686(ctr(aes))":
+			c.Cipher, c.Integrity = AESCTR, HMACSHA256_128
+			packet, c.IntegrityKey = withICV(packet)
+		case "cbc(des3_ede)":
+			c.Cipher, c.Integrity = TripleDES, HMACSHA256_128
+			packet, c.IntegrityKey = withICV(packet)
 		default:
-			continue // not a cipher of this package
+			t.Errorf("%s: %s is not a cipher of this package", v.Title, v.Alg)
+			continue
 		}
 		ran++
 		in := inboundFor(t, c)
@@ -114,8 +125,8 @@ func TestOpenLinuxKernelPackets(t *testing.T) {
 			t.Errorf("%s (%s): drop %v, inner %x", v.Title, v.Alg, drop, inner)
 		}
 	}
-	if ran < 3 {
-		t.Errorf("only %d packets were of a supported cipher", ran)
+	if ran != 8 {
+		t.Errorf("%d packets of 8", ran)
 	}
 }
 
@@ -191,7 +202,7 @@ func TestRFC3602(t *testing.T) {
 	}
 }
 
-// The kernel's own vectors for RFC 4106 and RFC 7634, which include the set of
+// The kernel's own vectors for RFC 4106, RFC 4309 and RFC 7634, which include the set of
 // draft-mcgrew-gcm-test-01 with 8 and 12 octets of associated data.
 func TestAEADVectors(t *testing.T) {
 	t.Parallel()
@@ -204,6 +215,7 @@ func TestAEADVectors(t *testing.T) {
 	}
 	for name, cipher := range map[string]Cipher{
 		"linux/rfc4106_gcm.json":           AESGCM16,
+		"linux/rfc4309_ccm.json":           AESCCM16,
 		"linux/rfc7539esp_chachapoly.json": ChaCha20Poly1305,
 	} {
 		for _, v := range vectors[vector](t, name) {
@@ -242,12 +254,15 @@ func TestCBCVectors(t *testing.T) {
 		Plaintext octets
 		Sealed    octets `json:"ciphertext_full_mac"`
 	}
-	integrity := map[string]Integrity{"hmac_sha256_aes_cbc": HMACSHA256_128, "hmac_sha512_aes_cbc": HMACSHA512_256}
+	integrity := map[string]Integrity{
+		"hmac_sha1_aes_cbc": HMACSHA1_96, "hmac_sha256_aes_cbc": HMACSHA256_128, "hmac_sha512_aes_cbc": HMACSHA512_256,
+	}
 	ran := 0
 	for _, v := range vectors[vector](t, "linux/authenc_hmac_aes_cbc.json") {
 		i, ok := integrity[v.Alg]
 		if !ok {
-			continue // HMAC-SHA-1 is not offered
+			t.Errorf("%s is no algorithm of this package", v.Alg)
+			continue
 		}
 		ran++
 		tr, err := newCBC(&Config{Cipher: AESCBC, Key: v.EncKey, Integrity: i, IntegrityKey: v.AuthKey})
@@ -266,5 +281,75 @@ func TestCBCVectors(t *testing.T) {
 	}
 	if ran < 10 {
 		t.Errorf("only %d vectors were of a supported algorithm", ran)
+	}
+}
+
+// The kernel's vectors for RFC 4543, one of which has a wrong ICV.
+func TestGMACVectors(t *testing.T) {
+	t.Parallel()
+	type vector struct {
+		I             int
+		Key, Salt, IV octets
+		AAD           octets
+		Plaintext     octets
+		Sealed        octets `json:"ciphertext_icv"`
+		Expect        string
+	}
+	for _, v := range vectors[vector](t, "linux/rfc4543_gmac.json") {
+		c := Config{Cipher: AESGMAC, Key: append(bytes.Clone(v.Key), v.Salt...)}
+		for _, esn := range []bool{false, true} {
+			c.ESN = esn
+			tr, err := newGMAC(&c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// With ESN the vector's first octets stand for the number's high half.
+			b := append(append(bytes.Clone(v.AAD), v.IV...), v.Sealed...)
+			plain, ok := tr.open(b, uint64(binary.BigEndian.Uint32(v.AAD[4:])))
+			if !bytes.Equal(plain, v.Plaintext) || ok != (v.Expect == "accept" && !esn) {
+				t.Errorf("%d, ESN %t: ok=%t, plaintext %x", v.I, esn, ok, plain)
+			}
+		}
+	}
+}
+
+// strongSwan's vectors for AES-CTR, and for 3DES that of NIST: ciphertexts alone.
+func TestCipherVectors(t *testing.T) {
+	t.Parallel()
+	type vector struct {
+		Name, Alg     string
+		Key, Salt, IV octets
+		Plaintext     octets
+		Ciphertext    octets
+	}
+	ran := map[string]int{}
+	for _, v := range vectors[vector](t, "strongswan/ciphers.json") {
+		ran[v.Alg]++
+		c := Config{Key: append(bytes.Clone(v.Key), v.Salt...), Integrity: HMACSHA256_128, IntegrityKey: make([]byte, 32)}
+		got := bytes.Clone(v.Plaintext)
+		switch v.Alg {
+		case "ENCR_AES_CTR":
+			c.Cipher = AESCTR
+			tr, err := newCTR(&c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = tr.xor(append(append(make([]byte, spiSeqLen), v.IV...), got...))
+		case "ENCR_AES_CBC", "ENCR_3DES":
+			if c.Cipher = AESCBC; v.Alg == "ENCR_3DES" {
+				c.Cipher = TripleDES
+			}
+			tr, err := newCBC(&c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.encryptWith(v.IV, got)
+		}
+		if !bytes.Equal(got, v.Ciphertext) {
+			t.Errorf("%s: ciphertext %x", v.Name, got)
+		}
+	}
+	if ran["ENCR_AES_CTR"] < 9 || ran["ENCR_AES_CBC"] < 6 || ran["ENCR_3DES"] < 2 {
+		t.Errorf("too few vectors: %v", ran)
 	}
 }

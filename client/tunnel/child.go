@@ -51,38 +51,51 @@ func (l *line) install(s *strand, sa ike.ChildSA) error {
 	return l.plane.AddSA(inbound, outbound)
 }
 
-// espSuite maps IANA's transform numbers to the ciphers of package esp, which
-// knows nothing of IKE.
+// espSuite says to package esp, which knows nothing of IKE, what was negotiated.
 func espSuite(p suite.Proposal) (esp.Config, error) {
 	var cfg esp.Config
 	if len(p.Encryption) != 1 {
 		return cfg, fmt.Errorf("tunnel: an ESP suite with %d ciphers", len(p.Encryption))
 	}
-	switch id := p.Encryption[0].ID; id {
-	case suite.ENCR_AES_GCM_16:
-		cfg.Cipher = esp.AESGCM16
-	case suite.ENCR_CHACHA20_POLY1305:
-		cfg.Cipher = esp.ChaCha20Poly1305
-	case suite.ENCR_AES_CBC:
-		cfg.Cipher = esp.AESCBC
-	default:
-		return cfg, fmt.Errorf("tunnel: no ESP cipher for transform %d", id)
+	var ok bool
+	if cfg.Cipher, ok = espCiphers[p.Encryption[0].ID]; !ok {
+		return cfg, fmt.Errorf("tunnel: no ESP cipher for %s", suite.Describe(p))
 	}
 	if len(p.Integrity) == 0 {
 		return cfg, nil
 	}
-	switch id := p.Integrity[0]; id {
-	case suite.AUTH_HMAC_SHA2_256_128:
-		cfg.Integrity = esp.HMACSHA256_128
-	case suite.AUTH_HMAC_SHA2_384_192:
-		cfg.Integrity = esp.HMACSHA384_192
-	case suite.AUTH_HMAC_SHA2_512_256:
-		cfg.Integrity = esp.HMACSHA512_256
-	default:
-		return cfg, fmt.Errorf("tunnel: no ESP integrity for transform %d", id)
+	if cfg.Integrity, ok = espIntegrities[p.Integrity[0]]; !ok {
+		return cfg, fmt.Errorf("tunnel: no ESP integrity for %s", suite.Describe(p))
 	}
 	return cfg, nil
 }
+
+// espCiphers and espIntegrities are IANA's transform numbers in package esp's
+// terms.
+var (
+	espCiphers = map[uint16]esp.Cipher{
+		suite.ENCR_AES_GCM_16:         esp.AESGCM16,
+		suite.ENCR_AES_GCM_12:         esp.AESGCM12,
+		suite.ENCR_AES_GCM_8:          esp.AESGCM8,
+		suite.ENCR_CHACHA20_POLY1305:  esp.ChaCha20Poly1305,
+		suite.ENCR_AES_CCM_16:         esp.AESCCM16,
+		suite.ENCR_AES_CCM_12:         esp.AESCCM12,
+		suite.ENCR_AES_CCM_8:          esp.AESCCM8,
+		suite.ENCR_AES_CBC:            esp.AESCBC,
+		suite.ENCR_AES_CTR:            esp.AESCTR,
+		suite.ENCR_3DES:               esp.TripleDES,
+		suite.ENCR_NULL_AUTH_AES_GMAC: esp.AESGMAC,
+		suite.ENCR_NULL:               esp.Null,
+	}
+	espIntegrities = map[uint16]esp.Integrity{
+		suite.AUTH_HMAC_SHA2_256_128: esp.HMACSHA256_128,
+		suite.AUTH_HMAC_SHA2_384_192: esp.HMACSHA384_192,
+		suite.AUTH_HMAC_SHA2_512_256: esp.HMACSHA512_256,
+		suite.AUTH_AES_XCBC_96:       esp.AESXCBC_96,
+		suite.AUTH_AES_CMAC_96:       esp.AESCMAC_96,
+		suite.AUTH_HMAC_SHA1_96:      esp.HMACSHA1_96,
+	}
+)
 
 // ownTraffic cuts selectors of our side down to the addresses that we were given.
 // Some gateways leave them as wide as they were asked for, and would be able to

@@ -22,15 +22,19 @@ import (
 
 const (
 	// tunRoom is the offset at which packets are given to the TUN, which uses
-	// the room for its own header. All ciphers have at least this much in
-	// front of the inner packet.
+	// the room for its own header. Most ciphers have this much in front of the
+	// inner packet.
 	tunRoom = 16
+	// lead stands before each datagram, for those that have less. It is a
+	// cache line, so that datagrams begin with one.
+	lead = 64
 	// maxDatagram is the largest UDP payload.
 	maxDatagram = 1<<16 - 1
 	// slotSpread keeps buffers from starting at equal offsets modulo 64 KiB,
 	// where they would all compete for the same cache sets: 24 lines, about
 	// one packet.
 	slotSpread = 24 * 64
+	slot       = maxDatagram + 1 + slotSpread
 	markerLen  = 4 // non-ESP marker (RFC 3948 2.2)
 	keepalive  = 0xff
 	// maxReceiveErrors in a row mean that the socket is dead.
@@ -67,10 +71,10 @@ func newReceiver(p *Plane, receive ReceiveFunc) *receiver {
 	// One arena: pages that are never touched cost no memory. The capacity
 	// ends at 64 KiB: a TUN joins segments for as long as there is capacity,
 	// and must not make a packet longer than an IP length can say.
-	const slot = maxDatagram + 1 + slotSpread
 	r.arena = arenas.get(n * slot)
 	for i := range r.bufs {
-		r.bufs[i] = r.arena[i*slot : i*slot+maxDatagram : i*slot+maxDatagram]
+		start := i*slot + lead
+		r.bufs[i] = r.arena[start : start+maxDatagram : start+maxDatagram]
 	}
 	return r
 }
@@ -132,8 +136,8 @@ func (r *receiver) batch(n int) {
 		}
 		clampMSS(inner, sa.in.Inner(), sa.mss)
 		octets += len(inner)
-		at := sa.in.HeaderLen()
-		r.writes = append(r.writes, r.bufs[i][at-tunRoom:at+len(inner)])
+		start := i*slot + lead + sa.in.HeaderLen() - tunRoom
+		r.writes = append(r.writes, r.arena[start:start+tunRoom+len(inner):start+maxDatagram])
 	}
 	if sa != nil {
 		r.p.grown(sa.age, sa.in.Highest(), sa.in.SPI())

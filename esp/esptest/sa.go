@@ -14,6 +14,7 @@ type Suite struct {
 	Integrity        esp.Integrity
 	KeyLen, IntegLen int // octets; KeyLen includes the salt
 	ESN              bool
+	Readable         bool // the cipher does not encrypt
 }
 
 // Suites is every combination that esp supports.
@@ -26,6 +27,17 @@ func Suites() []Suite {
 		{Name: "aes128-sha256", Cipher: esp.AESCBC, KeyLen: 16, Integrity: esp.HMACSHA256_128, IntegLen: 32},
 		{Name: "aes192-sha384", Cipher: esp.AESCBC, KeyLen: 24, Integrity: esp.HMACSHA384_192, IntegLen: 48},
 		{Name: "aes256-sha512", Cipher: esp.AESCBC, KeyLen: 32, Integrity: esp.HMACSHA512_256, IntegLen: 64},
+		{Name: "aes256gcm12", Cipher: esp.AESGCM12, KeyLen: 36},
+		{Name: "aes128gcm8", Cipher: esp.AESGCM8, KeyLen: 20},
+		{Name: "aes256ccm16", Cipher: esp.AESCCM16, KeyLen: 35},
+		{Name: "aes192ccm12", Cipher: esp.AESCCM12, KeyLen: 27},
+		{Name: "aes128ccm8", Cipher: esp.AESCCM8, KeyLen: 19},
+		{Name: "aes128ctr-aesxcbc", Cipher: esp.AESCTR, KeyLen: 20, Integrity: esp.AESXCBC_96, IntegLen: 16},
+		{Name: "aes256ctr-sha256", Cipher: esp.AESCTR, KeyLen: 36, Integrity: esp.HMACSHA256_128, IntegLen: 32},
+		{Name: "aes128-aescmac", Cipher: esp.AESCBC, KeyLen: 16, Integrity: esp.AESCMAC_96, IntegLen: 16},
+		{Name: "3des-sha1", Cipher: esp.TripleDES, KeyLen: 24, Integrity: esp.HMACSHA1_96, IntegLen: 20},
+		{Name: "aes256gmac", Cipher: esp.AESGMAC, KeyLen: 36, Readable: true},
+		{Name: "null-sha256", Cipher: esp.Null, Integrity: esp.HMACSHA256_128, IntegLen: 32, Readable: true},
 	}
 	all := base
 	for _, s := range base {

@@ -242,7 +242,10 @@ func TestProtectorEdges(t *testing.T) {
 	}
 
 	broken := errors.New("broken")
-	for _, suite := range protections(t)[3:] {
+	for _, suite := range protections(t) {
+		if suite.AEAD() || suite.Encryption[0].ID == ENCR_AES_CTR {
+			continue // their IVs count
+		}
 		keys, err := DeriveKeys(suite, Secret("s"), nil, nil, 1, 2)
 		if err != nil {
 			t.Fatal(err)
