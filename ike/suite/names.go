@@ -100,8 +100,8 @@ var names = []algorithmName{
 	{wire.TransformKE, GroupX25519, "Curve25519", other},
 	{wire.TransformKE, GroupX448, "Curve448", other},
 	{wire.TransformKE, 35, "ML-KEM-512", other},
-	{wire.TransformKE, 36, "ML-KEM-768", other},
-	{wire.TransformKE, 37, "ML-KEM-1024", other},
+	{wire.TransformKE, GroupMLKEM768, "ML-KEM-768", other},
+	{wire.TransformKE, GroupMLKEM1024, "ML-KEM-1024", other},
 }
 
 // refusedWords are keywords of algorithms that other programs know and that are
@@ -183,15 +183,18 @@ func (p Proposal) each(f func(kind TransformType, id uint16)) {
 	for _, t := range p.Encryption {
 		f(wire.TransformENCR, t.ID)
 	}
-	for _, list := range []struct {
-		kind TransformType
-		ids  []uint16
-	}{{wire.TransformPRF, p.PRF}, {wire.TransformINTEG, p.Integrity}, {wire.TransformKE, p.Group}} {
-		for _, id := range list.ids {
+	list := func(kind TransformType, ids []uint16) {
+		for _, id := range ids {
 			if id != 0 {
-				f(list.kind, id)
+				f(kind, id)
 			}
 		}
+	}
+	list(wire.TransformPRF, p.PRF)
+	list(wire.TransformINTEG, p.Integrity)
+	list(wire.TransformKE, p.Group)
+	for _, ids := range p.AddKE {
+		list(wire.TransformKE, ids)
 	}
 }
 
