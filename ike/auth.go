@@ -190,6 +190,7 @@ func (a *authentication) sendFirst(s *Session, proof *wire.AuthPayload) error {
 	if cp := configRequest(s.cfg.RequestIPv4, s.cfg.RequestIPv6, s.cfg.RequestAddresses); cp != nil {
 		ps = append(ps, cp)
 	}
+	ps = append(ps, s.supportsMobility()...)
 	if !a.startsChildless(s) {
 		ps = append(ps,
 			&wire.SAPayload{Proposals: suite.ToWire(withoutGroups(s.cfg.ChildProposals), wire.ProtocolESP, spiBytes(spi))},
@@ -275,6 +276,8 @@ func failureOf(n *wire.NotifyPayload) *Failure {
 		f.Cause = CauseSelectors
 	case wire.NotifyInternalAddressFailure, wire.NotifyFailedCPRequired:
 		f.Cause = CauseNoAddress
+	case wire.NotifyUnexpectedNATDetected:
+		f.Cause = CauseNAT
 	case wire.NotifyNoAdditionalSAs, wire.NotifyTemporaryFailure:
 		f.Cause = CauseNoChild
 	default:

@@ -27,8 +27,9 @@ type Delete struct{}
 
 // CheckLiveness asks the peer for a sign of life now. Urgent: something has
 // happened to the path, or this machine slept; where no answer comes within about
-// two seconds the peer counts as gone. A request that is under way is the
-// question then, and goes out again at once.
+// two seconds PeerSilent says so, and the usual patience begins. A request that is
+// under way is the question then, and goes out again at once. It ends what NoPath
+// began.
 type CheckLiveness struct{ Urgent bool }
 
 // Unreachable tells that the network says that the gateway cannot be reached: an
@@ -36,6 +37,26 @@ type CheckLiveness struct{ Urgent bool }
 // say so: the peer itself is asked, at most every ten seconds, and nothing ends
 // because of it (RFC 7296 2.4).
 type Unreachable struct{}
+
+// Move says that the line goes on from another address of ours, or to another
+// address of the gateway's (RFC 4555 3.5). Zero Local or Remote: stay with the
+// one in use; a Remote without a port: stay with its port. The same path again
+// lets the gateway look anew at where we are. It ends what NoPath began. Moved or
+// MoveRefused follows, of several moves only for the last. Packets may leave from
+// the new local address at once; to another address of the gateway's only after
+// Moved, before which it would drop them. ErrNoMOBIKE where a new Session is the
+// only way.
+type Move struct{ Local, Remote netip.AddrPort }
+
+// Addresses says which addresses this machine has towards the gateway, and what
+// else than the gateway itself is known of its addresses (from DNS, say). They
+// are tried when the path in use has gone silent, and ours are told to the
+// gateway. The last word counts. Slices are borrowed.
+type Addresses struct{ Local, Remote []netip.Addr }
+
+// NoPath says that there is no network: nothing is sent and nothing given up
+// until Move or an urgent CheckLiveness, or until the IKE SA has come to its end.
+type NoPath struct{}
 
 // CheckPath asks whether IP packets of Size octets reach the gateway: an
 // INFORMATIONAL padded to that size goes out whole (RFC 8899 3, with IKE as the
@@ -88,6 +109,9 @@ func (DeleteChild) command()     {}
 func (Delete) command()          {}
 func (CheckLiveness) command()   {}
 func (Unreachable) command()     {}
+func (Move) command()            {}
+func (Addresses) command()       {}
+func (NoPath) command()          {}
 func (InboundTraffic) command()  {}
 func (CheckPath) command()       {}
 func (OutboundTraffic) command() {}

@@ -97,6 +97,12 @@ type Config struct {
 	// RedirectedFrom is the gateway that sent us to this one; nil: none did.
 	RedirectedFrom *GatewayID
 
+	NoMOBIKE bool // never offer to move (RFC 4555)
+	// NoNATs: nobody on the way may change an address, which is what every NAT
+	// does (RFC 4555 3.9). Needs Local. A gateway that sees it happen ends the
+	// attempt, or refuses the move.
+	NoNATs bool
+
 	InitialContact bool // tell the gateway to forget our older IKE SAs (RFC 7296 2.4)
 	FragmentSize   int  // largest IP datagram for IKE messages before RFC 7383 splits; 0: 1280
 }

@@ -72,6 +72,14 @@ func (s *Session) maintain(now time.Time, c Command) error {
 	case Unreachable:
 		s.suspect(now)
 		return nil
+	case Move:
+		return s.move(now, c)
+	case Addresses:
+		s.setAddresses(c)
+		return nil
+	case NoPath:
+		s.pause()
+		return nil
 	case InboundTraffic:
 		s.lastHeard = now
 		return nil

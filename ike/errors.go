@@ -17,6 +17,8 @@ var (
 	ErrCarried         = errors.New("ike: a child sa carries these selectors already, or is asked for")
 	ErrTooManyChildren = errors.New("ike: no more child sas than configured")
 	ErrNoSelectors     = errors.New("ike: no address of the family of these selectors")
+	ErrNoMOBIKE        = errors.New("ike: the two ends have not agreed on mobike (RFC 4555)")
+	ErrFamilies        = errors.New("ike: a path from one address family to the other")
 	ErrUnknownQuestion = errors.New("ike: no such question is open")
 )
 
@@ -25,6 +27,7 @@ var (
 	errRepeatedSPI = errors.New("the source of randomness repeats itself")
 	errNoMessageID = errors.New("no message id is left")
 	errNoChildLeft = errors.New("no child sa is left")
+	errNoNetwork   = errors.New("the ike sa has come to its end without a network")
 )
 
 // DropReason says why a datagram was dropped. The texts are constant and few,

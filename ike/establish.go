@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/homeward-vpn/homeward/ike/suite"
@@ -23,6 +24,7 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	s.phase, s.current = phaseEstablished, sa
 	sa.state, sa.auth = ikeLive, nil
 	defer a.clear()
+	s.enableMobility(ps)
 
 	c, keys, refused := s.firstChild(now, a, ps)
 	if refused != nil && refused.Cause != CauseSelectors {
@@ -51,8 +53,11 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	s.timers.set(timerRekeyIKE, sa.id, sa.rekeyAt)
 	s.emit(Established{
 		GatewayIdentity: a.gateway, Suite: sa.suite, Remote: s.path.remote, Behind: s.nat,
-		Configuration: cfg, RekeyAt: sa.rekeyAt, PeerFragments: sa.fragments,
+		Configuration: cfg, RekeyAt: sa.rekeyAt, PeerFragments: sa.fragments, MOBIKE: s.mobility.on,
 	})
+	if s.mobility.on {
+		s.emit(PeerAddresses{Addresses: slices.Clone(s.mobility.theirs)})
+	}
 	switch {
 	case c != nil:
 		s.addChild(c, keys, 0)

@@ -65,6 +65,7 @@ type Established struct {
 	Configuration   Configuration
 	RekeyAt         time.Time
 	PeerFragments   bool
+	MOBIKE          bool // Move is possible (RFC 4555)
 }
 
 // NAT says what NAT detection saw (RFC 7296 2.23). UDP encapsulation is used
@@ -128,6 +129,29 @@ type PathChecked struct {
 // path carries no more: CheckPath tells.
 type PathNarrow struct{ Size int }
 
+// Moved says that the gateway has agreed to the path in use, ours or one that
+// the Session found by itself (RFC 4555 3.5). ESP to Remote is what it expects.
+type Moved struct {
+	Local, Remote netip.AddrPort // Local invalid: not known
+	Behind        NAT
+}
+
+// MoveRefused says that the gateway takes neither this path nor any other that
+// is known, and why. The one before it stays in use, if it still works.
+type MoveRefused struct {
+	Local, Remote netip.AddrPort
+	Notify        wire.NotifyType
+}
+
+// PeerAddresses says where the gateway can be reached, the address that it
+// spoke from first (RFC 4555 3.4, 3.6). Who knows our own address towards each
+// of them says so with Addresses.
+type PeerAddresses struct{ Addresses []netip.Addr }
+
+// PeerSilent says that a request which wanted to know soon has had no answer for
+// about two seconds. The Session goes on trying, with its usual patience.
+type PeerSilent struct{ Since time.Time } // the last sign of life
+
 // Closed is the last event of a Session. Failure is nil when it was us who closed.
 type Closed struct{ Failure *Failure }
 
@@ -159,4 +183,8 @@ func (Redirect) event()        {}
 func (Reauthenticate) event()  {}
 func (PathChecked) event()     {}
 func (PathNarrow) event()      {}
+func (Moved) event()           {}
+func (MoveRefused) event()     {}
+func (PeerAddresses) event()   {}
+func (PeerSilent) event()      {}
 func (Closed) event()          {}

@@ -27,6 +27,7 @@ const (
 	CauseNoChild         Cause = "no-child"          // IKE SA without a Child SA, for another reason
 	CauseClosedByGateway Cause = "closed-by-gateway" // Delete of the IKE SA, or of the last Child SA
 	CauseRedirected      Cause = "redirected"        // another gateway is to be asked (RFC 5685): RedirectTo
+	CauseNAT             Cause = "nat"               // UNEXPECTED_NAT_DETECTED: somebody changes addresses that Config.NoNATs protects
 	CauseProtocol        Cause = "protocol"          // the authenticated peer broke the rules
 	CauseInternal        Cause = "internal"          // our own side failed: no randomness, an impossible key
 )

@@ -19,8 +19,12 @@ import (
 // Notifications that are not known, and those that only tell something, are
 // answered and otherwise left alone.
 
-// liveness asks the peer for a sign of life (RFC 7296 2.4), patiently or not.
-type liveness struct{ urgent bool }
+// liveness asks the peer for a sign of life (RFC 7296 2.4), patiently or not, and
+// where it sees us (RFC 4555 3.8).
+type liveness struct {
+	urgent bool
+	move   uint64 // the change of the path before it
+}
 
 // pace implements paced.
 func (e *liveness) pace(usual Retransmit) Retransmit {
@@ -32,12 +36,21 @@ func (e *liveness) pace(usual Retransmit) Retransmit {
 
 func (*liveness) kind() wire.ExchangeType { return wire.ExchangeInformational }
 
-func (*liveness) build(*Session, *ikeSA, time.Time) ([]wire.Payload, error) {
-	return []wire.Payload{}, nil
+func (e *liveness) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload, error) {
+	if !s.mobility.on {
+		return []wire.Payload{}, nil
+	}
+	e.move = s.mobility.moves
+	return s.detection(sa, s.path.remote)
 }
 
-// handle implements exchange: that an answer came is all there is to know.
-func (*liveness) handle(*Session, *ikeSA, time.Time, []wire.Payload) error { return nil }
+// handle implements exchange: that an answer came is nearly all there is to know.
+func (e *liveness) handle(s *Session, sa *ikeSA, _ time.Time, ps []wire.Payload) error {
+	if s.mobility.on && e.move == s.mobility.moves {
+		s.checkMapping(sa, ps)
+	}
+	return nil
+}
 
 // armLiveness starts the watch over the peer.
 func (s *Session) armLiveness(now time.Time) {

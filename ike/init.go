@@ -314,6 +314,9 @@ func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error
 		s.path.encap = true
 		s.nat = s.detectNAT(d, m)
 	}
+	if n, ok := wire.Notify(m.Payloads, wire.NotifyNATDetectionDestinationIP); ok {
+		sa.seenAs = bytes.Clone(n.Data)
+	}
 	return sa.auth.begin(s, now)
 }
 

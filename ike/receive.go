@@ -129,7 +129,7 @@ func (r *received) buffer() *reassembly {
 // IKE_SA_INIT responses was the gateway's (RFC 7296 2.4).
 func (s *Session) heard(now time.Time, r received) {
 	s.lastHeard = now
-	if r.from.Local.IsValid() {
+	if r.from.Local.IsValid() && !s.mobility.on { // else the owner decides (RFC 4555 3.8)
 		s.path.local = r.from.Local
 	}
 	r.sa.heard = true
@@ -169,8 +169,12 @@ func (s *Session) extendPatience(now time.Time) {
 func (s *Session) dispatch(now time.Time, r received, payloads []wire.Payload) error {
 	if r.msg.Response() {
 		s.timers.stop(timerRetransmit, r.sa.id)
-		s.settled(r.sa.window.request.cut)
+		t := r.sa.window.request
+		s.settled(t.cut)
 		e := r.sa.window.finish()
+		if err := s.settlePath(now, r.sa, t, r.from); err != nil {
+			return err
+		}
 		if e == nil {
 			return nil
 		}
@@ -182,6 +186,7 @@ func (s *Session) dispatch(now time.Time, r received, payloads []wire.Payload) e
 	s.settled(r.sa.window.answered) // a next request means that the last answer has arrived
 	r.sa.window.accept()
 	answer, then := s.answer(now, r.sa, r.msg.Header, payloads)
+	answer, then = s.answerMobility(now, r, payloads, answer, then)
 	s.debug("answer", slog.String("exchange", r.msg.Exchange.String()), slog.Uint64("id", uint64(r.msg.MessageID)))
 	if err := s.respond(r.sa, r.from, r.msg.Header, answer); err != nil {
 		return err

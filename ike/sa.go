@@ -36,6 +36,7 @@ type ikeSA struct {
 	queue               []exchange
 	auth                *authentication // until it is established
 	heard               bool            // the peer has sent an authentic message on it
+	seenAs              []byte          // where the peer sees us: its NAT_DETECTION_DESTINATION_IP
 	rekeyAt             time.Time       // soft lifetime
 	expires             time.Time       // hard lifetime, as of a child
 	rekeyTries          int
@@ -121,6 +122,9 @@ func (s *Session) addSA(sa *ikeSA) error {
 func (s *Session) dropSA(sa *ikeSA) {
 	if check, ok := sa.window.exchange.(*pathCheck); ok && s.current != nil && s.current != sa {
 		s.current.enqueue(&pathCheck{size: check.size}) // its answer can come no more
+	}
+	if _, ok := sa.window.exchange.(*updateAddresses); ok && s.current != nil && s.current != sa {
+		s.oweUpdate()
 	}
 	s.sas = slices.DeleteFunc(s.sas, func(other *ikeSA) bool { return other == sa })
 	for _, k := range []timerKind{timerRetransmit, timerForgetIKE, timerRekeyIKE, timerFragments, timerUnfinished} {

@@ -24,7 +24,8 @@ const (
 const suspectPause = 10 * time.Second
 
 // urgent is the schedule after something has happened to the path: four tries,
-// and the verdict after about two seconds.
+// and the word after about two seconds. A network that has just changed may well
+// need longer, so that the usual patience follows.
 var urgent = Retransmit{First: 250 * time.Millisecond, Factor: 1.5, Max: time.Second, Tries: 4}
 
 // paced is an exchange with a schedule of its own.
@@ -70,19 +71,33 @@ func (t *transmission) backoff() (time.Duration, bool) {
 	return t.wait, true
 }
 
-// hurry puts the request under way of the current IKE SA on the urgent schedule
-// and sends it again at once, or asks for a sign of life where there is none: the
-// peer answers within about two seconds, or counts as gone. The octets stay as
-// they are.
+// hurry puts what is under way on the urgent schedule and sends it again at once,
+// or asks for a sign of life where there is nothing: the peer answers within about
+// two seconds, or PeerSilent says that it does not. The octets stay as they are.
 func (s *Session) hurry(now time.Time) error {
-	t := s.current.window.request
-	if t == nil {
+	if s.current.window.request == nil {
 		s.current.enqueueFirst(&liveness{urgent: true})
-		return nil
 	}
-	t.pace, t.tries, t.wait = urgent, 0, 0
-	s.counters.Retransmitted += uint64(len(t.packets))
-	return s.retransmit(now, s.current.id)
+	return s.resume(now)
+}
+
+// nextTry gives the wait after the next try of a request of an IKE SA, and whether
+// there is one. After the urgent schedule comes the usual one.
+func (s *Session) nextTry(sa *ikeSA, t *transmission) (time.Duration, bool, error) {
+	wait, ok, err := s.nextWait(t)
+	if ok || err != nil || t.pace != urgent {
+		return wait, ok, err
+	}
+	t.restart(s.cfg.Retransmit)
+	if sa == s.current && s.phase == phaseEstablished {
+		s.emit(PeerSilent{Since: s.lastHeard})
+	}
+	return s.nextWait(t)
+}
+
+// restart begins the tries of a transmission anew; its octets stay.
+func (t *transmission) restart(pace Retransmit) {
+	t.pace, t.tries, t.wait, t.cut.since = pace, 0, 0, 0
 }
 
 // suspect takes an unprotected hint that an established peer may be gone, and

@@ -62,16 +62,26 @@ func TestWaitsHaveJitter(t *testing.T) {
 	}
 }
 
-// RFC 7296 2.4: after a change of the path the verdict comes within about two
-// seconds; a request under way goes out again at once, with the same octets.
+// RFC 7296 2.4: after a change of the path it is known within about two seconds
+// that the peer is silent, and the usual patience follows; a request under way
+// goes out again at once, with the same octets.
 func TestUrgentLiveness(t *testing.T) {
 	t.Parallel()
 	p := established(t, scriptConfig(1))
 	p.sent = nil
 	p.do(CheckLiveness{Urgent: true})
-	wantFatal(t, p, p.pass(2100*time.Millisecond), CausePeerDead)
-	if len(p.sent) != 4 {
-		t.Errorf("%d tries", len(p.sent))
+	if err := p.pass(2100 * time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if _, silent := event[PeerSilent](p); !silent || len(p.sent) != 5 {
+		t.Errorf("silence known: %v, %d tries", silent, len(p.sent))
+	}
+	if err := p.pass(10 * time.Second); err != nil {
+		t.Errorf("given up without patience: %v", err)
+	}
+	wantFatal(t, p, p.pass(time.Minute), CausePeerDead)
+	if n := count[PeerSilent](p); n != 1 {
+		t.Errorf("said to be silent %d times", n)
 	}
 
 	p = established(t, scriptConfig(2))

@@ -75,6 +75,9 @@ type Session struct {
 	noMoreChildren bool           // the gateway has said NO_ADDITIONAL_SAS
 
 	fragmentSize int // largest IP datagram of a message, as far as is known of the path
+
+	mobility mobility
+	paused   bool // there is no network to send on
 }
 
 // New makes a Session; nothing happens before Connect.
@@ -99,6 +102,8 @@ func (c *Config) check() error {
 		return errors.New("ike: config without a source of randomness")
 	case !c.Remote.IsValid() || c.Remote.Port() == 0:
 		return errors.New("ike: config without the gateway's address")
+	case c.NoNATs && (!c.Local.IsValid() || c.Local.Addr().IsUnspecified()):
+		return errors.New("ike: config that forbids nats, without our own address")
 	case len(c.Identity.Data) == 0:
 		return errors.New("ike: config without an identity")
 	case len(c.IKEProposals) == 0 || len(offeredGroups(c.IKEProposals)) == 0:
@@ -218,6 +223,10 @@ func (s *Session) fire(now time.Time, key timerKey) error {
 		s.keepAlive(now)
 	case timerFragments:
 		s.forgetFragments(now, key.owner)
+	case timerUpdate:
+		s.oweUpdate()
+	case timerOutlived:
+		return &Failure{Cause: CausePeerDead, Err: errNoNetwork}
 	}
 	return nil
 }

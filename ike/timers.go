@@ -22,6 +22,8 @@ const (
 	timerLiveness                          // 0: nothing may have been heard for too long
 	timerNATKeepalive                      // 0: the NAT's mapping wants a packet
 	timerFragments                         // IKE SA: half a message has waited long enough
+	timerUpdate                            // 0: time to ask again whether the path is agreed to
+	timerOutlived                          // 0: the IKE SA has come to its end without a network
 )
 
 // timerKey names one timer.

@@ -27,6 +27,9 @@ func (sa *ikeSA) enqueueFirst(e exchange) { sa.queue = slices.Insert(sa.queue, 0
 
 // pump starts the next exchange wherever a window is free.
 func (s *Session) pump(now time.Time) *Failure {
+	if s.paused && s.phase == phaseEstablished {
+		return nil
+	}
 	for _, sa := range slices.Clone(s.sas) {
 		for s.phase != phaseClosed && sa.window.request == nil && len(sa.queue) > 0 && !s.held(sa) {
 			e := sa.queue[0]
@@ -85,7 +88,7 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 		return nil
 	}
 	t := sa.window.request
-	wait, ok, err := s.nextWait(t)
+	wait, ok, err := s.nextTry(sa, t)
 	if err != nil {
 		return err
 	}
@@ -96,6 +99,7 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 		return err
 	}
 	s.sendTry(now, id, t, wait)
+	s.probe(sa, t)
 	if sa.state == ikeCandidate && t.tries >= staleTries && s.init != nil && s.init.tried < maxTried {
 		// What this IKE SA was made from may have been forged, and the gateway's
 		// own answer lost: ask for it again.
@@ -107,10 +111,11 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 // sendTry sends one try of a transmission and arms its timer.
 func (s *Session) sendTry(now time.Time, id uint64, t *transmission, wait time.Duration) {
 	s.send(t.path, t.packets)
-	if t.tries > 1 {
+	if t.again {
 		s.counters.Retransmitted += uint64(len(t.packets))
 		s.debug("retransmission", slog.String("exchange", t.kind.String()), slog.Int("try", t.tries))
 	}
+	t.again = true
 	s.timers.set(timerRetransmit, id, now.Add(wait))
 }
 

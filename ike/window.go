@@ -33,6 +33,8 @@ type transmission struct {
 	tries   int
 	wait    time.Duration
 	cut     cutting // how the packets were made of the message
+	again   bool    // it has been sent before
+	probed  bool    // since the last change of the path it has gone out on others, too
 }
 
 // relation says how a received message stands to the window.

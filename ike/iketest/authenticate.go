@@ -77,6 +77,7 @@ func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wir
 	}
 	hs.client = idi
 	hs.cp, _ = wire.Find[*wire.CPPayload](request)
+	sa.mobikeOffered(now, request)
 	if _, ok := wire.Notify(request, wire.NotifyInitialContact); ok {
 		sa.r.InitialContact = true
 		sa.r.InitialContacts++
@@ -194,6 +195,10 @@ const authDigitalSignature = 14
 func (sa *ikeSA) finish(now time.Time) []wire.Payload {
 	hs := sa.hs
 	sa.established = true
+	sa.r.esp = sa.path
+	if sa.mangled {
+		return []wire.Payload{notify(wire.NotifyUnexpectedNATDetected)}
+	}
 	if n := sa.r.cfg.RefuseChild; n != 0 {
 		return []wire.Payload{notify(n)}
 	}
@@ -220,6 +225,7 @@ func (sa *ikeSA) finish(now time.Time) []wire.Payload {
 	if refused != 0 {
 		child = []wire.Payload{notify(refused)}
 	}
+	child = append(child, sa.mobikeAnswer()...)
 	if reply != nil {
 		return append([]wire.Payload{reply}, child...)
 	}

@@ -133,7 +133,7 @@ func (sa *ikeSA) answerIKERekey(now time.Time, request []wire.Payload, sap *wire
 func (sa *ikeSA) successor(p suite.Proposal, shared suite.Secret, ni, nr []byte, peer, local wire.SPI, initiator bool) (*ikeSA, error) {
 	fresh := &ikeSA{
 		r: sa.r, serial: sa.r.serial(), local: local, remote: peer, initiator: initiator,
-		proposal: p, fragments: sa.fragments, path: sa.path, established: true,
+		proposal: p, fragments: sa.fragments, path: sa.path, mobike: sa.mobike, established: true,
 	}
 	keys, err := suite.DeriveRekeyed(p, sa.prf(), sa.keys.SK_d, shared, ni, nr, fresh.spiI(), fresh.spiR())
 	if err != nil {

@@ -41,6 +41,11 @@ type Network struct {
 	// Gateway NAT: packets to this address reach Gateway; invalid: none.
 	GatewayNAT netip.Addr
 	Gateway    netip.Addr // the gateway's own address
+	// Gateways are further addresses of the gateway.
+	Gateways []netip.Addr
+	// NATs hide some addresses of the client behind others, each by a NAT of its
+	// own; ClientNAT does it for those that are not named here. Invalid: none.
+	NATs map[netip.Addr]netip.Addr
 	// Intercept, where set, sees every packet before its fate is drawn, with
 	// the addresses of its sender's side. It may change the packet's data,
 	// hold it back, or drop it.
@@ -51,7 +56,8 @@ type Network struct {
 	rand     *rand.Rand
 	flight   []flying
 	sequence uint64
-	mappings map[netip.AddrPort]uint16 // client's private end -> public port
+	mappings map[netip.AddrPort]netip.AddrPort // client's private end -> public end
+	black    map[[2]netip.Addr]bool            // by the client's address and the gateway's
 	nextPort uint16
 }
 
@@ -66,7 +72,8 @@ func NewNetwork(seed uint64, gateway netip.Addr) *Network {
 	return &Network{
 		Gateway:  gateway,
 		rand:     rand.New(newChaCha(seed)),
-		mappings: map[netip.AddrPort]uint16{},
+		mappings: map[netip.AddrPort]netip.AddrPort{},
+		black:    map[[2]netip.Addr]bool{},
 		nextPort: 20001,
 	}
 }
@@ -88,6 +95,10 @@ func (n *Network) Send(now time.Time, p Packet) {
 	}
 	if !n.translate(&p) {
 		n.note(now, "no way for", p)
+		return
+	}
+	if n.isCut(p) {
+		n.note(now, "cut off", p)
 		return
 	}
 	if n.swallows(p) {
@@ -156,47 +167,22 @@ func (n *Network) earliest() int {
 // translate rewrites addresses as the NATs between the ends do. A packet to
 // the client without a mapping has nowhere to go.
 func (n *Network) translate(p *Packet) bool {
-	if p.From.Addr() == n.Gateway { // towards the client
-		if n.ClientNAT.IsValid() {
-			private, ok := n.private(p.To)
-			if !ok {
-				return false
-			}
+	if n.IsGateway(p.From.Addr()) { // towards the client
+		if private, ok := n.private(p.To); ok {
 			p.To = private
+		} else if n.isNAT(p.To.Addr()) {
+			return false
 		}
 		if n.GatewayNAT.IsValid() {
 			p.From = netip.AddrPortFrom(n.GatewayNAT, p.From.Port())
 		}
 		return true
 	}
-	if n.ClientNAT.IsValid() {
-		p.From = n.public(p.From)
-	}
+	p.From = n.public(p.From)
 	if n.GatewayNAT.IsValid() && p.To.Addr() == n.GatewayNAT {
 		p.To = netip.AddrPortFrom(n.Gateway, p.To.Port())
 	}
 	return true
-}
-
-// public gives the mapping of a private end, made where it is missing. One
-// mapping serves all destinations (RFC 4787 4.1).
-func (n *Network) public(private netip.AddrPort) netip.AddrPort {
-	port, ok := n.mappings[private]
-	if !ok {
-		port = n.nextPort
-		n.nextPort++
-		n.mappings[private] = port
-	}
-	return netip.AddrPortFrom(n.ClientNAT, port)
-}
-
-func (n *Network) private(public netip.AddrPort) (netip.AddrPort, bool) {
-	for private, port := range n.mappings {
-		if port == public.Port() && public.Addr() == n.ClientNAT {
-			return private, true
-		}
-	}
-	return netip.AddrPort{}, false
 }
 
 func (n *Network) note(now time.Time, what string, p Packet) {

@@ -89,6 +89,7 @@ type Pair struct {
 	OnStep func()
 
 	local       netip.AddrPort
+	locals      []netip.Addr         // the client's further addresses
 	gone        map[uint32]lingering // by the client's inbound SPI
 	pending     []action
 	serial      int
@@ -295,11 +296,11 @@ func (p *Pair) step(at time.Time) {
 
 // deliver hands a packet to whom it is addressed.
 func (p *Pair) deliver(packet Packet) {
-	if packet.To.Addr() == p.Network.Gateway {
+	if p.Network.IsGateway(packet.To.Addr()) {
 		p.Gateway.Handle(p.Now, packet)
 		return
 	}
-	if packet.To != p.local {
+	if !p.owns(packet.To) {
 		p.Trace.Add(p.Now, "     %s for %v, who is not here", describe(packet), packet.To)
 		return
 	}
@@ -351,7 +352,7 @@ func (p *Pair) drain() {
 }
 
 func (p *Pair) transmit(d ike.Datagram) {
-	packet := Packet{From: p.local, To: d.Remote, Encap: d.Encap, Keepalive: d.Keepalive, Data: d.Data}
+	packet := Packet{From: p.source(d), To: d.Remote, Encap: d.Encap, Keepalive: d.Keepalive, Data: d.Data}
 	if !d.Keepalive {
 		copied := packet
 		copied.Data = slices.Clone(d.Data)

@@ -74,6 +74,9 @@ type ResponderConfig struct {
 
 	Again // repeated authentication and redirects
 
+	// MOBIKE says how the gateway moves with its clients (RFC 4555); nil: not at all.
+	MOBIKE *MOBIKE
+
 	// OnRequest sees every authenticated request; false: as if it had been lost.
 	OnRequest func(x *Exchange) bool
 	// OnReply sees every answer before it is sealed and may change it.
@@ -94,6 +97,7 @@ type Responder struct {
 	secret []byte // for cookies
 	out    []Packet
 	silent bool
+	esp    Packet // where ESP goes
 	// fragmentSize is FragmentSize, or less once that was too much.
 	fragmentSize int
 
@@ -138,6 +142,10 @@ type Responder struct {
 	Childless bool
 	// ChildRefusals lists what the client answered to CreateChild, errors only.
 	ChildRefusals []wire.NotifyType
+	// Updates counts UPDATE_SA_ADDRESSES that were agreed to.
+	Updates int
+	// ClientAddresses is where else the client says it can be reached.
+	ClientAddresses []netip.Addr
 	// Dead counts IKE SAs given up because a request stayed unanswered.
 	Dead int
 }

@@ -20,7 +20,10 @@ type ikeSA struct {
 	keys          *suite.Keys
 	protector     *suite.Protector
 	fragments     bool
-	path          Packet // addresses of the newest request, From being ours
+	path          Packet // addresses of the newest request, or those that MOBIKE agreed on; From is ours
+	arrived       Packet // the newest request's, as it came
+	mobike        bool   // both ends have said so
+	mangled       bool   // IKE_AUTH came with other addresses than it left with
 
 	hs          *handshake // until IKE_AUTH is over
 	established bool
@@ -182,7 +185,11 @@ func (sa *ikeSA) handleRequest(now time.Time, p Packet, h wire.Header, payloads 
 	}
 	sa.r.trace(now, "--> %v %d { %s }", h.Exchange, h.MessageID, wire.Describe(payloads))
 	sa.r.Received[h.Exchange]++
-	sa.path = Packet{From: p.To, To: p.From, Encap: p.Encap}
+	sa.arrived = Packet{From: p.From, To: p.To}
+	back := Packet{From: p.To, To: p.From, Encap: p.Encap}
+	if !sa.mobike {
+		sa.path = back
+	}
 	sa.expected = h.MessageID + 1
 
 	var after func()
@@ -193,6 +200,7 @@ func (sa *ikeSA) handleRequest(now time.Time, p Packet, h wire.Header, payloads 
 		}
 	} else {
 		x.Response, after = sa.serve(now, x)
+		x.Response = sa.mobile(now, back, x, x.Response)
 	}
 	if sa.r.cfg.OnReply != nil {
 		sa.r.cfg.OnReply(x)
@@ -203,6 +211,9 @@ func (sa *ikeSA) handleRequest(now time.Time, p Packet, h wire.Header, payloads 
 	}
 	sa.r.trace(now, "<-- %v %d { %s }", h.Exchange, h.MessageID, wire.Describe(x.Response))
 	sa.answer = sa.seal(now, h.Exchange, flags, h.MessageID, x.Response)
+	for i := range sa.answer { // to where the request came from (RFC 7296 2.11)
+		sa.answer[i].From, sa.answer[i].To, sa.answer[i].Encap = back.From, back.To, back.Encap
+	}
 	sa.repeats, sa.again = 0, func() []Packet { return sa.seal(now, h.Exchange, flags, h.MessageID, x.Response) }
 	for _, out := range sa.answer {
 		sa.r.send(out)
