@@ -40,6 +40,10 @@ func (o *Outbound) Match(in *Inner) bool {
 	return o.src.matchSource(in) && o.dst.matchDestination(in)
 }
 
+// Covers says whether every packet that p may carry may travel in o, too, as far
+// as one selector of o covers one of p whole.
+func (o *Outbound) Covers(p *Outbound) bool { return o.src.covers(p.src) && o.dst.covers(p.dst) }
+
 // Reserve hands out n sequence numbers for a batch: first, first+1, ... Near
 // the end of the number space it grants fewer than n, down to 0: then the SA
 // must not send any more (RFC 4303 3.3.3).

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // selector is a Selector prepared for comparison.
@@ -87,4 +88,25 @@ func (s *selector) matchPort(in *Inner, port uint16) bool {
 		return !in.portsKnown
 	}
 	return in.portsKnown && s.startPort <= port && port <= s.endPort
+}
+
+// covers says whether each selector of another set is within one of this one.
+func (set selectorSet) covers(other selectorSet) bool {
+	return !slices.ContainsFunc(other, func(o selector) bool {
+		return !slices.ContainsFunc(set, func(s selector) bool { return s.covers(o) })
+	})
+}
+
+func (s selector) covers(o selector) bool {
+	switch {
+	case s.v6 != o.v6 || o.start.less(s.start) || s.end.less(o.end):
+		return false
+	case s.protocol != 0 && s.protocol != o.protocol:
+		return false
+	case s.anyPort:
+		return true
+	case s.startPort > s.endPort || o.startPort > o.endPort: // OPAQUE is no range
+		return s.startPort == o.startPort && s.endPort == o.endPort
+	}
+	return s.startPort <= o.startPort && o.endPort <= s.endPort
 }

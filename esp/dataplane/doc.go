@@ -5,13 +5,18 @@
 // SAs, the lingering of removed ones, and the MTU rules (ICMP "too big", MSS
 // clamping, fragmentation of IPv4 packets that allow it). It never negotiates,
 // never sends IKE messages, never configures the device and keeps no policy:
-// client/tunnel tells it which SAs exist, which is active and where the
+// client/tunnel tells it which SAs exist, which are active and where the
 // gateway is.
 //
 // Out: TUN read (batch, with headroom) -> SA by selector -> MTU rules ->
 // sequence numbers for the whole batch at once -> seal in place -> one batched
 // send. In: batched receive -> demux -> SA by SPI -> open in place -> MSS clamp
 // -> one batched TUN write -> control datagrams to their handler.
+//
+// Of several active SAs the first takes a packet that its selectors cover: where
+// the selectors of one are within those of another it comes before that, else the
+// one activated last comes first. What none covers is dropped, and its sender told
+// by ICMP that it is prohibited.
 //
 // An SA that has carried so many packets that it should be replaced is told of
 // through Config.Worn; replacing it is the owner's affair.

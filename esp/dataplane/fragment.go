@@ -72,6 +72,7 @@ func (s *sender) sendFragment(t *table, o *outboundSA, head, data []byte, field 
 		return false
 	}
 	s.p.counters.sent(1, n)
+	o.age.sent(1, n)
 	return true
 }
 

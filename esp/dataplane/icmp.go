@@ -11,9 +11,12 @@ const (
 	protoICMP   = 1
 	protoICMPv6 = 58
 
-	icmpUnreachable    = 3 // RFC 792
-	icmpFragNeeded     = 4 // RFC 1191 4
-	icmpv6PacketTooBig = 2 // RFC 4443 3.2
+	icmpUnreachable    = 3  // RFC 792
+	icmpFragNeeded     = 4  // RFC 1191 4
+	icmpProhibited     = 13 // RFC 1812 5.2.7.1
+	icmpv6Unreachable  = 1  // RFC 4443 3.1
+	icmpv6Prohibited   = 1  // RFC 4443 3.1
+	icmpv6PacketTooBig = 2  // RFC 4443 3.2
 	icmpv6FirstInfo    = 128
 	icmpHeaderLen      = 8
 
@@ -46,18 +49,39 @@ func (s *sender) oversize(t *table, o *outboundSA, packet []byte) bool {
 	return true
 }
 
-// tooBig writes an ICMP "packet too big" about packet into the TUN. Its source
-// is the address that the packet was meant for: routed through the TUN, so no
-// reverse path filter objects, and of the right family and scope.
+// tooBig writes an ICMP "packet too big" about packet into the TUN.
 func (s *sender) tooBig(packet []byte, mtu int) {
+	if s.inner.V6 {
+		s.tell(packet, icmpv6PacketTooBig, 0, uint32(mtu))
+		return
+	}
+	s.tell(packet, icmpUnreachable, icmpFragNeeded, uint32(min(mtu, 65535)))
+}
+
+// prohibited tells the sender of a packet that no SA may carry that it need not
+// wait for an answer (RFC 4301 6.1.1). Packets to a group are dropped in silence.
+func (s *sender) prohibited(packet []byte) {
+	switch {
+	case !s.inner.V6:
+		s.tell(packet, icmpUnreachable, icmpProhibited, 0)
+	case packet[24] != 0xff: // RFC 4443 2.4 (e.3)
+		s.tell(packet, icmpv6Unreachable, icmpv6Prohibited, 0)
+	}
+}
+
+// tell writes an ICMP error about packet into the TUN; rest is the second word of
+// the message. Its source is the address that the packet was meant for: routed
+// through the TUN, so no reverse path filter objects, and of the right family and
+// scope.
+func (s *sender) tell(packet []byte, kind, code byte, rest uint32) {
 	if !mayAnswer(packet, &s.inner) || !s.p.limiter.allow(s.p.now()) {
 		return
 	}
 	var n int
 	if s.inner.V6 {
-		n = appendTooBig6(s.scratch[tunRoom:], packet, mtu)
+		n = putError6(s.scratch[tunRoom:], packet, kind, code, rest)
 	} else {
-		n = appendTooBig4(s.scratch[tunRoom:], packet, mtu)
+		n = putError4(s.scratch[tunRoom:], packet, kind, code, rest)
 	}
 	s.writes[0] = s.scratch[:tunRoom+n]
 	s.p.inMu.Lock()
@@ -104,9 +128,8 @@ func allZero(b []byte) bool {
 	return true
 }
 
-// appendTooBig4 writes "fragmentation needed" (RFC 1191 4) to b and returns
-// its length.
-func appendTooBig4(b, packet []byte, mtu int) int {
+// putError4 writes an ICMP error (RFC 792) to b and returns its length.
+func putError4(b, packet []byte, kind, code byte, rest uint32) int {
 	quoted := min(len(packet), icmpv4Max-ipv4HeaderLen-icmpHeaderLen)
 	n := ipv4HeaderLen + icmpHeaderLen + quoted
 	b = b[:n]
@@ -120,17 +143,16 @@ func appendTooBig4(b, packet []byte, mtu int) int {
 	copy(b[16:20], packet[12:16])
 	binary.BigEndian.PutUint16(b[10:], ^checksum(b[:ipv4HeaderLen], 0))
 	icmp := b[ipv4HeaderLen:]
-	icmp[0] = icmpUnreachable
-	icmp[1] = icmpFragNeeded
-	binary.BigEndian.PutUint16(icmp[6:], uint16(min(mtu, 65535)))
+	icmp[0], icmp[1] = kind, code
+	binary.BigEndian.PutUint32(icmp[4:], rest)
 	copy(icmp[icmpHeaderLen:], packet[:quoted])
 	binary.BigEndian.PutUint16(icmp[2:], ^checksum(icmp, 0))
 	return n
 }
 
-// appendTooBig6 writes "packet too big" (RFC 4443 3.2) to b and returns its
-// length: as much of the packet as the minimum MTU holds.
-func appendTooBig6(b, packet []byte, mtu int) int {
+// putError6 writes an ICMPv6 error (RFC 4443 2.1) to b and returns its length: as
+// much of the packet as the minimum MTU holds.
+func putError6(b, packet []byte, kind, code byte, rest uint32) int {
 	quoted := min(len(packet), ipv6MinMTU-ipv6HeaderLen-icmpHeaderLen)
 	n := ipv6HeaderLen + icmpHeaderLen + quoted
 	b = b[:n]
@@ -146,8 +168,8 @@ func appendTooBig6(b, packet []byte, mtu int) int {
 	}
 	copy(b[24:40], packet[8:24])
 	icmp := b[ipv6HeaderLen:]
-	icmp[0] = icmpv6PacketTooBig
-	binary.BigEndian.PutUint32(icmp[4:], uint32(mtu))
+	icmp[0], icmp[1] = kind, code
+	binary.BigEndian.PutUint32(icmp[4:], rest)
 	copy(icmp[icmpHeaderLen:], packet[:quoted])
 	// RFC 8200 8.1: pseudo-header of addresses, length and next header.
 	pseudo := checksumAdd(b[8:40], uint64(len(icmp))+protoICMPv6)

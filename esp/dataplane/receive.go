@@ -109,6 +109,7 @@ func (r *receiver) batch(n int) {
 	r.p.inMu.Lock()
 	authentic, octets := 0, 0
 	var sa *inboundSA
+	packets, before := 0, 0 // of this SA: its packets, and octets before them
 	for i := range n {
 		b := r.bufs[i][:r.sizes[i]]
 		if len(b) < 8 {
@@ -121,6 +122,8 @@ func (r *receiver) batch(n int) {
 			continue
 		}
 		if sa == nil || sa.in.SPI() != spi {
+			r.charge(sa, packets, octets-before)
+			packets, before = 0, octets
 			if sa = t.inbound[spi]; sa == nil {
 				r.control = append(r.control, i)
 				continue
@@ -135,13 +138,12 @@ func (r *receiver) batch(n int) {
 			continue
 		}
 		clampMSS(inner, sa.in.Inner(), sa.mss)
+		packets++
 		octets += len(inner)
 		start := i*slot + lead + sa.in.HeaderLen() - tunRoom
 		r.writes = append(r.writes, r.arena[start:start+tunRoom+len(inner):start+maxDatagram])
 	}
-	if sa != nil {
-		r.p.grown(sa.age, sa.in.Highest(), sa.in.SPI())
-	}
+	r.charge(sa, packets, octets-before)
 	if authentic > 0 {
 		c.authentic.Add(uint64(authentic))
 	}
@@ -152,6 +154,17 @@ func (r *receiver) batch(n int) {
 
 	for _, i := range r.control {
 		r.deliver(i)
+	}
+}
+
+// charge counts what one SA has received of a batch.
+func (r *receiver) charge(sa *inboundSA, packets, octets int) {
+	if sa == nil {
+		return
+	}
+	r.p.grown(sa.age, sa.in.Highest(), sa.in.SPI())
+	if packets > 0 {
+		sa.age.got(packets, octets)
 	}
 }
 

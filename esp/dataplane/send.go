@@ -183,11 +183,12 @@ func (s *sender) route(t *table, i int, alone bool) *outboundSA {
 		return nil
 	}
 	o := t.match(&s.inner)
+	packet = packet[:s.inner.Length]
 	if o == nil {
 		c.drop(dropOutside, 1)
+		s.prohibited(packet)
 		return nil
 	}
-	packet = packet[:s.inner.Length]
 	s.sizes[i] = len(packet)
 	if size > s.full && !alone {
 		// The device's MTU was raised behind our back: neighbours overlap.
@@ -202,7 +203,7 @@ func (s *sender) route(t *table, i int, alone bool) *outboundSA {
 	return o
 }
 
-// match finds the active SA that covers the packet, the latest first.
+// match finds the active SA that covers the packet.
 func (t *table) match(in *esp.Inner) *outboundSA {
 	for i := range t.outbound {
 		if o := &t.outbound[i]; o.out.Match(in) {
@@ -231,6 +232,7 @@ func (s *sender) sealRun(o *outboundSA, from, end int) (packets, octets int) {
 	for range end - from - granted {
 		s.p.counters.dropESP(esp.DropSequence)
 	}
+	o.age.sent(packets, octets)
 	return packets, octets
 }
 

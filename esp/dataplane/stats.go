@@ -15,12 +15,31 @@ type Stats struct {
 	Drops map[string]uint64
 }
 
+// Usage is what one pair has carried, in inner packets.
+type Usage struct {
+	TxBytes, RxBytes     uint64
+	TxPackets, RxPackets uint64
+}
+
+// Usage reads the counters of a pair; false: there is none with this inbound SPI.
+func (p *Plane) Usage(inboundSPI uint32) (Usage, bool) {
+	sa := p.table.Load().inbound[inboundSPI]
+	if sa == nil {
+		return Usage{}, false
+	}
+	a := sa.age
+	return Usage{
+		TxBytes: a.txBytes.Load(), RxBytes: a.rxBytes.Load(),
+		TxPackets: a.txPackets.Load(), RxPackets: a.rxPackets.Load(),
+	}, true
+}
+
 // drop is a reason of the plane's own, beside those of esp.Drop.
 type drop uint8
 
 const (
 	dropNoSA       drop = iota // no SA is active
-	dropOutside                // no active SA's selectors cover the packet
+	dropOutside                // no active SA's selectors cover the packet; the sender was told
 	dropNoPeer                 // the gateway's address is not known
 	dropTooBig                 // longer than the path allows; the sender was told
 	dropNotIP                  // the TUN gave something that is not an IP packet

@@ -22,10 +22,12 @@ var (
 // table is everything the loops look up, immutable once stored. A loop loads
 // it once per batch.
 type table struct {
-	peer     netip.AddrPort
-	pathMTU  int // largest outer IP packet
-	inbound  map[uint32]*inboundSA
-	outbound []outboundSA // active ones, the latest first
+	peer    netip.AddrPort
+	pathMTU int // largest outer IP packet
+	inbound map[uint32]*inboundSA
+	// outbound are the active ones: the narrower before what covers it, else the
+	// latest first. The first that covers a packet takes it.
+	outbound []outboundSA
 }
 
 // inboundSA is one pair as the receive side sees it.
@@ -36,8 +38,16 @@ type inboundSA struct {
 	age *age
 }
 
-// age is what the two directions of a pair share.
-type age struct{ told atomic.Bool }
+// age is what the two directions of a pair share. Its counters are written once
+// for each run of packets.
+type age struct {
+	told               atomic.Bool
+	txBytes, txPackets atomic.Uint64
+	rxBytes, rxPackets atomic.Uint64
+}
+
+func (a *age) sent(packets, n int) { a.txPackets.Add(uint64(packets)); a.txBytes.Add(uint64(n)) }
+func (a *age) got(packets, n int)  { a.rxPackets.Add(uint64(packets)); a.rxBytes.Add(uint64(n)) }
 
 // grown tells the owner, once, of a pair that has carried its packets.
 func (p *Plane) grown(a *age, packets uint64, inboundSPI uint32) {
@@ -110,8 +120,9 @@ func (p *Plane) AddSA(in *esp.Inbound, out *esp.Outbound) error {
 	})
 }
 
-// Activate sends outbound traffic through the pair with this inbound SPI. It
-// takes precedence over pairs activated earlier, where selectors overlap.
+// Activate sends outbound traffic that its selectors cover through the pair with
+// this inbound SPI. Where those of several pairs overlap, a pair takes precedence
+// over one that covers all that it does, else over those activated earlier.
 func (p *Plane) Activate(inboundSPI uint32) error {
 	return p.change(func(t *table) error {
 		sa := t.inbound[inboundSPI]
@@ -119,9 +130,21 @@ func (p *Plane) Activate(inboundSPI uint32) error {
 			return fmt.Errorf("%w: %08x", ErrUnknownSPI, inboundSPI)
 		}
 		t.dropOutbound(inboundSPI)
-		t.outbound = slices.Insert(t.outbound, 0, outboundSA{out: sa.out, spi: inboundSPI, age: sa.age})
+		o := outboundSA{out: sa.out, spi: inboundSPI, age: sa.age}
+		t.outbound = slices.Insert(t.outbound, t.rank(sa.out), o)
 		return nil
 	})
+}
+
+// rank is the place of a pair that is activated: behind the last one that is
+// strictly narrower. All that cover it stand behind that one already.
+func (t *table) rank(out *esp.Outbound) int {
+	for i := len(t.outbound) - 1; i >= 0; i-- {
+		if other := t.outbound[i].out; out.Covers(other) && !other.Covers(out) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // Switch sends all outbound traffic through the pair with this inbound SPI, and to
