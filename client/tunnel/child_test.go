@@ -68,6 +68,9 @@ func TestOnlyOwnAddresses(t *testing.T) {
 		r.up()
 		fromGateway(t, o, udpPair(serverAddr, clientAddr.Addr(), "to the outer address"))
 		o.tun.Inject(udpPair(netip.MustParseAddr("192.168.1.23"), serverAddr, "from another address"))
+		if told := <-o.tun.Written(); told[20] != 3 || told[21] != 13 {
+			t.Errorf("the host is not told that this is prohibited (RFC 1812 5.2.7.1) but %x", told)
+		}
 		exchange(t, o)
 		if d := r.Stats().Drops; d["selector"] != 1 || d["outside-selectors"] != 1 {
 			t.Errorf("drops %v", d)
