@@ -65,6 +65,7 @@ type Homeward struct {
 	StateDir string
 	Home     string // of the person who uses homewardctl
 	Binaries Binaries
+	LogLevel string // of the service, from its next start on; empty: its own choice
 
 	machine *Namespace
 	mu      sync.Mutex
@@ -120,7 +121,11 @@ func (h *Homeward) Environment() []string {
 
 // Start starts the service and returns when it answers.
 func (h *Homeward) Start(ctx context.Context) error {
-	cmd := h.machine.Command(context.Background(), h.Binaries.Service, "run", "--state-dir", h.StateDir, "--socket", h.Socket)
+	args := []string{"run", "--state-dir", h.StateDir, "--socket", h.Socket}
+	if h.LogLevel != "" {
+		args = append(args, "--log-level", h.LogLevel)
+	}
+	cmd := h.machine.Command(context.Background(), h.Binaries.Service, args...)
 	cmd.Env = h.Environment()
 	cmd.Stdout, cmd.Stderr = h.output, h.output
 	p, err := startProcess("homewardd", cmd)

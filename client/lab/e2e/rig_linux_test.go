@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,25 @@ type rig struct {
 	ctx    context.Context
 	before lab.Snapshot // of the client's machine, before the service's first start
 	files  map[string]string
+	said   *transcript // of homewardctl
+}
+
+// transcript is what a program has said so far. Safe for concurrent use.
+type transcript struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *transcript) add(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.WriteString(text)
+}
+
+func (w *transcript) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
 
 // testTime bounds one test; a hung one says where it hangs.
@@ -43,7 +63,7 @@ func start(t *testing.T, o lab.Options) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{Lab: l, t: t, ctx: ctx}
+	r := &rig{Lab: l, t: t, ctx: ctx, said: &transcript{}}
 	t.Cleanup(r.end)
 	if r.before, err = l.Client.Snapshot(ctx); err != nil {
 		t.Fatal(err)
@@ -105,6 +125,7 @@ func (r *rig) ctl(stdin string, args ...string) lab.Result {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.said.add(res.Stdout + res.Stderr)
 	return res
 }
 
