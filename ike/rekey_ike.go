@@ -283,7 +283,10 @@ func (s *Session) answerIKERekey(now time.Time, sa *ikeSA, offer *wire.SAPayload
 	if sa.childUnderWay() || sa.crossing != nil && sa.crossing.sa != nil || !s.peerRekeys.take(now) {
 		return refuse(wire.NotifyTemporaryFailure, nil)
 	}
-	k, refused := s.acceptKeyExchange(s.cfg.IKEProposals, offer, wire.ProtocolIKE, ps)
+	// Gateways are about that derive the new keys with the old PRF, against
+	// RFC 7296 2.18; with the same one it makes no difference.
+	policy := suite.PreferPRF(s.cfg.IKEProposals, sa.suite.PRF[0])
+	k, refused := s.acceptKeyExchange(policy, offer, wire.ProtocolIKE, ps)
 	if refused != nil {
 		return refused, nil
 	}

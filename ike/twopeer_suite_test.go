@@ -117,3 +117,29 @@ func TestTwoPeerDefaultProposals(t *testing.T) {
 		t.Errorf("suites %v and %v", p.Established.Suite, p.Active().Suite)
 	}
 }
+
+// RFC 7296 2.18: the peer's rekey of the IKE SA offers more than one PRF, and
+// the one in use stays, for not every gateway keeps the old and the new apart.
+func TestTwoPeerRekeyKeepsThePRF(t *testing.T) {
+	t.Parallel()
+	for _, prf := range []uint16{suite.PRF_HMAC_SHA2_256, suite.PRF_HMAC_SHA2_384, suite.PRF_HMAC_SHA2_512} {
+		p := connected(t, iketest.PairConfig{Gateway: func(r *iketest.ResponderConfig) {
+			r.IKE = suite.PreferPRF(suite.DefaultIKE(), prf)
+		}})
+		if got := p.Established.Suite.PRF[0]; got != prf {
+			t.Fatalf("the gateway chose PRF %d, want %d", got, prf)
+		}
+		if err := p.Tell(p.Gateway.RekeyIKE); err != nil {
+			t.Fatal(err)
+		}
+		mustSettle(t, p, 5*time.Second, 1)
+		for _, e := range p.Events {
+			if e, ok := e.(ike.IKERekeyed); ok && e.Suite.PRF[0] != prf {
+				t.Errorf("rekeyed from PRF %d to %d", prf, e.Suite.PRF[0])
+			}
+		}
+		if n := iketest.Count[ike.IKERekeyed](p); n != 1 {
+			t.Errorf("%d IKE rekeys told, want 1", n)
+		}
+	}
+}

@@ -88,14 +88,29 @@ func (p Proposal) WithoutGroup() Proposal {
 func PreferGroup(ps []Proposal, group uint16) []Proposal {
 	out := slices.Clone(ps)
 	for i, p := range out {
-		if at := slices.Index(p.Group, group); at > 0 {
-			g := make([]uint16, 0, len(p.Group))
-			g = append(g, group)
-			g = append(g, p.Group[:at]...)
-			out[i].Group = append(g, p.Group[at+1:]...)
-		}
+		out[i].Group = toFront(p.Group, group)
 	}
 	return out
+}
+
+// PreferPRF does the same for a PRF, so that a rekeyed IKE SA keeps the one that
+// it has.
+func PreferPRF(ps []Proposal, prf uint16) []Proposal {
+	out := slices.Clone(ps)
+	for i, p := range out {
+		out[i].PRF = toFront(p.PRF, prf)
+	}
+	return out
+}
+
+// toFront gives ids with id first, where it is among them; ids stays as it is.
+func toFront(ids []uint16, id uint16) []uint16 {
+	at := slices.Index(ids, id)
+	if at <= 0 {
+		return ids
+	}
+	out := append(make([]uint16, 0, len(ids)), id)
+	return append(append(out, ids[:at]...), ids[at+1:]...)
 }
 
 // AEAD says whether the preferred cipher makes its own integrity check.
