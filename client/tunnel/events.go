@@ -29,6 +29,8 @@ func (l *line) handle(ev ike.Event) {
 		l.info.IKEEstablished = time.Now()
 		l.log.Info("the IKE SA has new keys", "ike", l.info.IKESuite, "until", l.info.IKERekeyAt)
 		l.changed()
+	case ike.PathNarrow:
+		l.pathNarrow(e)
 	case ike.PathChecked:
 		l.pathChecked(e)
 	case ike.Closed:
@@ -79,8 +81,7 @@ func (l *line) active(e ike.ChildActive) {
 		"device", n.Interface, "mtu", n.MTU, "addresses", n.Addresses, "routes", n.Routes, "dns", n.DNS, "domains", n.Domains)
 	l.net = n
 	l.emit(Up{Network: n, Info: l.info})
-	l.sizes = pathSizes
-	l.searchPath()
+	l.beginSearch()
 }
 
 // follow holds the network against what the Child SA that has just taken over

@@ -269,8 +269,7 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 		"identity", s.info.GatewayIdentity, "ike", s.info.IKESuite, "esp", s.info.ESPSuite, "tries", h.tries)
 	l.adapt()
 	if elsewhere && !l.done {
-		l.sizes = pathSizes
-		l.searchPath()
+		l.beginSearch()
 	}
 }
 

@@ -55,6 +55,8 @@ type line struct {
 	net       Network // what was last asked of the system
 	up        bool
 	sizes     []int             // path MTUs still to be tried
+	checking  bool              // one of them is being asked for
+	narrow    bool              // IKE's messages had to be cut for a path below surePath
 	unrenewed *diagnose.Failure // why the last successor did not take over
 	marked    []byte            // scratch: non-ESP marker and message
 	finished  error

@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/homeward-vpn/homeward/ike"
 )
@@ -20,13 +21,43 @@ const (
 	largestPath = 1500
 	// surePath is IPv6's least MTU, which paths of IPv4 in use have too.
 	surePath = 1280
+	// leastPath is what every host of IPv4 takes (RFC 791 3.1). No path of IPv6 is
+	// ever asked for less than surePath.
+	leastPath = 576
 )
 
 // pathSizes are asked for in this order until one gets through: Ethernet, DSL
 // with PPPoE, and what is left after a provider's tunnel or two.
 var pathSizes = []int{largestPath, 1492, 1400}
 
-// searchPath starts the search, or takes its next step.
+// narrowSizes are asked for after that where IKE's own messages had to be cut
+// smaller than surePath to get through.
+var narrowSizes = []int{surePath, 1024, 800}
+
+// beginSearch starts the search anew.
+func (l *line) beginSearch() {
+	l.sizes, l.checking = pathSizes, false
+	if l.narrow {
+		l.sizes = slices.Concat(pathSizes, narrowSizes)
+	}
+	l.searchPath()
+}
+
+// pathNarrow takes word that surePath may be too much. Before the line is up the
+// search is still to come.
+func (l *line) pathNarrow(e ike.PathNarrow) {
+	l.narrow = e.Size < surePath
+	if !l.up || !l.narrow {
+		return
+	}
+	l.sizes = narrowSizes
+	if !l.checking { // else it is the check that has found out, and its answer follows
+		l.searchPath()
+	}
+}
+
+// searchPath takes the next step of the search. Where nothing gets through that was
+// asked for, the least remains.
 func (l *line) searchPath() {
 	for len(l.sizes) > 0 {
 		size := l.sizes[0]
@@ -34,13 +65,19 @@ func (l *line) searchPath() {
 		if known := l.transport.PathMTU(l.info.GatewayAddress); known != 0 && size > known {
 			continue
 		}
+		l.checking = true
 		l.later(ike.CheckPath{Size: size})
 		return
+	}
+	if l.narrow {
+		l.log.Info("the path to the gateway carries small packets only", "octets", leastPath)
+		l.plane.SetPathMTU(leastPath)
 	}
 }
 
 // pathChecked takes an answer: the first size that gets through is the path's.
 func (l *line) pathChecked(e ike.PathChecked) {
+	l.checking = false
 	if !e.OK {
 		l.log.Debug("packets of this size do not reach the gateway", "octets", e.Size)
 		l.searchPath()
@@ -51,9 +88,10 @@ func (l *line) pathChecked(e ike.PathChecked) {
 		size = min(size, known)
 	}
 	l.sizes = nil
-	if size <= surePath {
+	if size <= surePath && !l.narrow {
 		return
 	}
+	l.narrow = false
 	l.log.Debug("path MTU found", "octets", size)
 	l.plane.SetPathMTU(size)
 }

@@ -332,6 +332,8 @@ func TestPathSearch(t *testing.T) {
 		{"a small path carries small packets", 1400, 1300, true},
 		{"a small path refuses large ones", 1400, 1400, false},
 		{"the least path refuses what is above it", 1280, 1260, false},
+		{"a path below that carries what fits", 800, 700, true},
+		{"a path below that refuses what does not", 800, 760, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -341,7 +343,7 @@ func TestPathSearch(t *testing.T) {
 				o.narrow(tt.path)
 				r := run(t, o.config())
 				r.up()
-				<-time.After(20 * time.Second) // every size has been tried
+				<-time.After(40 * time.Second) // every size has been tried
 				o.tun.Inject(udpPair(insideAddr, serverAddr, string(make([]byte, tt.sent-28))))
 				select {
 				case d := <-o.esp:
