@@ -34,13 +34,12 @@ type Config struct {
 	// ReplayWindow is in packets, inbound only. 0: DefaultReplayWindow. Other
 	// values are raised to MinReplayWindow and rounded up to a power of two.
 	ReplayWindow int
-}
 
-// WornAt is after how many packets in one direction an SA should be replaced:
-// three quarters of what 32-bit sequence numbers last for, so that there is time
-// for it (RFC 4303 3.3.3). It holds for extended sequence numbers as well, where
-// it bounds what is sealed under one key.
-const WornAt = 3 << 30
+	// Soft and Hard are how much the SA carries in this direction: after Soft it is
+	// worn, after Hard it sends no more. The peer counts for itself what it sends, so
+	// that Hard means nothing to an Inbound.
+	Soft, Hard Lifetime
+}
 
 // Limits of Config.ReplayWindow, in packets.
 const (

@@ -17,7 +17,8 @@ const (
 	DropNextHeader          // neither IPv4 nor IPv6 inside: not tunnel mode
 	DropInner               // inner IP header malformed, or longer than its payload
 	DropSelector            // inner packet outside the traffic selectors
-	DropSequence            // outbound sequence numbers are used up (RFC 4303 3.3.3)
+	DropSequence            // outbound sequence numbers, or the packets of the SA's lifetime, are used up (RFC 4303 3.3.3)
+	DropLifetime            // the SA has carried all the octets that it may
 	DropRoom                // buffer without room for header, padding or ICV
 	DropCleared             // the SA's keys have been cleared
 	NumDrops                // number of reasons, for arrays
@@ -34,6 +35,7 @@ var dropNames = [NumDrops]string{
 	DropInner:          "inner-header",
 	DropSelector:       "selector",
 	DropSequence:       "sequence-exhausted",
+	DropLifetime:       "lifetime-exhausted",
 	DropRoom:           "no-room",
 	DropCleared:        "sa-cleared",
 }

@@ -1,6 +1,9 @@
 package esp
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // A packet in: length -> whole sequence number -> replay check -> open ->
 // window update -> padding -> next header -> inner length -> selectors.
@@ -10,6 +13,8 @@ type Inbound struct {
 	half
 	window  replayWindow
 	inner   Inner
+	octets  uint64 // of authentic packets, as the cipher has them
+	soft    Lifetime
 	cleared bool
 }
 
@@ -23,14 +28,20 @@ func NewInbound(c Config) (*Inbound, error) {
 	if size == 0 {
 		size = DefaultReplayWindow
 	}
-	return &Inbound{half: h, window: newReplayWindow(size)}, nil
+	i := &Inbound{half: h, window: newReplayWindow(size)}
+	i.soft, _ = c.lifetimes(h.block, math.MaxUint64)
+	return i, nil
 }
 
 // SPI is our SPI for this SA.
 func (i *Inbound) SPI() uint32 { return i.spi }
 
-// Highest is the highest sequence number that was authentic; compare WornAt.
+// Highest is the highest sequence number that was authentic.
 func (i *Inbound) Highest() uint64 { return i.window.top }
+
+// Worn says whether the SA should be replaced, and why. Packets that were lost on
+// the way count as carried: the peer has used their sequence numbers.
+func (i *Inbound) Worn() Wear { return i.soft.worn(i.window.top, i.octets) }
 
 // Inner describes the packet that Open has just returned.
 func (i *Inbound) Inner() *Inner { return &i.inner }
@@ -67,6 +78,7 @@ func (i *Inbound) Open(b []byte) ([]byte, Drop) {
 		return nil, DropAuthentication
 	}
 	i.window.accept(seq)
+	i.octets += uint64(body)
 	return i.unwrap(plain)
 }
 

@@ -14,7 +14,9 @@ import (
 type Outbound struct {
 	half
 	next    atomic.Uint64 // number of sequence numbers given out
-	limit   uint64        // highest number allowed
+	octets  uint64        // given to the cipher
+	soft    Lifetime
+	hard    Lifetime // Packets: the highest sequence number allowed
 	cleared bool
 }
 
@@ -24,11 +26,12 @@ func NewOutbound(c Config) (*Outbound, error) {
 	if err != nil {
 		return nil, err
 	}
-	// RFC 4303 3.3.3: the counter must never cycle.
-	o := &Outbound{half: h, limit: math.MaxUint32}
+	last := uint64(math.MaxUint32) // RFC 4303 3.3.3: the counter must never cycle
 	if c.ESN {
-		o.limit = math.MaxUint64
+		last = math.MaxUint64
 	}
+	o := &Outbound{half: h}
+	o.soft, o.hard = c.lifetimes(h.block, last)
 	return o, nil
 }
 
@@ -45,12 +48,12 @@ func (o *Outbound) Match(in *Inner) bool {
 func (o *Outbound) Covers(p *Outbound) bool { return o.src.covers(p.src) && o.dst.covers(p.dst) }
 
 // Reserve hands out n sequence numbers for a batch: first, first+1, ... Near
-// the end of the number space it grants fewer than n, down to 0: then the SA
-// must not send any more (RFC 4303 3.3.3).
+// the end of the number space, or of the packets that the SA may carry, it grants
+// fewer than n, down to 0: then the SA must not send any more (RFC 4303 3.3.3).
 func (o *Outbound) Reserve(n int) (first uint64, granted int) {
 	for {
 		used := o.next.Load()
-		left := o.limit - used
+		left := o.hard.Packets - used
 		if uint64(n) < left {
 			left = uint64(n)
 		}
@@ -63,8 +66,11 @@ func (o *Outbound) Reserve(n int) (first uint64, granted int) {
 	}
 }
 
-// Used is how many sequence numbers have been given out; compare WornAt.
+// Used is how many sequence numbers have been given out.
 func (o *Outbound) Used() uint64 { return o.next.Load() }
+
+// Worn says whether the SA should be replaced, and why. It is of Seal's goroutine.
+func (o *Outbound) Worn() Wear { return o.soft.worn(o.next.Load(), o.octets) }
 
 // HeaderLen is the number of octets in front of the inner packet.
 func (o *Outbound) HeaderLen() int { return spiSeqLen + o.ivLen }
@@ -95,6 +101,9 @@ func (o *Outbound) Seal(buf []byte, at, n int, seq uint64) ([]byte, Drop) {
 	if o.cleared {
 		return nil, DropCleared
 	}
+	if o.octets >= o.hard.Octets {
+		return nil, DropLifetime
+	}
 	start := at - spiSeqLen - o.ivLen
 	if start < 0 || n < 1 {
 		return nil, DropRoom
@@ -117,6 +126,7 @@ func (o *Outbound) Seal(buf []byte, at, n int, seq uint64) ([]byte, Drop) {
 	b := buf[start:end]
 	binary.BigEndian.PutUint32(b, o.spi)
 	binary.BigEndian.PutUint32(b[4:], uint32(seq))
+	o.octets += uint64(n + pad + 2)
 	return o.transform.seal(b, seq), DropNone
 }
 

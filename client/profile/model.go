@@ -102,7 +102,12 @@ type SA struct {
 	// Strict: only Proposals; else Homeward's own set follows them.
 	Strict   bool     `json:"strict,omitempty"`
 	Lifetime Duration `json:"lifetime,omitempty"` // 0: Homeward's own
-	PFS      bool     `json:"pfs,omitempty"`      // Child only: insist on a key exchange at rekey
+	// LifetimeBytes and LifetimePackets are how much one direction of a Child SA
+	// carries: it is rekeyed when 80 to 90 percent are used, and sends nothing beyond.
+	// 0: as much as its algorithms allow. Child only.
+	LifetimeBytes   uint64 `json:"lifetime_bytes,omitempty"`
+	LifetimePackets uint64 `json:"lifetime_packets,omitempty"`
+	PFS             bool   `json:"pfs,omitempty"` // Child only: insist on a key exchange at rekey
 }
 
 // Proposal names one set of algorithms by their IKEv2 keywords:

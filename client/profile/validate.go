@@ -168,3 +168,11 @@ func validDuration(field string, d Duration, low, high time.Duration) error {
 	}
 	return nil
 }
+
+// validAmount does the same for what is counted.
+func validAmount(field string, n, low, high uint64) error {
+	if n != 0 && (n < low || n > high) {
+		return invalid(field, "is %d, not between %d and %d", n, low, high)
+	}
+	return nil
+}

@@ -22,11 +22,19 @@ var (
 const (
 	MinLifetime = 5 * time.Second
 	MaxLifetime = 7 * 24 * time.Hour
+
+	MinLifetimeBytes   = 1 << 20
+	MaxLifetimeBytes   = 1 << 50
+	MinLifetimePackets = 1 << 10
+	MaxLifetimePackets = 1 << 32
 )
 
 func (s *SA) validateIKE() error {
 	if s.PFS {
 		return invalid("ike.pfs", "is for the child only")
+	}
+	if s.LifetimeBytes != 0 || s.LifetimePackets != 0 {
+		return invalid("ike.lifetime_bytes", "is for the child only, and so is lifetime_packets")
 	}
 	if err := s.validate("ike"); err != nil {
 		return err
@@ -45,6 +53,12 @@ func (s *SA) validateIKE() error {
 
 func (s *SA) validateChild() error {
 	if err := s.validate("child"); err != nil {
+		return err
+	}
+	if err := validAmount("child.lifetime_bytes", s.LifetimeBytes, MinLifetimeBytes, MaxLifetimeBytes); err != nil {
+		return err
+	}
+	if err := validAmount("child.lifetime_packets", s.LifetimePackets, MinLifetimePackets, MaxLifetimePackets); err != nil {
 		return err
 	}
 	for i, p := range s.Proposals {

@@ -46,7 +46,8 @@ func full(t testing.TB) *Profile {
 		Client: Client{Auth: ClientCertificate, Identity: "alice@example.com", Username: "alice", Certificates: [][]byte{der}},
 		IKE: SA{Proposals: []Proposal{{Encryption: "aes256gcm16", PRF: "sha384", Group: "ecp384"},
 			{Encryption: "aes256", Integrity: "sha256", PRF: "sha256", Group: "modp2048"}}, Strict: true, Lifetime: Duration(4 * time.Hour)},
-		Child: SA{Proposals: []Proposal{{Encryption: "chacha20poly1305", Group: "x25519"}}, PFS: true, Lifetime: Duration(time.Hour)},
+		Child: SA{Proposals: []Proposal{{Encryption: "chacha20poly1305", Group: "x25519"}}, PFS: true, Lifetime: Duration(time.Hour),
+			LifetimeBytes: 4 << 30, LifetimePackets: 1 << 24},
 		Traffic: Traffic{Include: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Exclude: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")},
 			AcceptPushed: true, AllowPushed: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}, MTU: 1400},
 		DNS: DNS{Servers: []netip.Addr{netip.MustParseAddr("10.0.0.53")}, Domains: []string{"corp.example", "corp"},
@@ -150,6 +151,12 @@ func TestInvalid(t *testing.T) {
 		{"session.liveness", func(p *Profile) { p.Session.Liveness = 1 }},
 		{"session.liveness", func(p *Profile) { p.Session.Liveness = Duration(25 * time.Hour) }},
 		{"session.nat_keepalive", func(p *Profile) { p.Session.NATKeepalive = Duration(time.Millisecond) }},
+		{"ike.lifetime_bytes", func(p *Profile) { p.IKE.LifetimeBytes = 1 << 30 }},
+		{"ike.lifetime_bytes", func(p *Profile) { p.IKE.LifetimePackets = 1 << 30 }},
+		{"child.lifetime_bytes", func(p *Profile) { p.Child.LifetimeBytes = MinLifetimeBytes - 1 }},
+		{"child.lifetime_bytes", func(p *Profile) { p.Child.LifetimeBytes = MaxLifetimeBytes + 1 }},
+		{"child.lifetime_packets", func(p *Profile) { p.Child.LifetimePackets = MinLifetimePackets - 1 }},
+		{"child.lifetime_packets", func(p *Profile) { p.Child.LifetimePackets = MaxLifetimePackets + 1 }},
 		{"session.nat_keepalive", func(p *Profile) { p.Session.NATKeepalive = Duration(2 * time.Hour) }},
 	} {
 		p := full(t)

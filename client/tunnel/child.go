@@ -26,6 +26,9 @@ func (l *line) install(s *strand, sa ike.ChildSA) error {
 		return err
 	}
 	base.ESN = sa.ESN
+	if base.Soft, base.Hard, err = lifetimes(&l.cfg.Profile.Child); err != nil {
+		return err
+	}
 	outEnc, outInteg := sa.Keys.InitiatorEncryption, sa.Keys.InitiatorIntegrity
 	inEnc, inInteg := sa.Keys.ResponderEncryption, sa.Keys.ResponderIntegrity
 	if !sa.Initiated {

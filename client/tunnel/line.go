@@ -46,7 +46,7 @@ type line struct {
 
 	inbound chan ike.Datagram
 	known   atomic.Pointer[published] // of the strands, for receive
-	worn    chan uint32               // inbound SPIs of SAs to be replaced
+	worn    chan wornSA               // SAs to be replaced
 	answers chan answered
 	calls   chan func() // to be run by the loop
 	asking  sync.WaitGroup
@@ -73,7 +73,7 @@ func (t *Tunnel) attempt(ctx context.Context, addr netip.Addr, last bool, creds 
 		inbound: make(chan ike.Datagram, inboundQueue),
 		answers: make(chan answered),
 		calls:   make(chan func()),
-		worn:    make(chan uint32, wornQueue),
+		worn:    make(chan wornSA, wornQueue),
 	}
 	l.transport, err = t.cfg.OpenTransport()
 	if err != nil {
@@ -138,15 +138,6 @@ func (l *line) receive(d dataplane.ControlDatagram) bool {
 	return true
 }
 
-// wearing takes word from the plane's goroutines of an SA that has carried its
-// packets.
-func (l *line) wearing(inboundSPI uint32) {
-	select {
-	case l.worn <- inboundSPI:
-	default: // full of others: one of them is the SA in use
-	}
-}
-
 // loop feeds the sessions until the line is over or ctx ends it.
 func (l *line) loop(ctx context.Context) (end error) {
 	questions, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -172,8 +163,8 @@ func (l *line) loop(ctx context.Context) (end error) {
 			err = l.answer(a)
 		case f := <-l.calls:
 			f()
-		case spi := <-l.worn:
-			err = l.replace(spi)
+		case sa := <-l.worn:
+			err = l.replace(sa)
 		case <-alarm.C():
 			err = l.expire(time.Now())
 		case err := <-l.plane.Err():

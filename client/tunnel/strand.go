@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -130,12 +129,6 @@ func discard(c ike.Command) {
 	case ike.PSK:
 		clear(c.Key)
 	}
-}
-
-// replace has the session of a Child SA that has carried its packets rekey it.
-func (l *line) replace(inboundSPI uint32) error {
-	l.log.Info("an SA has carried its packets and is replaced", "spi", fmt.Sprintf("%08x", inboundSPI))
-	return l.session.Do(time.Now(), ike.RekeyChild{InboundSPI: inboundSPI})
 }
 
 // expire gives every session its due timers. The one in use is told of ESP packets

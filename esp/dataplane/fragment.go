@@ -57,7 +57,7 @@ func (s *sender) sendFragment(t *table, o *outboundSA, head, data []byte, field 
 	binary.BigEndian.PutUint16(b[10:], ^checksum(b[:len(head)], 0))
 
 	seq, granted := o.out.Reserve(1)
-	s.p.grown(o.age, o.out.Used(), o.spi)
+	s.p.grown(o.age, o.out.Worn(), o.spi)
 	if granted == 0 {
 		s.p.counters.dropESP(esp.DropSequence)
 		return false
@@ -71,7 +71,7 @@ func (s *sender) sendFragment(t *table, o *outboundSA, head, data []byte, field 
 	if !s.send(s.single[:], t.peer) {
 		return false
 	}
-	s.p.counters.sent(1, n)
+	s.p.sent(1, n)
 	o.age.sent(1, n)
 	return true
 }

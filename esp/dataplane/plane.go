@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/homeward-vpn/homeward/esp"
 )
 
 // TUN is a device for IP packets. wireguard's tun.Device has these methods.
@@ -61,10 +63,11 @@ type Config struct {
 	// goroutines, possibly two at a time, after the ESP packets of the
 	// batch; it may call any method of the Plane but Close. nil: dropped.
 	Control func(ControlDatagram) bool
-	// Worn is told, once for each pair, that one of its directions has carried
-	// esp.WornAt packets: it should be replaced. It is called from the loops and
-	// must not block, nor call the Plane. nil: nobody wants to know.
-	Worn   func(inboundSPI uint32)
+	// Worn is told, once for each pair, that one of its directions has reached the
+	// soft limit of its lifetime (esp.Config.Soft, esp.WornAt): it should be
+	// replaced. It is called from the loops and must not block, nor call the Plane.
+	// nil: nobody wants to know.
+	Worn   func(inboundSPI uint32, why esp.Wear)
 	Logger *slog.Logger     // nil: nothing is logged
 	Now    func() time.Time // for rate limits and LastOutbound; nil: time.Now
 }
@@ -79,7 +82,7 @@ var (
 type Plane struct {
 	transport Transport
 	control   func(ControlDatagram) bool
-	worn      func(inboundSPI uint32)
+	worn      func(inboundSPI uint32, why esp.Wear)
 	logger    *slog.Logger
 	now       func() time.Time
 
@@ -135,7 +138,7 @@ func New(c Config) *Plane {
 		p.control = func(ControlDatagram) bool { return false }
 	}
 	if p.worn == nil {
-		p.worn = func(uint32) {}
+		p.worn = func(uint32, esp.Wear) {}
 	}
 	p.born = p.now()
 	p.table.Store(&table{pathMTU: DefaultPathMTU})

@@ -162,7 +162,7 @@ func (r *receiver) charge(sa *inboundSA, packets, octets int) {
 	if sa == nil {
 		return
 	}
-	r.p.grown(sa.age, sa.in.Highest(), sa.in.SPI())
+	r.p.grown(sa.age, sa.in.Worn(), sa.in.SPI())
 	if packets > 0 {
 		sa.age.got(packets, octets)
 	}

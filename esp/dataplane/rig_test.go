@@ -37,7 +37,8 @@ type rig struct {
 	transport *esptest.Transport
 	control   chan dataplane.ControlDatagram
 	worn      chan uint32
-	far       esptest.Pair // the gateway's end of the first SA
+	wear      chan esp.Wear // why, of each of these
+	far       esptest.Pair  // the gateway's end of the first SA
 }
 
 const (
@@ -54,6 +55,7 @@ func bare(t *testing.T) *rig {
 		transport: esptest.NewTransport(client, batch),
 		control:   make(chan dataplane.ControlDatagram, 64),
 		worn:      make(chan uint32, 64),
+		wear:      make(chan esp.Wear, 64),
 	}
 	r.plane = dataplane.New(dataplane.Config{
 		Transport: r.transport,
@@ -62,7 +64,7 @@ func bare(t *testing.T) *rig {
 			r.control <- d
 			return d.From == ikePort
 		},
-		Worn: func(spi uint32) { r.worn <- spi },
+		Worn: func(spi uint32, why esp.Wear) { r.worn <- spi; r.wear <- why },
 		Now:  func() time.Time { return time.Unix(1_800_000_000, 0) },
 	})
 	t.Cleanup(func() {

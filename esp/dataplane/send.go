@@ -132,8 +132,7 @@ func (s *sender) batch(n int) {
 	s.p.outMu.Unlock()
 
 	if len(s.out) > 0 && s.send(s.out, t.peer) {
-		s.p.counters.sent(packets, octets)
-		s.p.counters.lastSent.Store(int64(s.p.now().Sub(s.p.born)) + 1)
+		s.p.sent(packets, octets)
 	}
 	if stride != s.stride && stride > 0 {
 		s.arrange(stride)
@@ -217,7 +216,6 @@ func (t *table) match(in *esp.Inner) *outboundSA {
 func (s *sender) sealRun(o *outboundSA, from, end int) (packets, octets int) {
 	out := o.out
 	seq, granted := out.Reserve(end - from)
-	s.p.grown(o.age, out.Used(), o.spi)
 	for i := from; i < from+granted; i++ {
 		b, d := out.Seal(s.bufs[i], esp.HeaderRoom, s.sizes[i], seq)
 		seq++
@@ -233,6 +231,7 @@ func (s *sender) sealRun(o *outboundSA, from, end int) (packets, octets int) {
 		s.p.counters.dropESP(esp.DropSequence)
 	}
 	o.age.sent(packets, octets)
+	s.p.grown(o.age, out.Worn(), o.spi)
 	return packets, octets
 }
 

@@ -113,6 +113,12 @@ func (p *Plane) Stats() Stats {
 // means that the gateway is alive.
 func (p *Plane) LastInbound() uint64 { return p.counters.authentic.Load() }
 
+// sent counts packets that have gone to the gateway.
+func (p *Plane) sent(packets, octets int) {
+	p.counters.sent(packets, octets)
+	p.counters.lastSent.Store(int64(p.now().Sub(p.born)) + 1)
+}
+
 // LastOutbound is when packets last went to the gateway; zero: never since New.
 func (p *Plane) LastOutbound() time.Time {
 	at := p.counters.lastSent.Load()

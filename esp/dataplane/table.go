@@ -49,10 +49,10 @@ type age struct {
 func (a *age) sent(packets, n int) { a.txPackets.Add(uint64(packets)); a.txBytes.Add(uint64(n)) }
 func (a *age) got(packets, n int)  { a.rxPackets.Add(uint64(packets)); a.rxBytes.Add(uint64(n)) }
 
-// grown tells the owner, once, of a pair that has carried its packets.
-func (p *Plane) grown(a *age, packets uint64, inboundSPI uint32) {
-	if packets >= esp.WornAt && a.told.CompareAndSwap(false, true) {
-		p.worn(inboundSPI)
+// grown tells the owner, once, of a pair that has carried what it should.
+func (p *Plane) grown(a *age, why esp.Wear, inboundSPI uint32) {
+	if why != esp.NotWorn && a.told.CompareAndSwap(false, true) {
+		p.worn(inboundSPI, why)
 	}
 }
 
