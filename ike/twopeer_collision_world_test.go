@@ -62,6 +62,7 @@ func collide(t *testing.T, a iketest.Side, lowest int, change ...iketest.PairCon
 		c = both(c, more)
 	}
 	w.p = connected(t, c)
+	w.p.Drive(time.Second) // what follows from the start by itself
 	w.wire = iketest.Steer(w.p)
 	w.old = [2]uint32{w.p.Active().InboundSPI, w.p.Active().OutboundSPI}
 	w.before = len(w.p.Events)

@@ -8,6 +8,8 @@
 //     reordering and address translation, all from one seeded source.
 //   - Pair joins one ike.Session, one Responder and one Network, owns the time
 //     and jumps from deadline to deadline.
+//   - Steering takes the messages of a Pair off the wire and delivers them one by
+//     one, in the order of the test's choice; Nonces says which nonce is lowest.
 //   - Transcript is what happened, to be printed when a test fails.
 //   - Authority and Certificate are made in memory.
 //

@@ -1,6 +1,11 @@
 package iketest
 
-import "github.com/homeward-vpn/homeward/ike/suite"
+import (
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike/suite"
+	"github.com/homeward-vpn/homeward/ike/wire"
+)
 
 // A gateway that has lost its memory, is changed under way, or breaks the rules.
 
@@ -31,3 +36,20 @@ func (r *Responder) Restart() {
 
 // Reconfigure changes what the gateway is like, under way.
 func (r *Responder) Reconfigure(change func(*ResponderConfig)) { change(&r.cfg) }
+
+// Interject sends a request on the oldest IKE SA, whatever is under way there, and
+// gives its message ID. The answer is not looked at.
+func (r *Responder) Interject(now time.Time, exchange wire.ExchangeType, payloads []wire.Payload) uint32 {
+	sa := r.sorted()[0]
+	flags := wire.Flags(0)
+	if sa.initiator {
+		flags = wire.FlagInitiator
+	}
+	id := sa.next
+	sa.next++
+	r.trace(now, "<-- %v request %d out of turn { %s }", exchange, id, wire.Describe(payloads))
+	for _, p := range sa.seal(now, exchange, flags, id, payloads) {
+		r.send(p)
+	}
+	return id
+}
