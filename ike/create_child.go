@@ -220,6 +220,11 @@ func (e *createChild) complete(s *Session, sa *ikeSA, now time.Time, secrets []s
 	if err := s.age(now, c); err != nil {
 		return err
 	}
+	if e.lost {
+		s.addChild(c, keys, 0) // the peer has it: the last request was on its way
+		s.retire(c)
+		return nil
+	}
 	s.settleChild(now, e, c, keys, e.lowest())
 	if e.old == nil && s.childByInbound(c.inbound) == c {
 		s.askRest(e.want, e.told, e.answer)

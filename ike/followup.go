@@ -34,7 +34,8 @@ type creation interface {
 	complete(s *Session, sa *ikeSA, now time.Time, secrets []suite.Secret) error
 	// refused decides what follows an error notification.
 	refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyPayload) error
-	// abandoned says that the peer's rekey has won meanwhile: no answer matters.
+	// abandoned says that the peer's rekey has won meanwhile: no more is asked
+	// for, and what the last answer may still make is redundant.
 	abandoned() bool
 }
 
@@ -80,11 +81,11 @@ func (e *followUp) build(s *Session, _ *ikeSA, _ time.Time) ([]wire.Payload, err
 // handle implements exchange. STATE_NOT_FOUND, or any other error, ends the
 // whole series as a refusal of CREATE_CHILD_SA would (RFC 9370 2.2.4).
 func (e *followUp) handle(s *Session, sa *ikeSA, now time.Time, answer []wire.Payload) error {
-	if e.of.abandoned() {
+	ke, ok := wire.Find[*wire.KEPayload](answer)
+	if e.of.abandoned() && (!ok || len(e.methods) > 1) {
 		e.clear()
 		return nil
 	}
-	ke, ok := wire.Find[*wire.KEPayload](answer)
 	if !ok {
 		e.clear()
 		if n, isError := wire.FirstError(answer); isError {

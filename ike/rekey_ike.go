@@ -157,6 +157,11 @@ func (e *rekeyIKE) complete(s *Session, sa *ikeSA, now time.Time, secrets []suit
 	if err != nil {
 		return broken(err)
 	}
+	if e.lost {
+		mine.state = ikeReplaced // the peer has it: the last request was on its way
+		s.retireIKE(mine)
+		return nil
+	}
 	return s.settleIKE(now, sa, mine, e.lowest())
 }
 

@@ -41,6 +41,7 @@ type childRequest struct {
 	ke             *wire.KEPayload
 	first          bool // of IKE_AUTH: no key exchange of its own (RFC 7296 1.2)
 	rekeys         bool // it takes the place of another
+	old            *Child
 }
 
 // makeChild answers a request for a Child SA: SA, [KE,] TSi, TSr. Nr, which
@@ -72,25 +73,31 @@ func (sa *ikeSA) makeChild(now time.Time, q childRequest) (*Child, []wire.Payloa
 			return nil, nil, wire.NotifyInvalidSyntax
 		}
 	}
-	keys, err := suite.DeriveChild(sa.proposal, sa.keys.SK_d, shared, q.ni, q.nr, chosen)
+	c := &Child{
+		InboundSPI: r.newChildSPI(), OutboundSPI: binary.BigEndian.Uint32(spi),
+		Suite: chosen, LocalTS: tsr, RemoteTS: tsi, sa: sa, serial: r.serial(),
+	}
+	answer := suite.ToWire([]suite.Proposal{chosen}, wire.ProtocolESP, spiBytes(c.InboundSPI))
+	answer[0].Number = number
+	payloads := []wire.Payload{&wire.SAPayload{Proposals: answer}}
+	link, err := sa.whenKeyed(now, &wire.SAPayload{Proposals: answer}, q.old, func(now time.Time, more []suite.Secret) error {
+		keys, err := suite.DeriveChild(sa.proposal, sa.keys.SK_d, shared, q.ni, q.nr, chosen, more...)
+		if err != nil {
+			return err
+		}
+		c.Keys, r.children[c.InboundSPI] = keys, c
+		r.trace(now, "   gateway has Child SA %08x/%08x", c.InboundSPI, c.OutboundSPI)
+		return nil
+	})
 	if err != nil {
 		r.complain(now, "%v", err)
 		return nil, nil, wire.NotifyNoProposalChosen
 	}
-	c := &Child{
-		InboundSPI: r.newChildSPI(), OutboundSPI: binary.BigEndian.Uint32(spi),
-		Suite: chosen, Keys: keys, LocalTS: tsr, RemoteTS: tsi, sa: sa, serial: r.serial(),
-	}
-	r.children[c.InboundSPI] = c
-	r.trace(now, "   gateway has Child SA %08x/%08x", c.InboundSPI, c.OutboundSPI)
-
-	answer := suite.ToWire([]suite.Proposal{chosen}, wire.ProtocolESP, spiBytes(c.InboundSPI))
-	answer[0].Number = number
-	payloads := []wire.Payload{&wire.SAPayload{Proposals: answer}}
 	if public != nil {
 		payloads = append(payloads, &wire.KEPayload{Group: q.ke.Group, Data: public})
 	}
 	payloads = append(payloads, &wire.TSPayload{Selectors: tsi}, &wire.TSPayload{Responder: true, Selectors: tsr})
+	payloads = append(payloads, link...)
 	if more {
 		payloads = append(payloads, notify(wire.NotifyAdditionalTSPossible))
 	}

@@ -63,7 +63,7 @@ func (sa *ikeSA) answerChild(now time.Time, request []wire.Payload, sap *wire.SA
 		case old.deleting:
 			return []wire.Payload{notify(wire.NotifyTemporaryFailure)}, nil // RFC 7296 2.25.1
 		}
-		q.allowI, q.allowR, q.rekeys = old.RemoteTS, old.LocalTS, true
+		q.allowI, q.allowR, q.rekeys, q.old = old.RemoteTS, old.LocalTS, true, old
 	} else {
 		sa.watchDuplicates(now, q.tsi, q.tsr)
 	}
@@ -76,6 +76,7 @@ func (sa *ikeSA) answerChild(now time.Time, request []wire.Payload, sap *wire.SA
 	}
 	if old != nil {
 		old.peer = &peerRekeyed{child: child, ni: q.ni, nr: q.nr}
+		sa.crossed(old, q)
 	}
 	return slices.Insert(payloads, 1, wire.Payload(&wire.NoncePayload{Data: q.nr})), nil
 }
@@ -110,32 +111,33 @@ func (sa *ikeSA) answerIKERekey(now time.Time, request []wire.Payload, sap *wire
 		return []wire.Payload{notify(wire.NotifyInvalidSyntax)}, nil
 	}
 	nr := octets(sa.r.cfg.Rand, 32)
-	fresh, err := sa.successor(chosen, shared, bytes.Clone(ni.Data), nr, wire.SPI(binary.BigEndian.Uint64(spi)), sa.r.newSPI(), false)
+	local, clientNonce := sa.r.newSPI(), bytes.Clone(ni.Data)
+	finished := sa.clientRekeys(clientNonce, nr)
+	answer := suite.ToWire([]suite.Proposal{chosen}, wire.ProtocolIKE, binary.BigEndian.AppendUint64(nil, uint64(local)))
+	answer[0].Number = number
+	sap = &wire.SAPayload{Proposals: answer}
+	link, err := sa.whenKeyed(now, sap, nil, func(now time.Time, more []suite.Secret) error {
+		fresh, err := sa.successor(chosen, shared, clientNonce, nr, wire.SPI(binary.BigEndian.Uint64(spi)), local, false, more...)
+		if err == nil {
+			finished(now, fresh)
+		}
+		return err
+	})
 	if err != nil {
 		sa.r.complain(now, "%v", err)
 		return []wire.Payload{notify(wire.NotifyNoProposalChosen)}, nil
 	}
-	if sa.rekey != nil {
-		// A collision: who wins is known when our own answer is there.
-		sa.rekey.peer = &peerIKE{sa: fresh, ni: bytes.Clone(ni.Data), nr: nr}
-	} else {
-		sa.handOver(now, fresh)
-	}
-	answer := suite.ToWire([]suite.Proposal{chosen}, wire.ProtocolIKE, binary.BigEndian.AppendUint64(nil, uint64(fresh.local)))
-	answer[0].Number = number
-	return []wire.Payload{
-		&wire.SAPayload{Proposals: answer}, &wire.NoncePayload{Data: nr}, &wire.KEPayload{Group: ke.Group, Data: public},
-	}, nil
+	return append([]wire.Payload{sap, &wire.NoncePayload{Data: nr}, &wire.KEPayload{Group: ke.Group, Data: public}}, link...), nil
 }
 
 // successor makes an IKE SA from this one's SK_d. peer is the other side's
 // new SPI, local ours.
-func (sa *ikeSA) successor(p suite.Proposal, shared suite.Secret, ni, nr []byte, peer, local wire.SPI, initiator bool) (*ikeSA, error) {
+func (sa *ikeSA) successor(p suite.Proposal, shared suite.Secret, ni, nr []byte, peer, local wire.SPI, initiator bool, more ...suite.Secret) (*ikeSA, error) {
 	fresh := &ikeSA{
 		r: sa.r, serial: sa.r.serial(), local: local, remote: peer, initiator: initiator,
 		proposal: p, fragments: sa.fragments, path: sa.path, mobike: sa.mobike, established: true,
 	}
-	keys, err := suite.DeriveRekeyed(p, sa.prf(), sa.keys.SK_d, shared, ni, nr, fresh.spiI(), fresh.spiR())
+	keys, err := suite.DeriveRekeyed(p, sa.prf(), sa.keys.SK_d, shared, ni, nr, fresh.spiI(), fresh.spiR(), more...)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +230,7 @@ func (sa *ikeSA) inform(now time.Time, request []wire.Payload) ([]wire.Payload, 
 func (sa *ikeSA) deleted(now time.Time) {
 	sa.r.trace(now, "   client deleted IKE SA %v/%v", sa.spiI(), sa.spiR())
 	sa.r.Deleted++
-	if sa.rekey != nil && sa.rekey.peer != nil {
+	if sa.rekey != nil && sa.rekey.peer != nil && sa.rekey.peer.sa != nil {
 		sa.handOver(now, sa.rekey.peer.sa)
 	}
 	sa.drop()

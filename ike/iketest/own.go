@@ -18,6 +18,7 @@ type rekeyChild struct {
 	kx     suite.KeyExchange
 	group  uint16 // 0: no key exchange
 	offers []suite.Proposal
+	series
 }
 
 // rekeyIKE is the gateway's rekey of an IKE SA under way.
@@ -26,11 +27,12 @@ type rekeyIKE struct {
 	ni    []byte
 	kx    suite.KeyExchange
 	peer  *peerIKE // the client's rekey of the same IKE SA
+	series
 }
 
 // peerIKE is the IKE SA of the client's rekey, in a collision.
 type peerIKE struct {
-	sa     *ikeSA
+	sa     *ikeSA // nil: not finished
 	ni, nr []byte
 }
 
@@ -131,7 +133,7 @@ func (r *Responder) RekeyChild(now time.Time, inboundSPI uint32) error {
 		return ErrNoSA
 	}
 	group := uint16(0)
-	if p := r.cfg.ESP[0]; len(p.Group) > 0 {
+	if p := r.cfg.OfferESP[0]; len(p.Group) > 0 {
 		group = p.Group[0]
 	}
 	c.startRekey(now, group)
@@ -148,7 +150,7 @@ func (c *Child) startRekey(now time.Time, group uint16) {
 			if !r.alive(c) || c.deleting || c.replaced || c.peer != nil || c.sa.closing || c.sa.replaced {
 				return nil
 			}
-			k := &rekeyChild{spi: r.newChildSPI(), ni: octets(r.cfg.Rand, 32), group: group, offers: r.cfg.ESP}
+			k := &rekeyChild{spi: r.newChildSPI(), ni: octets(r.cfg.Rand, 32), group: group, offers: r.cfg.OfferESP}
 			c.rekey = k
 			out := []wire.Payload{
 				&wire.NotifyPayload{Protocol: wire.ProtocolESP, SPI: spiBytes(c.InboundSPI), NotifyType: wire.NotifyRekeySA},
@@ -172,6 +174,9 @@ func (c *Child) startRekey(now time.Time, group uint16) {
 // rekeyed takes the answer to our rekey of c.
 func (c *Child) rekeyed(now time.Time, payloads []wire.Payload) {
 	r, k := c.sa.r, c.rekey
+	if c.follows(now, k, payloads) {
+		return
+	}
 	c.rekey = nil
 	if n, ok := wire.FirstError(payloads); ok {
 		r.trace(now, "   gateway's rekey of a Child SA was answered %v", n.NotifyType)
@@ -250,7 +255,7 @@ func (c *Child) takeAnswer(k *rekeyChild, payloads []wire.Payload) (*Child, []by
 			return nil, nil, err
 		}
 	}
-	keys, err := suite.DeriveChild(c.sa.proposal, c.sa.keys.SK_d, shared, k.ni, nr.Data, chosen)
+	keys, err := suite.DeriveChild(c.sa.proposal, c.sa.keys.SK_d, shared, k.ni, nr.Data, chosen, k.more...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -278,7 +283,7 @@ func (r *Responder) RekeyIKE(now time.Time) error {
 	if sa == nil {
 		return ErrNoSA
 	}
-	sa.startRekey(now, r.cfg.IKE[0].Group[0])
+	sa.startRekey(now, r.cfg.OfferIKE[0].Group[0])
 	return nil
 }
 
@@ -300,7 +305,7 @@ func (sa *ikeSA) startRekey(now time.Time, group uint16) {
 			sa.rekey = &rekeyIKE{local: r.newSPI(), ni: octets(r.cfg.Rand, 32), kx: kx}
 			spi := binary.BigEndian.AppendUint64(nil, uint64(sa.rekey.local))
 			return []wire.Payload{
-				&wire.SAPayload{Proposals: suite.ToWire(r.cfg.IKE, wire.ProtocolIKE, spi)},
+				&wire.SAPayload{Proposals: suite.ToWire(r.cfg.OfferIKE, wire.ProtocolIKE, spi)},
 				&wire.NoncePayload{Data: sa.rekey.ni},
 				&wire.KEPayload{Group: group, Data: kx.Public()},
 			}
@@ -312,10 +317,14 @@ func (sa *ikeSA) startRekey(now time.Time, group uint16) {
 // rekeyed takes the answer to our rekey of the IKE SA.
 func (sa *ikeSA) rekeyed(now time.Time, payloads []wire.Payload) {
 	r, k := sa.r, sa.rekey
+	if sa.follows(now, k, payloads) {
+		return
+	}
 	sa.rekey = nil
 	if n, ok := wire.FirstError(payloads); ok {
 		r.trace(now, "   gateway's rekey of the IKE SA was answered %v", n.NotifyType)
 		switch {
+		case k.peer != nil && k.peer.sa == nil: // it is waited for
 		case k.peer != nil:
 			// The client's rekey was answered while ours was under way, so
 			// ours is given up and the client's stands (RFC 7296 2.25.2).
@@ -337,13 +346,17 @@ func (sa *ikeSA) rekeyed(now time.Time, payloads []wire.Payload) {
 	case lowest(k.ni, nr, k.peer.ni, k.peer.nr):
 		// RFC 7296 2.8.2: ours is redundant, and we delete it; the client's
 		// takes over, and the client deletes the old one.
-		sa.handOver(now, k.peer.sa)
+		if k.peer.sa != nil {
+			sa.handOver(now, k.peer.sa)
+		}
 		fresh.replaced = true
 		fresh.delete(now)
 	default:
 		sa.handOver(now, fresh)
-		k.peer.sa.replaced = true
-		k.peer.sa.forget = now.Add(forgetAfter)
+		if k.peer.sa != nil {
+			k.peer.sa.wait(now)
+		}
+		sa.forgetFollowups(nil)
 		sa.delete(now)
 	}
 }
@@ -356,7 +369,7 @@ func (sa *ikeSA) takeAnswer(k *rekeyIKE, payloads []wire.Payload) (*ikeSA, []byt
 	if !ok1 || !ok2 || !ok3 {
 		return nil, nil, errors.New("a payload is missing")
 	}
-	chosen, spi, err := suite.Choose(sa.r.cfg.IKE, sap.Proposals, wire.ProtocolIKE)
+	chosen, spi, err := suite.Choose(sa.r.cfg.OfferIKE, sap.Proposals, wire.ProtocolIKE)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -367,6 +380,6 @@ func (sa *ikeSA) takeAnswer(k *rekeyIKE, payloads []wire.Payload) (*ikeSA, []byt
 	if err != nil {
 		return nil, nil, err
 	}
-	fresh, err := sa.successor(chosen, shared, k.ni, nr.Data, wire.SPI(binary.BigEndian.Uint64(spi)), k.local, true)
+	fresh, err := sa.successor(chosen, shared, k.ni, nr.Data, wire.SPI(binary.BigEndian.Uint64(spi)), k.local, true, k.more...)
 	return fresh, nr.Data, err
 }

@@ -47,7 +47,9 @@ type ResponderConfig struct {
 	NoEAPIdentity bool              // the identity is not asked for
 
 	IKE, ESP []suite.Proposal // what it accepts, preferred first; nil: the defaults
-	Cookie   bool             // demands a cookie (RFC 7296 2.6)
+	// OfferIKE and OfferESP are what it asks for in rekeys of its own; nil: IKE, ESP.
+	OfferIKE, OfferESP []suite.Proposal
+	Cookie             bool // demands a cookie (RFC 7296 2.6)
 
 	Fragments    bool // RFC 7383
 	FragmentSize int  // longest IKE message it sends whole; 0: 1200
@@ -157,6 +159,12 @@ func NewResponder(cfg ResponderConfig) *Responder {
 	}
 	if cfg.ESP == nil {
 		cfg.ESP = suite.DefaultESP()
+	}
+	if cfg.OfferIKE == nil {
+		cfg.OfferIKE = cfg.IKE
+	}
+	if cfg.OfferESP == nil {
+		cfg.OfferESP = cfg.ESP
 	}
 	if cfg.LocalTS == nil {
 		cfg.LocalTS = []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()}

@@ -46,6 +46,9 @@ type ikeSA struct {
 	forget  time.Time // when it goes without a word; zero: never
 
 	wantGroup uint16 // for INVALID_KE_PAYLOAD
+
+	followups map[string]*followup // by the link that the client is to send
+	links     map[string]bool      // all that were given
 }
 
 // ownRequest is a request that the gateway makes.
@@ -231,6 +234,8 @@ func (sa *ikeSA) serve(now time.Time, x *Exchange) (payloads []wire.Payload, aft
 		return sa.authenticate(now, x.Request)
 	case x.Header.Exchange == wire.ExchangeCreateChildSA && sa.established:
 		return sa.createChild(now, x.Request)
+	case x.Header.Exchange == wire.ExchangeFollowupKE && sa.established:
+		return sa.answerFollowup(now, x.Request)
 	case x.Header.Exchange == wire.ExchangeInformational:
 		// Before IKE_AUTH is over too: the client may have found that the
 		// gateway is not who it should be (RFC 7296 2.21.2).

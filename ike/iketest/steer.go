@@ -168,8 +168,8 @@ func (s *Steering) Payloads(m *Held) ([]wire.Payload, error) {
 }
 
 // Meaning says in two or three words what a message is for: "rekey child",
-// "rekey ike", "create child", "delete child", "delete ike", "liveness" for a
-// request, and for an answer the error that it tells, "accepted", "deleted" where
+// "rekey ike", "create child", "follow up", "delete child", "delete ike", "liveness" for a
+// request, and for an answer the error that it tells, "accepted", "followed", "deleted" where
 // it holds a Delete, or "empty". It names neither SPIs nor IKE SAs.
 func (s *Steering) Meaning(m *Held) string {
 	ps, err := s.Payloads(m)
@@ -183,6 +183,10 @@ func (s *Steering) Meaning(m *Held) string {
 	switch {
 	case isError:
 		return fault.NotifyType.String()
+	case m.Header.Exchange == wire.ExchangeFollowupKE && m.Header.Response():
+		return "followed"
+	case m.Header.Exchange == wire.ExchangeFollowupKE:
+		return "follow up"
 	case m.Header.Response() && hasSA:
 		return "accepted"
 	case m.Header.Response() && deletes:
