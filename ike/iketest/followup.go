@@ -22,9 +22,9 @@ type followup struct {
 	done    func(now time.Time, more []suite.Secret) error
 }
 
-// additional lists the additional key exchanges of an SA payload with one
+// methodsOf lists the additional key exchanges of an SA payload with one
 // proposal, in order of their types (RFC 9370 2.2.1).
-func additional(p *wire.SAPayload) []uint16 {
+func methodsOf(p *wire.SAPayload) []uint16 {
 	transforms := slices.Clone(p.Proposals[0].Transforms)
 	slices.SortStableFunc(transforms, func(a, b wire.Transform) int { return cmp.Compare(a.Type, b.Type) })
 	var out []uint16
@@ -39,7 +39,7 @@ func additional(p *wire.SAPayload) []uint16 {
 // whenKeyed calls done once all key exchanges are through: now, or after the
 // series that begins with the link it returns.
 func (sa *ikeSA) whenKeyed(now time.Time, answer *wire.SAPayload, old *Child, done func(now time.Time, more []suite.Secret) error) ([]wire.Payload, error) {
-	methods := additional(answer)
+	methods := methodsOf(answer)
 	if len(methods) == 0 {
 		return nil, done(now, nil)
 	}
@@ -121,12 +121,12 @@ func (sa *ikeSA) answerFollowup(now time.Time, request []wire.Payload) ([]wire.P
 	return answer, nil
 }
 
-// follow makes the gateway's own additional key exchanges. then gets the
+// followUp makes the gateway's own additional key exchanges. then gets the
 // secrets, or the answer that was an error. Once lost is set no more is asked for.
 //
 //	<-- KEi(n), N(ADDITIONAL_KEY_EXCHANGE)
 //	--> KEr(n), [N(ADDITIONAL_KEY_EXCHANGE)]
-func (sa *ikeSA) follow(now time.Time, methods []uint16, last []wire.Payload, more []suite.Secret, lost *bool, then func(now time.Time, more []suite.Secret, fault []wire.Payload)) {
+func (sa *ikeSA) followUp(now time.Time, methods []uint16, last []wire.Payload, more []suite.Secret, lost *bool, then func(now time.Time, more []suite.Secret, fault []wire.Payload)) {
 	n, linked := wire.Notify(last, wire.NotifyAdditionalKeyExchange)
 	if linked != (len(methods) > 0) {
 		sa.r.complain(now, "%d key exchanges are to come, and there is a link: %v (RFC 9370 2.2.4)", len(methods), linked)
@@ -168,7 +168,7 @@ func (sa *ikeSA) follow(now time.Time, methods []uint16, last []wire.Payload, mo
 			if *lost && len(methods) > 1 {
 				return
 			}
-			sa.follow(now, methods[1:], payloads, append(more, shared), lost, then)
+			sa.followUp(now, methods[1:], payloads, append(more, shared), lost, then)
 		},
 	})
 }
@@ -192,7 +192,7 @@ type series struct {
 func (c *Child) follows(now time.Time, k *rekeyChild, answer []wire.Payload) bool {
 	sap, ok1 := wire.Find[*wire.SAPayload](answer)
 	nr, ok2 := wire.Find[*wire.NoncePayload](answer)
-	if k.followed || !ok1 || !ok2 || len(additional(sap)) == 0 {
+	if k.followed || !ok1 || !ok2 || len(methodsOf(sap)) == 0 {
 		return false
 	}
 	k.nr, k.followed = nr.Data, true
@@ -206,7 +206,7 @@ func (c *Child) follows(now time.Time, k *rekeyChild, answer []wire.Payload) boo
 		return true
 	}
 	c.sa.forgetFollowups(c)
-	c.sa.follow(now, additional(sap), answer, nil, &k.lost, func(now time.Time, more []suite.Secret, fault []wire.Payload) {
+	c.sa.followUp(now, methodsOf(sap), answer, nil, &k.lost, func(now time.Time, more []suite.Secret, fault []wire.Payload) {
 		switch {
 		case k.lost && fault == nil:
 			// The client has made it: our last request was on its way.
@@ -241,4 +241,18 @@ func (sa *ikeSA) crossed(old *Child, q childRequest) {
 		return
 	}
 	sa.forgetFollowups(old) // the client's is redundant
+}
+
+func (c *ResponderConfig) offerIKE() []suite.Proposal {
+	if c.OfferIKE != nil {
+		return c.OfferIKE
+	}
+	return c.IKE
+}
+
+func (c *ResponderConfig) offerESP() []suite.Proposal {
+	if c.OfferESP != nil {
+		return c.OfferESP
+	}
+	return c.ESP
 }

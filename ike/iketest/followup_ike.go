@@ -14,7 +14,7 @@ import (
 func (sa *ikeSA) follows(now time.Time, k *rekeyIKE, answer []wire.Payload) bool {
 	sap, ok1 := wire.Find[*wire.SAPayload](answer)
 	nr, ok2 := wire.Find[*wire.NoncePayload](answer)
-	if k.followed || !ok1 || !ok2 || len(additional(sap)) == 0 {
+	if k.followed || !ok1 || !ok2 || len(methodsOf(sap)) == 0 {
 		return false
 	}
 	k.nr, k.followed = nr.Data, true
@@ -27,7 +27,7 @@ func (sa *ikeSA) follows(now time.Time, k *rekeyIKE, answer []wire.Payload) bool
 		return true
 	}
 	sa.forgetFollowups(nil) // the client's is redundant
-	sa.follow(now, additional(sap), answer, nil, &k.lost, func(now time.Time, more []suite.Secret, fault []wire.Payload) {
+	sa.followUp(now, methodsOf(sap), answer, nil, &k.lost, func(now time.Time, more []suite.Secret, fault []wire.Payload) {
 		switch {
 		case k.lost && fault == nil:
 			// The client has made it: our last request was on its way.

@@ -133,7 +133,7 @@ func (r *Responder) RekeyChild(now time.Time, inboundSPI uint32) error {
 		return ErrNoSA
 	}
 	group := uint16(0)
-	if p := r.cfg.OfferESP[0]; len(p.Group) > 0 {
+	if p := r.cfg.offerESP()[0]; len(p.Group) > 0 {
 		group = p.Group[0]
 	}
 	c.startRekey(now, group)
@@ -150,7 +150,7 @@ func (c *Child) startRekey(now time.Time, group uint16) {
 			if !r.alive(c) || c.deleting || c.replaced || c.peer != nil || c.sa.closing || c.sa.replaced {
 				return nil
 			}
-			k := &rekeyChild{spi: r.newChildSPI(), ni: octets(r.cfg.Rand, 32), group: group, offers: r.cfg.OfferESP}
+			k := &rekeyChild{spi: r.newChildSPI(), ni: octets(r.cfg.Rand, 32), group: group, offers: r.cfg.offerESP()}
 			c.rekey = k
 			out := []wire.Payload{
 				&wire.NotifyPayload{Protocol: wire.ProtocolESP, SPI: spiBytes(c.InboundSPI), NotifyType: wire.NotifyRekeySA},
@@ -283,7 +283,7 @@ func (r *Responder) RekeyIKE(now time.Time) error {
 	if sa == nil {
 		return ErrNoSA
 	}
-	sa.startRekey(now, r.cfg.OfferIKE[0].Group[0])
+	sa.startRekey(now, r.cfg.offerIKE()[0].Group[0])
 	return nil
 }
 
@@ -305,7 +305,7 @@ func (sa *ikeSA) startRekey(now time.Time, group uint16) {
 			sa.rekey = &rekeyIKE{local: r.newSPI(), ni: octets(r.cfg.Rand, 32), kx: kx}
 			spi := binary.BigEndian.AppendUint64(nil, uint64(sa.rekey.local))
 			return []wire.Payload{
-				&wire.SAPayload{Proposals: suite.ToWire(r.cfg.OfferIKE, wire.ProtocolIKE, spi)},
+				&wire.SAPayload{Proposals: suite.ToWire(r.cfg.offerIKE(), wire.ProtocolIKE, spi)},
 				&wire.NoncePayload{Data: sa.rekey.ni},
 				&wire.KEPayload{Group: group, Data: kx.Public()},
 			}
@@ -369,7 +369,7 @@ func (sa *ikeSA) takeAnswer(k *rekeyIKE, payloads []wire.Payload) (*ikeSA, []byt
 	if !ok1 || !ok2 || !ok3 {
 		return nil, nil, errors.New("a payload is missing")
 	}
-	chosen, spi, err := suite.Choose(sa.r.cfg.OfferIKE, sap.Proposals, wire.ProtocolIKE)
+	chosen, spi, err := suite.Choose(sa.r.cfg.offerIKE(), sap.Proposals, wire.ProtocolIKE)
 	if err != nil {
 		return nil, nil, err
 	}

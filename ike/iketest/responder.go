@@ -160,12 +160,6 @@ func NewResponder(cfg ResponderConfig) *Responder {
 	if cfg.ESP == nil {
 		cfg.ESP = suite.DefaultESP()
 	}
-	if cfg.OfferIKE == nil {
-		cfg.OfferIKE = cfg.IKE
-	}
-	if cfg.OfferESP == nil {
-		cfg.OfferESP = cfg.ESP
-	}
 	if cfg.LocalTS == nil {
 		cfg.LocalTS = []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()}
 	}
