@@ -70,6 +70,7 @@
 // timers.go, keepalive.go; then
 // the exchanges: init.go with encap.go and nat.go, auth.go with auth_gateway.go, auth_eap.go
 // and establish.go, create_child.go with rekey_child.go and rekey_ike.go,
-// informational.go, path_check.go; redirect.go and reauth.go; what they negotiate:
+// informational.go, path_check.go; mobike.go with mobike_peer.go and path_probe.go;
+// redirect.go and reauth.go; what they negotiate:
 // config_payload.go, config_answer.go, selectors.go; and what they keep: sa.go, child.go.
 package ike

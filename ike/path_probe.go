@@ -42,8 +42,10 @@ func (s *Session) probe(sa *ikeSA, t *transmission) {
 }
 
 // settlePath moves to the path on which a probe was answered. The request was
-// sent there, and the gateway answers to where it came from.
-func (s *Session) settlePath(now time.Time, sa *ikeSA, t *transmission, d Datagram) error {
+// sent there, and the gateway answers to where it came from. An UPDATE_SA_ADDRESSES
+// that went out from several addresses has told the gateway any one of them, so
+// that another must follow in any case (RFC 4555 3.5).
+func (s *Session) settlePath(now time.Time, sa *ikeSA, t *transmission, e exchange, d Datagram) error {
 	if t == nil || !t.probed || sa != s.current || !d.Remote.IsValid() {
 		return nil
 	}
@@ -52,6 +54,10 @@ func (s *Session) settlePath(now time.Time, sa *ikeSA, t *transmission, d Datagr
 	})
 	inUse := sameEnd(s.path.remote, d.Remote) && (!d.Local.IsValid() || sameEnd(s.path.local, d.Local))
 	if inUse || i < 0 {
+		if _, ok := e.(*updateAddresses); ok {
+			s.mobility.moves++
+			s.oweUpdate()
+		}
 		return nil
 	}
 	return s.setPath(now, s.otherPaths()[i])

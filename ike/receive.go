@@ -172,7 +172,7 @@ func (s *Session) dispatch(now time.Time, r received, payloads []wire.Payload) e
 		t := r.sa.window.request
 		s.settled(t.cut)
 		e := r.sa.window.finish()
-		if err := s.settlePath(now, r.sa, t, r.from); err != nil {
+		if err := s.settlePath(now, r.sa, t, e, r.from); err != nil {
 			return err
 		}
 		if e == nil {

@@ -80,6 +80,36 @@ func TestMOBIKEProbeProvesNothing(t *testing.T) {
 	}
 }
 
+// TestMOBIKEUpdateFromSeveralAddresses: an UPDATE_SA_ADDRESSES that went out on
+// several paths may have been taken from any of them, wherever its answer comes
+// back; a new one says which it is (RFC 4555 3.5).
+func TestMOBIKEUpdateFromSeveralAddresses(t *testing.T) {
+	t.Parallel()
+	p := dual(t)
+	n, taken := len(p.Sent), false
+	p.Network.Intercept = func(x *iketest.Packet) (time.Duration, bool) {
+		// Of the first request only the copy by IPv6 arrives, and its answer does
+		// not; then IPv4 carries again, and the answer is repeated there.
+		switch {
+		case x.To.Addr() == iketest.GatewayPublic:
+			return 0, !taken
+		case x.To.Addr() == iketest.GatewayPublic6:
+			taken = true
+			return 0, false
+		default:
+			return 0, x.From.Addr() == iketest.GatewayPublic6
+		}
+	}
+	if err := p.Do(ike.Move{Local: p.Local()}); err != nil {
+		t.Fatal(err)
+	}
+	moved := mustHaveMoved(t, p, 0, time.Minute)
+	if moved.Remote.Addr() != iketest.GatewayPublic || p.Gateway.Updates != 2 {
+		t.Errorf("moved to %v with %d updates in %d datagrams", moved.Remote, p.Gateway.Updates, len(p.Sent)-n)
+	}
+	mustSettle(t, p, 10*time.Second, 1)
+}
+
 // TestMOBIKEKnownAddresses: where the gateway names no address, those that the
 // owner knows from DNS are tried; a private one only where the gateway is reached
 // at a private one, for it is somebody else's elsewhere.

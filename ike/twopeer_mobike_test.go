@@ -200,25 +200,58 @@ func TestMOBIKEMoveInFlight(t *testing.T) {
 		"a liveness check":        func(*iketest.Pair) ike.Command { return ike.CheckLiveness{} },
 		"a path check":            func(*iketest.Pair) ike.Command { return ike.CheckPath{Size: 1400} },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := mobile(t, nil)
-			n := len(p.Sent)
-			p.Network.Cut(iketest.ClientPublic, iketest.GatewayPublic, true)
-			if err := p.Do(begin(p)); err != nil {
-				t.Fatal(err)
-			}
-			p.Drive(100 * time.Millisecond)
-			request := sentSince(p, n)[0]
-			n = len(p.Sent)
-			mustMove(t, p, iketest.ClientMobile, netip.Addr{})
-			again := sentSince(p, n)[0]
-			if !bytes.Equal(again.Data, request.Data) || again.From.Addr() != iketest.ClientMobile {
-				t.Errorf("the first datagram on the new path is from %v, and the same octets: %v", again.From, bytes.Equal(again.Data, request.Data))
-			}
-			mustSettle(t, p, time.Minute, 1)
-		})
+		for family, at := range map[string][2]netip.Addr{
+			"IPv4": {iketest.ClientMobile, iketest.GatewayPublic}, "IPv6": {iketest.ClientPublic6, iketest.GatewayPublic6},
+		} {
+			t.Run(name+" to "+family, func(t *testing.T) {
+				t.Parallel()
+				moveInFlight(t, begin, at[0], at[1])
+			})
+		}
 	}
+}
+
+func moveInFlight(t *testing.T, begin func(p *iketest.Pair) ike.Command, client, gateway netip.Addr) {
+	t.Helper()
+	p := mobile(t, nil, iketest.GatewayPublic6)
+	n := len(p.Sent)
+	p.Network.Cut(iketest.ClientPublic, iketest.GatewayPublic, true)
+	if err := p.Do(begin(p)); err != nil {
+		t.Fatal(err)
+	}
+	p.Drive(100 * time.Millisecond)
+	request := sentSince(p, n)[0]
+	n = len(p.Sent)
+	mustMove(t, p, client, gateway)
+	again := sentSince(p, n)[0]
+	if !bytes.Equal(again.Data, request.Data) || again.From.Addr() != client || again.To.Addr() != gateway {
+		t.Errorf("the first datagram after the move goes from %v to %v, and the same octets: %v",
+			again.From, again.To, bytes.Equal(again.Data, request.Data))
+	}
+	mustSettle(t, p, time.Minute, 1)
+}
+
+// TestMOBIKELatePacket: what arrives late at an address that was left does not
+// bring the line back there (RFC 4555 3.8).
+func TestMOBIKELatePacket(t *testing.T) {
+	t.Parallel()
+	p := mobile(t, nil)
+	p.Rehome(iketest.ClientMobile, iketest.ClientPublic)
+	if err := p.Tell(func(now time.Time) error { return p.Gateway.CheckLiveness(now, nil) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Do(ike.Move{Local: p.Local()}); err != nil {
+		t.Fatal(err)
+	}
+	mustHaveMoved(t, p, 0, time.Second)
+	n := len(p.Sent)
+	if err := p.Do(ike.CheckLiveness{}); err != nil {
+		t.Fatal(err)
+	}
+	if at := sentSince(p, n)[0].From.Addr(); at != iketest.ClientMobile {
+		t.Errorf("goes on from %v", at)
+	}
+	mustSettle(t, p, time.Second, 1)
 }
 
 // TestMOBIKEMovesCoalesce: however often the path changes while an exchange is
@@ -521,4 +554,36 @@ func TestMOBIKEMoveWhileIKERekeyed(t *testing.T) {
 	}
 	mustHaveMoved(t, p, 0, time.Minute)
 	mustSettle(t, p, time.Minute, 1)
+}
+
+// TestMOBIKEUpdateByTheGateway: UPDATE_SA_ADDRESSES is the original initiator's to
+// send. A gateway that sends it is answered, and nothing changes (RFC 4555 3.5);
+// nor does data in MOBIKE_SUPPORTED bother anybody (4.2.1).
+func TestMOBIKEUpdateByTheGateway(t *testing.T) {
+	t.Parallel()
+	p := mobile(t, func(c *iketest.PairConfig, m *iketest.MOBIKE) {
+		c.Gateway = func(r *iketest.ResponderConfig) {
+			r.MOBIKE = m
+			r.OnReply = func(x *iketest.Exchange) {
+				if n, ok := wire.Notify(x.Response, wire.NotifyMOBIKESupported); ok {
+					n.Data = []byte("from the future")
+				}
+			}
+		}
+	}, iketest.GatewaySecond)
+	answered := false
+	if err := p.Tell(func(now time.Time) error {
+		return p.Gateway.Inform(now, iketest.GatewaySecond, []wire.Payload{&wire.NotifyPayload{NotifyType: wire.NotifyUpdateSAAddresses}},
+			func([]wire.Payload) { answered = true })
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p.Drive(time.Second)
+	n := len(p.Sent)
+	if err := p.Do(ike.CheckLiveness{}); err != nil {
+		t.Fatal(err)
+	}
+	if to := sentSince(p, n)[0].To.Addr(); to != iketest.GatewayPublic || !answered || !p.Established.MOBIKE {
+		t.Errorf("the path leads to %v; answered: %v; MOBIKE: %v", to, answered, p.Established.MOBIKE)
+	}
 }

@@ -216,18 +216,24 @@ func (r *Responder) CheckRoutability(now time.Time, answered func()) error {
 }
 
 // Relocate makes the gateway speak from another address of its own, and tell the
-// client its list (RFC 4555 3.6); nil: that there are no others. forged, where it
+// client its list (RFC 4555 3.6); nil: that there are no others. noNATs, where it
 // is not nil, is what NO_NATS_ALLOWED says; answered gets the answer.
 func (r *Responder) Relocate(now time.Time, at netip.Addr, others []netip.Addr, noNATs []byte, answered func([]wire.Payload)) error {
+	payloads := addressList(others)
+	if noNATs != nil {
+		payloads = append(payloads, notify(wire.NotifyNoNATsAllowed, noNATs...))
+	}
+	return r.Inform(now, at, payloads, answered)
+}
+
+// Inform sends an INFORMATIONAL request from an address of the gateway's, from
+// which it speaks from now on.
+func (r *Responder) Inform(now time.Time, at netip.Addr, payloads []wire.Payload, answered func([]wire.Payload)) error {
 	sa := r.current()
 	if sa == nil {
 		return ErrNoSA
 	}
 	sa.path.From = netip.AddrPortFrom(at, sa.path.From.Port())
-	payloads := addressList(others)
-	if noNATs != nil {
-		payloads = append(payloads, notify(wire.NotifyNoNATsAllowed, noNATs...))
-	}
 	sa.ask(now, &ownRequest{
 		exchange: wire.ExchangeInformational,
 		build:    func(time.Time) []wire.Payload { return payloads },
