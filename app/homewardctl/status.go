@@ -95,6 +95,9 @@ func (a *app) printStatus(st control.Status, now time.Time) error {
 			row{"Sent", fmt.Sprintf("%s in %d packets", size(e.TxBytes), e.TxPackets)},
 			row{"Received", fmt.Sprintf("%s in %d packets", size(e.RxBytes), e.RxPackets)},
 			row{"Dropped", drops(e.Drops)})
+		for _, sa := range e.SAs {
+			rows = append(rows, row{"Child SA", childSA(sa, now)})
+		}
 	}
 	if err := printRows(a.out, "  ", rows); err != nil {
 		return err
@@ -109,6 +112,14 @@ func (a *app) printStatus(st control.Status, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// childSA is one line about a Child SA: its names at both ends, what it may carry
+// and has carried, and how long it has.
+func childSA(sa control.ESPSA, now time.Time) string {
+	return fmt.Sprintf("%08x/%08x to %s with %s since %s, new keys %s, %s sent, %s received",
+		sa.InboundSPI, sa.OutboundSPI, plain(strings.Join(sa.Remote, ", ")), plain(sa.Suite), at(sa.Since, now), until(sa.RekeyAt, now),
+		size(sa.TxBytes), size(sa.RxBytes))
 }
 
 func routes(list []netip.Prefix) string {

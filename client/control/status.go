@@ -72,6 +72,21 @@ type ESP struct {
 	TxPackets uint64            `json:"tx_packets"`
 	RxPackets uint64            `json:"rx_packets"`
 	Drops     map[string]uint64 `json:"drops"` // by reason
+	SAs       []ESPSA           `json:"sas"`   // that carry traffic, in the order in which they came to it
+}
+
+// ESPSA is one pair of ESP SAs, one for each direction.
+type ESPSA struct {
+	InboundSPI  uint32    `json:"inbound_spi"`
+	OutboundSPI uint32    `json:"outbound_spi"`
+	Local       []string  `json:"local"`  // selectors: "10.1.0.0/16"
+	Remote      []string  `json:"remote"` // selectors
+	Suite       string    `json:"suite"`
+	ESN         bool      `json:"esn"`
+	Since       time.Time `json:"since"`
+	RekeyAt     time.Time `json:"rekey_at"`
+	TxBytes     uint64    `json:"tx_bytes"`
+	RxBytes     uint64    `json:"rx_bytes"`
 }
 
 // Error is a failure as the user reads it: Cause is a diagnose.Cause, Message

@@ -8,6 +8,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/supervisor"
+	"github.com/homeward-vpn/homeward/client/tunnel"
 )
 
 // Status implements control.Backend.
@@ -83,7 +84,22 @@ func (l *line) describe(st *control.Status) {
 	if st.ESP.Drops == nil {
 		st.ESP.Drops = map[string]uint64{}
 	}
+	st.ESP.SAs = carrying(l.info.Children, stats.SAs)
 	st.Warnings = append(st.Warnings, l.warnings...)
+}
+
+// carrying describes the Child SAs with what they have carried.
+func carrying(children []tunnel.Child, used map[uint32]tunnel.Usage) []control.ESPSA {
+	out := make([]control.ESPSA, 0, len(children))
+	for _, c := range children {
+		u := used[c.InboundSPI]
+		out = append(out, control.ESPSA{
+			InboundSPI: c.InboundSPI, OutboundSPI: c.OutboundSPI, Local: c.Local, Remote: c.Remote,
+			Suite: c.Suite, ESN: c.ESN, Since: c.Since.Round(0), RekeyAt: c.RekeyAt.Round(0),
+			TxBytes: u.TxBytes, RxBytes: u.RxBytes,
+		})
+	}
+	return out
 }
 
 // Wait implements control.Backend.

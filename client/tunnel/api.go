@@ -154,7 +154,21 @@ type Info struct {
 	ESPSuite        string // "aes256gcm16"
 	ESN             bool
 	BehindNAT       bool
+	Children        []Child // in the order in which they came into use
+}
+
+// Child describes a Child SA that carries traffic. What it has carried is in
+// Stats.SAs.
+type Child struct {
+	InboundSPI, OutboundSPI uint32
+	Local, Remote           []string // selectors: "10.1.0.0/16"
+	Suite                   string
+	ESN                     bool
+	Since, RekeyAt          time.Time // wall clock
 }
 
 // Stats are the data plane's counters since the tunnel came up.
 type Stats = dataplane.Stats
+
+// Usage is what one Child SA has carried.
+type Usage = dataplane.Usage

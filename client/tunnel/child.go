@@ -10,13 +10,6 @@ import (
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
-// carrier is what the line keeps of a Child SA for when traffic moves to it.
-type carrier struct {
-	remote []wire.TrafficSelector
-	suite  string
-	esn    bool
-}
-
 // install turns a negotiated Child SA into a pair of ESP SAs in the plane.
 // The pair keeps its own copy of the keys; the event's are cleared.
 func (l *line) install(s *strand, sa ike.ChildSA) error {

@@ -22,6 +22,8 @@ func (l *line) handle(ev ike.Event) {
 		}
 	case ike.ChildActive:
 		l.active(e)
+	case ike.ChildRefused:
+		l.refusedChild(e)
 	case ike.ChildRemoved:
 		l.removed(l.strand, e)
 	case ike.IKERekeyed:
@@ -55,13 +57,12 @@ func (l *line) active(e ike.ChildActive) {
 		l.fail(&diagnose.Failure{Cause: diagnose.CauseInternal, Err: err})
 		return
 	}
-	c := l.carriers[e.InboundSPI]
-	l.world.remote, l.info.ESPSuite, l.info.ESN = c.remote, c.suite, c.esn
+	l.use(e.InboundSPI)
 	if l.up {
-		l.log.Info("the Child SA has new keys", "esp", l.info.ESPSuite)
-		l.follow()
+		l.carryMore(e.InboundSPI)
 		return
 	}
+	l.world.remote = l.carried()
 	n := l.world.network()
 	n.Gateway = l.info.GatewayAddress.Addr()
 	n.MTU = l.mtu()
@@ -81,13 +82,14 @@ func (l *line) active(e ike.ChildActive) {
 		"device", n.Interface, "mtu", n.MTU, "addresses", n.Addresses, "routes", n.Routes, "dns", n.DNS, "domains", n.Domains)
 	l.net = n
 	l.emit(Up{Network: n, Info: l.info})
+	l.askForMore()
 	l.beginSearch()
 }
 
-// follow holds the network against what the Child SA that has just taken over
-// carries, which need not be what the one before did (RFC 7296 2.9.2). What it
-// carries beyond that gets its routes. What it carries no more keeps them as long
-// as the line stands: the plane drops it, and it never leaves in clear.
+// follow holds the network against what the Child SAs carry now, which need not be
+// what they did (RFC 7296 2.9.2). What they carry beyond that gets its routes. What
+// they carry no more keeps them as long as the line stands: the plane drops it, and
+// it never leaves in clear.
 func (l *line) follow() {
 	next := l.world.network()
 	if lost := missing(l.net.Routes, next.Routes); len(lost) > 0 {

@@ -262,12 +262,12 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 		l.fail(&diagnose.Failure{Cause: diagnose.CauseInternal, Err: err})
 		return
 	}
-	c := s.carriers[inboundSPI]
-	l.world.given, l.world.remote = s.given, c.remote
-	s.info.ESPSuite, s.info.ESN = c.suite, c.esn
+	s.use(inboundSPI)
+	l.world.given, l.world.remote = s.given, s.carried()
 	l.log.Info("another session has taken over", "why", h.why, "gateway", s.info.GatewayAddress,
 		"identity", s.info.GatewayIdentity, "ike", s.info.IKESuite, "esp", s.info.ESPSuite, "tries", h.tries)
 	l.adapt()
+	l.askForMore()
 	if elsewhere && !l.done {
 		l.beginSearch()
 	}
@@ -277,6 +277,10 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 // where that differs from before.
 func (l *line) adapt() {
 	n := l.world.network()
+	// A gateway that narrows selectors one by one carries little at first.
+	if kept := missing(l.net.Routes, n.Routes); len(n.Routes)+len(kept) <= 2*maxRoutes {
+		n.Routes = slices.Concat(n.Routes, kept)
+	}
 	n.Interface, n.MTU, n.Gateway = l.net.Interface, l.net.MTU, l.info.GatewayAddress.Addr()
 	if !slices.Equal(n.Addresses, l.net.Addresses) {
 		l.log.Info("the gateway gave other addresses", "addresses", n.Addresses)

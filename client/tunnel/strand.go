@@ -34,6 +34,8 @@ type strand struct {
 
 	given    ike.Configuration
 	carriers map[uint32]carrier // the Child SAs by inbound SPI
+	uses     int                // how often a Child SA came into use
+	wished   []netip.Prefix     // networks that were asked for one by one
 	info     Info
 	sendErr  error     // why the last datagram could not leave
 	traffic  uint64    // plane.LastInbound at the last look
@@ -175,7 +177,7 @@ func (l *line) drainOne(ctx context.Context, s *strand) (some bool) {
 		} else if len(s.pending) > 0 {
 			c := s.pending[0]
 			s.pending = s.pending[1:]
-			if err := s.session.Do(time.Now(), c); err != nil && !unsearchable(err) {
+			if err := s.session.Do(time.Now(), c); err != nil && !unsearchable(err) && !uncreated(err) {
 				l.log.Debug("the session refused an input", "err", err)
 			}
 		} else {
@@ -237,7 +239,7 @@ func (l *line) added(s *strand, e ike.ChildAdded) error {
 	if err := l.install(s, e.SA); err != nil {
 		return err
 	}
-	s.carriers[e.SA.InboundSPI] = carrier{remote: e.SA.RemoteTS, suite: e.SA.Suite.Keyword(), esn: e.SA.ESN}
+	s.put(e.SA)
 	return nil
 }
 
@@ -246,7 +248,9 @@ func (l *line) added(s *strand, e ike.ChildAdded) error {
 func (l *line) removed(s *strand, e ike.ChildRemoved) {
 	if _, ok := s.carriers[e.InboundSPI]; ok {
 		l.plane.RemoveSA(e.InboundSPI, e.Linger)
-		delete(s.carriers, e.InboundSPI)
+		if s.drop(e.InboundSPI) && s == l.strand {
+			l.carryLess()
+		}
 	}
 }
 

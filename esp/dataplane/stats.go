@@ -13,25 +13,20 @@ type Stats struct {
 	TxPackets, RxPackets uint64
 	// Drops counts packets by reason; reasons that never occurred are absent.
 	Drops map[string]uint64
+	SAs   map[uint32]Usage // by inbound SPI
 }
 
-// Usage is what one pair has carried, in inner packets.
+// Usage is what one pair of SAs has carried. Bytes are those of inner packets.
 type Usage struct {
 	TxBytes, RxBytes     uint64
 	TxPackets, RxPackets uint64
 }
 
-// Usage reads the counters of a pair; false: there is none with this inbound SPI.
-func (p *Plane) Usage(inboundSPI uint32) (Usage, bool) {
-	sa := p.table.Load().inbound[inboundSPI]
-	if sa == nil {
-		return Usage{}, false
-	}
-	a := sa.age
+func (a *age) usage() Usage {
 	return Usage{
 		TxBytes: a.txBytes.Load(), RxBytes: a.rxBytes.Load(),
 		TxPackets: a.txPackets.Load(), RxPackets: a.rxPackets.Load(),
-	}, true
+	}
 }
 
 // drop is a reason of the plane's own, beside those of esp.Drop.
@@ -95,6 +90,11 @@ func (p *Plane) Stats() Stats {
 		TxPackets: c.txPackets.Load(),
 		RxPackets: c.rxPackets.Load(),
 		Drops:     make(map[string]uint64),
+	}
+	sas := p.table.Load().inbound
+	s.SAs = make(map[uint32]Usage, len(sas))
+	for spi, sa := range sas {
+		s.SAs[spi] = sa.age.usage()
 	}
 	for i := range c.own {
 		if n := c.own[i].Load(); n != 0 {
