@@ -127,7 +127,8 @@ func TestHostileTextDoesNotReachTheTerminal(t *testing.T) {
 	r := newRig(t)
 	st := control.Status{State: control.StateConnected, Profile: hostile, Warnings: []string{hostile},
 		Gateway: &control.Gateway{Identity: hostile}, DNS: control.DNS{Domains: []string{hostile}},
-		ESP:   &control.ESP{Suite: hostile, Drops: map[string]uint64{hostile: 1}},
+		ESP: &control.ESP{Suite: hostile, Drops: map[string]uint64{hostile: 1},
+			SAs: []control.ESPSA{{Suite: hostile, Remote: []string{hostile}}}},
 		Error: &control.Error{Message: hostile}}
 	if err := r.app.printStatus(st, time.Now()); err != nil {
 		t.Fatal(err)
@@ -137,6 +138,28 @@ func TestHostileTextDoesNotReachTheTerminal(t *testing.T) {
 			if c != '\n' && (unicode.IsControl(c) || unicode.Is(unicode.Cf, c) || c == '\u2028') {
 				t.Errorf("%U in %q", c, s)
 			}
+		}
+	}
+}
+
+// Each Child SA is shown: names, networks, suite, age and what it has carried.
+func TestStatusShowsEachChildSA(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.Local)
+	st := control.Status{State: control.StateConnected, ESP: &control.ESP{SAs: []control.ESPSA{
+		{InboundSPI: 0xc0ffee01, OutboundSPI: 0x22, Remote: []string{"10.1.0.0/16"}, Suite: "aes256gcm16", Since: now.Add(-time.Hour), RekeyAt: now.Add(30 * time.Minute), TxBytes: 5000},
+		{InboundSPI: 0xc0ffee02, OutboundSPI: 0x23, Remote: []string{"10.2.0.0/16", "fd00::/8"}, Suite: "aes256gcm16-ecp384", Since: now, RekeyAt: now.Add(time.Hour), RxBytes: 7},
+	}}}
+	if err := r.app.printStatus(st, now); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"c0ffee01/00000022 to 10.1.0.0/16 with aes256gcm16 since 11:00, new keys in 30 min",
+		"c0ffee02/00000023 to 10.2.0.0/16, fd00::/8 with aes256gcm16-ecp384 since 12:00", size(5000) + " sent", size(7) + " received",
+	} {
+		if !strings.Contains(r.out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, r.out.String())
 		}
 	}
 }

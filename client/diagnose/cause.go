@@ -18,7 +18,8 @@ const (
 	CauseNoCommonProposal Cause = "no-common-proposal"
 	CauseNoAddress        Cause = "no-address"
 	CauseSelectors        Cause = "selectors"
-	CauseProtocol         Cause = "protocol" // the gateway broke the rules of IKEv2
+	CauseChildless        Cause = "childless" // how a line starts (RFC 6023)
+	CauseProtocol         Cause = "protocol"  // the gateway broke the rules of IKEv2
 
 	// Signing in.
 
@@ -62,7 +63,7 @@ const (
 func Causes() []Cause {
 	return []Cause{
 		CauseNoNetwork, CauseNameNotFound, CauseGatewaySilent, CauseTimeout,
-		CauseNoCommonProposal, CauseNoAddress, CauseSelectors, CauseProtocol,
+		CauseNoCommonProposal, CauseNoAddress, CauseSelectors, CauseChildless, CauseProtocol,
 		CauseWrongPassword, CauseRejected, CauseEAPMethod, CauseCredentialsMissing,
 		CauseCertificateExpired, CauseKeychain,
 		CauseGatewayUntrusted, CauseGatewayIssuer, CauseGatewayWrongName,

@@ -101,6 +101,8 @@ func (f *Failure) line(seen string) string {
 		return "The gateway has no address to give to this computer; try again later, and if it stays so, tell your administrator."
 	case CauseSelectors:
 		return "The gateway does not allow the networks that the profile asks for; ask your administrator for a profile that fits the gateway."
+	case CauseChildless:
+		return "The gateway and the profile do not agree on whether a connection starts with or without a Child SA (RFC 6023); ask your administrator for a profile that fits the gateway."
 	case CauseProtocol:
 		return "The gateway answered in a way that makes no sense" + inBrackets(seen) + "; try again, and if it stays so, send the log to your administrator."
 	case CauseClosedByGateway:

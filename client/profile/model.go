@@ -146,10 +146,22 @@ type DNS struct {
 	AcceptPushed bool `json:"accept_pushed,omitempty"`
 }
 
+// Childless says whether a line starts without a Child SA.
+type Childless string
+
+// The ways of starting.
+const (
+	ChildlessNever    Childless = ""         // the usual start
+	ChildlessOffered  Childless = "offered"  // where the gateway can
+	ChildlessRequired Childless = "required" // or not at all
+)
+
 // Session is the behaviour of the line over time.
 type Session struct {
 	Liveness     Duration `json:"liveness,omitempty"`      // 0: 60 s; negative: never
 	NATKeepalive Duration `json:"nat_keepalive,omitempty"` // when nothing else was sent for this long; 0: 20 s; negative: never
 	NoMOBIKE     bool     `json:"no_mobike,omitempty"`
-	NoRedirect   bool     `json:"no_redirect,omitempty"`
+	// Childless: IKE_AUTH makes no Child SA; the first one has keys of its own (RFC 6023).
+	Childless  Childless `json:"childless,omitempty"`
+	NoRedirect bool      `json:"no_redirect,omitempty"`
 }

@@ -100,6 +100,11 @@ func (s *SA) validate(field string) error {
 }
 
 func (s *Session) validate() error {
+	switch s.Childless {
+	case ChildlessNever, ChildlessOffered, ChildlessRequired:
+	default:
+		return invalid("session.childless", "is not offered or required")
+	}
 	if s.Liveness >= 0 { // negative: never
 		if err := validDuration("session.liveness", s.Liveness, time.Second, 24*time.Hour); err != nil {
 			return err

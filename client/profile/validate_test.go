@@ -52,7 +52,7 @@ func full(t testing.TB) *Profile {
 			AcceptPushed: true, AllowPushed: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}, MTU: 1400},
 		DNS: DNS{Servers: []netip.Addr{netip.MustParseAddr("10.0.0.53")}, Domains: []string{"corp.example", "corp"},
 			Search: []string{"corp.example"}, AcceptPushed: true},
-		Session: Session{Liveness: Duration(time.Minute), NATKeepalive: Duration(20 * time.Second), NoMOBIKE: true, NoRedirect: true},
+		Session: Session{Liveness: Duration(time.Minute), NATKeepalive: Duration(20 * time.Second), NoMOBIKE: true, NoRedirect: true, Childless: ChildlessOffered},
 	}
 }
 
@@ -157,6 +157,7 @@ func TestInvalid(t *testing.T) {
 		{"child.lifetime_bytes", func(p *Profile) { p.Child.LifetimeBytes = MaxLifetimeBytes + 1 }},
 		{"child.lifetime_packets", func(p *Profile) { p.Child.LifetimePackets = MinLifetimePackets - 1 }},
 		{"child.lifetime_packets", func(p *Profile) { p.Child.LifetimePackets = MaxLifetimePackets + 1 }},
+		{"session.childless", func(p *Profile) { p.Session.Childless = "perhaps" }},
 		{"session.nat_keepalive", func(p *Profile) { p.Session.NATKeepalive = Duration(2 * time.Hour) }},
 	} {
 		p := full(t)

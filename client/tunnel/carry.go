@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
@@ -160,6 +161,17 @@ func (w world) wanted() []netip.Prefix {
 		}
 	}
 	return want[:min(len(want), maxWished)]
+}
+
+// childless says to the core how the first Child SA is made.
+func childless(c profile.Childless) ike.Childless {
+	switch c {
+	case profile.ChildlessOffered:
+		return ike.ChildlessOffered
+	case profile.ChildlessRequired:
+		return ike.ChildlessRequired
+	}
+	return ike.ChildlessNever
 }
 
 // maxWished bounds how many networks are asked for one by one.

@@ -73,6 +73,8 @@ func sessionCause(c ike.Cause) diagnose.Cause {
 		return diagnose.CauseSelectors
 	case ike.CauseNoAddress:
 		return diagnose.CauseNoAddress
+	case ike.CauseChildless:
+		return diagnose.CauseChildless
 	case ike.CauseInternal:
 		return diagnose.CauseInternal
 	case ike.CauseClosedByGateway:

@@ -71,6 +71,7 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 		NATKeepalive:   time.Duration(p.Session.NATKeepalive),
 		InitialContact: true,
 	}
+	cfg.Childless = childless(p.Session.Childless)
 	var err error
 	if cfg.Client, cfg.Gateway, err = authentication(p); err != nil {
 		return cfg, err

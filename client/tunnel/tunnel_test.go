@@ -35,6 +35,12 @@ func farEnd(t *testing.T, o *office) (in *esp.Inbound, out *esp.Outbound) {
 		c = *children[len(children)-1]
 		return nil
 	})
+	return endOf(t, o, c)
+}
+
+// endOf gives the gateway's ends of one of its Child SAs.
+func endOf(t *testing.T, o *office, c iketest.Child) (in *esp.Inbound, out *esp.Outbound) {
+	t.Helper()
 	if end, ok := o.ends[c.InboundSPI]; ok {
 		return end.In, end.Out
 	}
