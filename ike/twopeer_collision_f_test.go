@@ -357,4 +357,7 @@ func TestCollisionEveryTimerAtOnce(t *testing.T) {
 		}
 	}
 	mustSettle(t, p, time.Minute, 1)
+	if n, m := iketest.Count[ike.IKERekeyed](p), iketest.Count[ike.ChildAdded](p); n < 40 || m < 40 {
+		t.Errorf("%d rekeys of the IKE SA and %d Child SAs in 40 rounds", n, m)
+	}
 }

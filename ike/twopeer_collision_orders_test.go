@@ -120,12 +120,12 @@ func TestCollisionEveryOrder(t *testing.T) {
 	}
 }
 
-// RFC 7296 2.8, 2.25: both ends rekey the Child SA and the IKE SA, and now and then
-// a message arrives twice, or an older one once more. The orders are too many to
-// take them all.
+// RFC 7296 2.1, 2.8, 2.25: both ends rekey the Child SA and the IKE SA, now and then
+// a message arrives twice, or an older one once more, and in every other run some
+// are lost. The orders are too many to take them all.
 func TestCollisionAnyOrderOfFour(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(150) {
+	for seed := range uint64(200) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 7296))
@@ -138,6 +138,10 @@ func TestCollisionAnyOrderOfFour(t *testing.T) {
 			var past []*iketest.Held
 			for open := moves(w, starts); len(open) > 0; open = moves(w, starts) {
 				before := w.wire.Held()
+				if seed%2 == 1 && len(before) > 0 && r.IntN(10) == 0 {
+					w.wire.Take(before[r.IntN(len(before))])
+					continue
+				}
 				open[r.IntN(len(open))]()
 				past = append(past, before...)
 				if len(past) > 0 && r.IntN(4) == 0 {
