@@ -42,6 +42,8 @@ type authentication struct {
 	peerHashes        []uint16 // nil: the gateway does not know RFC 7427
 	spi               uint32   // inbound SPI offered for the first Child SA
 
+	intermediates intermediates
+
 	question uint64 // the one question that is open; 0: none
 	asked    questionKind
 
@@ -226,14 +228,16 @@ func (r *authRound) handle(s *Session, _ *ikeSA, now time.Time, answer []wire.Pa
 // prf is the pseudorandom function of the IKE SA.
 func (a *authentication) prf() uint16 { return a.sa.suite.PRF[0] }
 
-// ourOctets is what our AUTH payload covers (RFC 7296 2.15).
+// ourOctets is what our AUTH payload covers (RFC 7296 2.15, RFC 9242 3.3.2).
 func (a *authentication) ourOctets(s *Session) []byte {
-	return auth.SignedOctets(a.request, a.nr, a.prf(), a.sa.keys.SK_pi, s.cfg.Identity.Body())
+	octets := auth.SignedOctets(a.request, a.nr, a.prf(), a.sa.keys.SK_pi, s.cfg.Identity.Body())
+	return append(octets, a.intermediates.octets()...)
 }
 
 // gatewayOctets is what the gateway's AUTH payload covers.
 func (a *authentication) gatewayOctets() []byte {
-	return auth.SignedOctets(a.response, a.ni, a.prf(), a.sa.keys.SK_pr, a.gateway.Body())
+	octets := auth.SignedOctets(a.response, a.ni, a.prf(), a.sa.keys.SK_pr, a.gateway.Body())
+	return append(octets, a.intermediates.octets()...)
 }
 
 // credentialsFailure is for a question that the user did not answer.

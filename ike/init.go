@@ -146,6 +146,9 @@ func (s *Session) initPayloads() []wire.Payload {
 		&wire.NotifyPayload{NotifyType: wire.NotifyFragmentationSupported},
 		&wire.NotifyPayload{NotifyType: wire.NotifySignatureHashAlgorithms, Data: hashes},
 	)
+	if suite.OffersAdditional(s.cfg.IKEProposals) {
+		ps = append(ps, &wire.NotifyPayload{NotifyType: wire.NotifyIntermediateExchangeSupport})
+	}
 	return append(ps, s.redirectPayloads()...)
 }
 
@@ -317,7 +320,7 @@ func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error
 	if n, ok := wire.Notify(m.Payloads, wire.NotifyNATDetectionDestinationIP); ok {
 		sa.seenAs = bytes.Clone(n.Data)
 	}
-	return sa.auth.begin(s, now)
+	return sa.auth.beginIntermediate(s, now, sa.suite.Additional())
 }
 
 // staleCandidate is the candidate that has been asked in vain most often; nil
@@ -358,6 +361,9 @@ func (s *Session) negotiateInit(remote wire.SPI, ps []wire.Payload) (*ikeSA, err
 	}
 	if ke.Group != in.kx.Group() || ke.Group != chosen.Group[0] {
 		return nil, errors.New("key exchange of another group than chosen")
+	}
+	if _, ok := wire.Notify(ps, wire.NotifyIntermediateExchangeSupport); !ok && len(chosen.Additional()) > 0 {
+		return nil, &Failure{Cause: CauseNoProposal, Err: errors.New("additional key exchanges without IKE_INTERMEDIATE")}
 	}
 	shared, err := in.kx.Shared(ke.Data)
 	if err != nil {

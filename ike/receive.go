@@ -90,6 +90,9 @@ func (s *Session) open(now time.Time, r received) error {
 	if err != nil {
 		return s.misbuilt(now, r, err)
 	}
+	if e, ok := r.sa.window.exchange.(*intermediate); ok && r.msg.Response() {
+		e.covered = r.covered(first, plain)
+	}
 	return s.dispatch(now, r, payloads)
 }
 

@@ -24,6 +24,8 @@ type handshake struct {
 	cp     *wire.CPPayload
 	eap    *eapServer
 	msk    suite.Secret
+
+	intermediate
 }
 
 // authenticate serves IKE_AUTH, from its first request to its last:
@@ -236,10 +238,10 @@ func (sa *ikeSA) prf() uint16 { return sa.proposal.PRF[0] }
 
 // clientOctets is what the client's AUTH covers (RFC 7296 2.15).
 func (sa *ikeSA) clientOctets() []byte {
-	return auth.SignedOctets(sa.hs.request, sa.hs.nr, sa.prf(), sa.keys.SK_pi, auth.FromPayload(sa.hs.client).Body())
+	return append(auth.SignedOctets(sa.hs.request, sa.hs.nr, sa.prf(), sa.keys.SK_pi, auth.FromPayload(sa.hs.client).Body()), sa.hs.intAuth()...)
 }
 
 // gatewayOctets is what the gateway's AUTH covers.
 func (sa *ikeSA) gatewayOctets() []byte {
-	return auth.SignedOctets(sa.hs.response, sa.hs.ni, sa.prf(), sa.keys.SK_pr, sa.r.cfg.Identity.Body())
+	return append(auth.SignedOctets(sa.hs.response, sa.hs.ni, sa.prf(), sa.keys.SK_pr, sa.r.cfg.Identity.Body()), sa.hs.intAuth()...)
 }

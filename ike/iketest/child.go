@@ -121,14 +121,7 @@ func (r *Responder) childPolicy(q childRequest) []suite.Proposal {
 
 // exchangeKeys answers a KE payload.
 func (r *Responder) exchangeKeys(ke *wire.KEPayload) (public []byte, shared suite.Secret, err error) {
-	kx, err := suite.NewKeyExchange(ke.Group, r.cfg.Rand)
-	if err != nil {
-		return nil, nil, err
-	}
-	if shared, err = kx.Shared(ke.Data); err != nil {
-		return nil, nil, err
-	}
-	return kx.Public(), shared, nil
+	return suite.AnswerKeyExchange(ke.Group, ke.Data, r.cfg.Rand)
 }
 
 // narrow gives what is both asked for and allowed, in the order of what is

@@ -69,12 +69,7 @@ func (r *Responder) handleInit(now time.Time, p Packet, m *wire.Message) {
 
 // openHalf makes the half-open IKE SA and the answer that goes with it.
 func (r *Responder) openHalf(now time.Time, p Packet, m *wire.Message, chosen suite.Proposal, number uint8, ke *wire.KEPayload, ni *wire.NoncePayload) {
-	kx, err := suite.NewKeyExchange(ke.Group, r.cfg.Rand)
-	if err != nil {
-		r.complain(now, "%v", err)
-		return
-	}
-	shared, err := kx.Shared(ke.Data)
+	public, shared, err := suite.AnswerKeyExchange(ke.Group, ke.Data, r.cfg.Rand)
 	if err != nil {
 		r.complain(now, "public value: %v", err)
 		return
@@ -94,6 +89,8 @@ func (r *Responder) openHalf(now time.Time, p Packet, m *wire.Message, chosen su
 	_, offered := wire.Notify(m.Payloads, wire.NotifyFragmentationSupported)
 	sa.fragments = offered && r.cfg.Fragments
 	sa.expected = 1
+	sa.hs.uncovered = r.cfg.Uncovered
+	sa.hs.methods = methodsOf(&wire.SAPayload{Proposals: suite.ToWire([]suite.Proposal{chosen}, wire.ProtocolIKE, nil)})
 	r.sas[sa.local] = sa
 	r.detectNAT(now, p, m)
 
@@ -101,10 +98,16 @@ func (r *Responder) openHalf(now time.Time, p Packet, m *wire.Message, chosen su
 	answer[0].Number = number
 	payloads := []wire.Payload{
 		&wire.SAPayload{Proposals: answer},
-		&wire.KEPayload{Group: ke.Group, Data: kx.Public()},
+		&wire.KEPayload{Group: ke.Group, Data: public},
 		&wire.NoncePayload{Data: nr},
 		notify(wire.NotifyNATDetectionSourceIP, natHash(sa.remote, sa.local, p.To)...),
 		notify(wire.NotifyNATDetectionDestinationIP, natHash(sa.remote, sa.local, p.From)...),
+	}
+	if len(sa.hs.methods) > 0 {
+		if _, ok := wire.Notify(m.Payloads, wire.NotifyIntermediateExchangeSupport); !ok {
+			r.complain(now, "additional key exchanges are offered without INTERMEDIATE_EXCHANGE_SUPPORTED (RFC 9370 2.2.1)")
+		}
+		payloads = append(payloads, notify(wire.NotifyIntermediateExchangeSupport))
 	}
 	if r.cfg.Fragments {
 		payloads = append(payloads, notify(wire.NotifyFragmentationSupported))

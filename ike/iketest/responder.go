@@ -74,6 +74,9 @@ type ResponderConfig struct {
 	// RefuseChild: IKE_AUTH succeeds, but with this error in place of a Child SA.
 	RefuseChild wire.NotifyType
 
+	// Uncovered: AUTH leaves the IKE_INTERMEDIATE exchanges out, against RFC 9242.
+	Uncovered bool
+
 	Again // repeated authentication and redirects
 
 	// MOBIKE says how the gateway moves with its clients (RFC 4555); nil: not at all.

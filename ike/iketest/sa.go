@@ -47,6 +47,10 @@ type ikeSA struct {
 
 	wantGroup uint16 // for INVALID_KE_PAYLOAD
 
+	inside      []byte // of the request that is being served
+	insideFirst wire.PayloadType
+	before      *suite.Protector // of the keys before the last IKE_INTERMEDIATE
+
 	followups map[string]*followup // by the link that the client is to send
 	links     map[string]bool      // all that were given
 }
@@ -97,6 +101,9 @@ func (sa *ikeSA) setKeys(keys *suite.Keys) error {
 // the window, then serve.
 func (sa *ikeSA) handle(now time.Time, p Packet, m *wire.Message) {
 	first, plain, err := sa.protector.Open(p.Data, m)
+	if err != nil && sa.repeatedBefore(now, p, m) {
+		return
+	}
 	if err != nil {
 		sa.r.trace(now, "   x %s: %v", describe(p), err)
 		return
@@ -131,6 +138,7 @@ func (sa *ikeSA) handle(now time.Time, p Packet, m *wire.Message) {
 			sa.r.complain(now, "%s: %v", describe(p), err)
 			return
 		}
+		sa.inside, sa.insideFirst = plain, first
 		sa.handleRequest(now, p, m.Header, payloads)
 	case m.MessageID > sa.expected:
 		sa.r.complain(now, "%s outside the window, which is at %d (RFC 7296 2.3)", describe(p), sa.expected)
@@ -230,6 +238,11 @@ func (sa *ikeSA) handleRequest(now time.Time, p Packet, h wire.Header, payloads 
 // serve finds who answers an exchange. after runs once the answer is sealed.
 func (sa *ikeSA) serve(now time.Time, x *Exchange) (payloads []wire.Payload, after func()) {
 	switch {
+	case x.Header.Exchange == wire.ExchangeIntermediate && sa.hs != nil && len(sa.hs.methods) > 0:
+		return sa.intermediate(now, x)
+	case x.Header.Exchange == wire.ExchangeIKEAuth && sa.hs != nil && len(sa.hs.methods) > 0:
+		sa.r.complain(now, "IKE_AUTH before all key exchanges are made (RFC 9370 2.2.2)")
+		return sa.refuse()
 	case x.Header.Exchange == wire.ExchangeIKEAuth && !sa.established:
 		return sa.authenticate(now, x.Request)
 	case x.Header.Exchange == wire.ExchangeCreateChildSA && sa.established:
