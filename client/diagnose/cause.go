@@ -18,8 +18,9 @@ const (
 	CauseNoCommonProposal Cause = "no-common-proposal"
 	CauseNoAddress        Cause = "no-address"
 	CauseSelectors        Cause = "selectors"
-	CauseChildless        Cause = "childless" // how a line starts (RFC 6023)
-	CauseProtocol         Cause = "protocol"  // the gateway broke the rules of IKEv2
+	CauseChildless        Cause = "childless"     // how a line starts (RFC 6023)
+	CauseRedirectLoop     Cause = "redirect-loop" // Seen: the gateway named last
+	CauseProtocol         Cause = "protocol"      // the gateway broke the rules of IKEv2
 
 	// Signing in.
 
@@ -46,6 +47,7 @@ const (
 
 	CauseClosedByGateway Cause = "closed-by-gateway"
 	CauseLineLost        Cause = "line-lost"
+	CauseSignInExpired   Cause = "sign-in-expired" // the user did not sign in again in time
 
 	// This computer.
 
@@ -63,13 +65,13 @@ const (
 func Causes() []Cause {
 	return []Cause{
 		CauseNoNetwork, CauseNameNotFound, CauseGatewaySilent, CauseTimeout,
-		CauseNoCommonProposal, CauseNoAddress, CauseSelectors, CauseChildless, CauseProtocol,
+		CauseNoCommonProposal, CauseNoAddress, CauseSelectors, CauseChildless, CauseRedirectLoop, CauseProtocol,
 		CauseWrongPassword, CauseRejected, CauseEAPMethod, CauseCredentialsMissing,
 		CauseCertificateExpired, CauseKeychain,
 		CauseGatewayUntrusted, CauseGatewayIssuer, CauseGatewayWrongName,
 		CauseGatewayExpired, CauseGatewayNotYetValid, CauseGatewayUsage,
 		CauseGatewayCertificate, CauseGatewayIdentity, CauseGatewayProof,
-		CauseClosedByGateway, CauseLineLost,
+		CauseClosedByGateway, CauseLineLost, CauseSignInExpired,
 		CauseTransportFailed, CauseTUNFailed, CauseRoutesFailed, CauseDNSFailed,
 		CausePolicyFailed, CauseProfile, CauseCancelled, CauseInternal,
 	}
@@ -82,7 +84,7 @@ func Causes() []Cause {
 func (c Cause) Passing() bool {
 	switch c {
 	case CauseNoNetwork, CauseNameNotFound, CauseGatewaySilent, CauseTimeout,
-		CauseNoAddress, CauseProtocol, CauseClosedByGateway, CauseLineLost,
+		CauseNoAddress, CauseRedirectLoop, CauseProtocol, CauseClosedByGateway, CauseLineLost,
 		CauseTransportFailed, CauseTUNFailed, CauseRoutesFailed, CauseDNSFailed:
 		return true
 	default:

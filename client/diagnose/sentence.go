@@ -107,6 +107,10 @@ func (f *Failure) line(seen string) string {
 		return "The gateway answered in a way that makes no sense" + inBrackets(seen) + "; try again, and if it stays so, send the log to your administrator."
 	case CauseClosedByGateway:
 		return "The gateway closed the connection; connect again, and if it stays so, ask your administrator."
+	case CauseRedirectLoop:
+		return "The gateways send this computer from one to the next" + inBrackets(seen) + " and none of them takes it; try again in some minutes, and if it stays so, tell your administrator."
+	case CauseSignInExpired:
+		return "The gateway wanted a new sign-in and ended the connection because none came in time; connect again and sign in."
 	case CauseLineLost:
 		return "The gateway stopped answering and the connection was lost; check that this computer is online, then connect again."
 	case CauseTransportFailed:

@@ -151,10 +151,15 @@ type Info struct {
 	IKESuite        string // "aes256gcm16-prfsha384-ecp384"
 	IKEEstablished  time.Time
 	IKERekeyAt      time.Time
-	ESPSuite        string // "aes256gcm16"
-	ESN             bool
-	BehindNAT       bool
-	Children        []Child // in the order in which they came into use
+	SignedInAt      time.Time
+	// SignInAgainBy is when the gateway ends the line unless there is a new
+	// sign-in (RFC 4478); zero: it did not say.
+	SignInAgainBy  time.Time
+	GatewayVersion string // its own words, printable ASCII
+	ESPSuite       string // "aes256gcm16"
+	ESN            bool
+	BehindNAT      bool
+	Children       []Child // in the order in which they came into use
 }
 
 // Child describes a Child SA that carries traffic. What it has carried is in

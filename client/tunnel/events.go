@@ -33,6 +33,10 @@ func (l *line) handle(ev ike.Event) {
 		l.changed()
 	case ike.PathNarrow:
 		l.pathNarrow(e)
+	case ike.Reauthenticate:
+		l.signInUntil(l.strand, e)
+	case ike.Redirect:
+		l.redirected(e.To)
 	case ike.PathChecked:
 		l.pathChecked(e)
 	case ike.Closed:
@@ -141,7 +145,7 @@ func (l *line) closed(e ike.Closed) {
 	if l.finished != nil || e.Failure == nil {
 		return
 	}
-	l.finished = e.Failure
+	l.finished = l.ending(e.Failure)
 	if l.sendErr != nil && (e.Failure.Cause == ike.CauseNoAnswer || e.Failure.Cause == ike.CausePeerDead) {
 		if f := sendFailure(l.sendErr, l.remote); f != nil {
 			l.finished = errors.Join(f, e.Failure)

@@ -32,7 +32,7 @@ func (t *Tunnel) explain(err error) *diagnose.Failure {
 	}
 	switch f.Cause {
 	case ike.CauseNoAnswer:
-		out.Expected = t.cfg.Profile.Gateway.Address
+		out.Expected = t.asked.id.String()
 	case ike.CauseWrongPassword, ike.CauseRejected:
 		var e *eap.Error
 		if errors.As(err, &e) {

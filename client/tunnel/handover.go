@@ -46,7 +46,8 @@ const (
 
 // plan says why there is to be a successor, where and when.
 type plan struct {
-	why string // for the log
+	why     string  // for the log
+	gateway gateway // zero: the one in use
 	// remotes are where IKE_SA_INIT goes, one after the other; empty: to the
 	// gateway in use.
 	remotes []netip.AddrPort
@@ -59,13 +60,15 @@ type plan struct {
 // handover is a plan being carried out.
 type handover struct {
 	plan
-	strand   *strand   // of the try under way; nil between tries
-	at       time.Time // when the next try begins; zero: one is under way
-	tries    int
-	fresh    bool         // the password that is known was refused: the user must be asked
-	cancel   func()       // withdraws the questions of the try under way
-	orphaned *ike.Failure // why the session in use is gone
-	patience time.Time    // orphaned: when the line gives up
+	strand *strand   // of the try under way; nil between tries
+	at     time.Time // when the next try begins; zero: one is under way
+	tries  int
+	fresh  bool // the password that is known was refused: the user must be asked
+	// questions is for those of the try under way, and cancel withdraws them.
+	questions context.Context
+	cancel    func()
+	orphaned  *ike.Failure // why the session in use is gone
+	patience  time.Time    // orphaned: when the line gives up
 }
 
 // handOver begins a plan. What was planned before is given up, but for its end.
@@ -112,7 +115,7 @@ func (l *line) leave(s *strand, at time.Time) {
 }
 
 // proceed does what a handover has to do at this time.
-func (l *line) proceed(ctx context.Context, now time.Time) {
+func (l *line) proceed(now time.Time) {
 	for _, s := range l.leaving {
 		if !s.leaveAt.IsZero() && !s.leaveAt.After(now) {
 			s.leaveAt = time.Time{}
@@ -126,7 +129,7 @@ func (l *line) proceed(ctx context.Context, now time.Time) {
 		l.over(h.orphaned)
 	case !h.at.IsZero() && !h.at.After(now):
 		h.at = time.Time{}
-		l.prepare(ctx, h)
+		l.prepare(h)
 	}
 }
 
@@ -151,8 +154,9 @@ func earlier(a, b time.Time) time.Time {
 
 // prepare asks for the password before the gateway is: people take longer than
 // a gateway waits in the middle of a sign-in.
-func (l *line) prepare(ctx context.Context, h *handover) {
-	ctx, h.cancel = context.WithCancel(ctx)
+func (l *line) prepare(h *handover) {
+	h.questions, h.cancel = context.WithCancel(l.life)
+	ctx := h.questions
 	if l.cfg.Profile.Client.Auth != profile.ClientMSCHAPv2 {
 		l.tryNext(h, &credentials{username: l.creds.username})
 		return
@@ -190,7 +194,10 @@ func (l *line) tryNext(h *handover, creds *credentials) {
 		remote = h.remotes[h.tries%len(h.remotes)]
 	}
 	h.tries++
-	s, err := l.newStrand(remote, creds, func(c *ike.Config) {
+	if h.gateway == (gateway{}) {
+		h.gateway.id = l.gateway.id
+	}
+	s, err := l.newStrand(h.gateway, remote, creds, func(c *ike.Config) {
 		// It would have the gateway delete the session in use (RFC 7296 2.4).
 		c.InitialContact = false
 		c.RequestAddresses = nil
@@ -215,6 +222,8 @@ func (l *line) rising(s *strand, ev ike.Event) {
 	switch e := ev.(type) {
 	case ike.Established:
 		s.established(e)
+	case ike.Reauthenticate:
+		l.signInUntil(s, e)
 	case ike.ChildAdded:
 		if err := l.added(s, e); err != nil {
 			h := l.next
@@ -227,16 +236,27 @@ func (l *line) rising(s *strand, ev ike.Event) {
 	case ike.ChildRemoved:
 		l.removed(s, e)
 	case ike.Closed:
-		s.creds.clear()
-		l.discardSAs(s)
-		h := l.next
-		h.strand = nil
-		var err error = e.Failure
-		if e.Failure == nil {
-			err = errors.New("tunnel: the successor was told to end")
-		}
-		l.tryFailed(h, err)
+		l.fallen(s, e)
 	}
+}
+
+// fallen decides what the end of a successor means that never carried the line.
+func (l *line) fallen(s *strand, e ike.Closed) {
+	defer s.creds.clear()
+	l.discardSAs(s)
+	h := l.next
+	h.strand = nil
+	if e.Failure == nil {
+		l.tryFailed(h, errors.New("tunnel: the successor was told to end"))
+		return
+	}
+	var err error = e.Failure
+	if to, ok := redirection(err); ok {
+		if err = l.turn(h, to, s.creds); err == nil {
+			return
+		}
+	}
+	l.tryFailed(h, err)
 }
 
 // takeOver moves the line to the successor. To another gateway, or on another
@@ -254,7 +274,8 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 	} else {
 		err = l.plane.Activate(inboundSPI)
 	}
-	l.strand = s
+	s.traffic, s.sentAt = old.traffic, old.sentAt
+	l.strand, l.unrenewed = s, nil
 	if h.orphaned == nil {
 		l.leave(old, time.Now().Add(overlap))
 	}
@@ -268,7 +289,8 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 		"identity", s.info.GatewayIdentity, "ike", s.info.IKESuite, "esp", s.info.ESPSuite, "tries", h.tries)
 	l.adapt()
 	l.askForMore()
-	if elsewhere && !l.done {
+	l.planSignIn()
+	if elsewhere {
 		l.beginSearch()
 	}
 }
@@ -348,22 +370,32 @@ func (l *line) tryFailed(h *handover, err error) {
 	}
 	l.unrenewed = f
 	h.fresh = f.Cause == diagnose.CauseWrongPassword
-	pause := min(firstPause<<min(h.tries-1, 8), longestPause)
+	pause := min(firstPause<<min(max(h.tries-1, 0), 8), longestPause)
 	switch {
 	case f.Cause == diagnose.CauseCredentialsMissing: // the user's word
-		l.next = nil
+		l.giveUp(h)
 		return
 	case h.fresh && h.tries < lastingTries:
 		pause = 0 // the user is asked, and that takes its time
 	case f.Cause.Passing() && (!h.end.IsZero() || h.tries < endlessTries):
 	case h.tries < lastingTries:
 	default:
-		l.next = nil
+		l.giveUp(h)
 		return
 	}
 	h.at = time.Now().Add(pause)
 	if !h.end.IsZero() && !h.at.Before(h.end) {
-		l.next = nil
+		l.giveUp(h)
+	}
+}
+
+// giveUp leaves the line as it is. A sign-in that was planned before comes to its
+// turn again.
+func (l *line) giveUp(h *handover) {
+	l.log.Warn("the session in use stays", "why", h.why, "tries", h.tries)
+	l.next = nil
+	if h.why != whySignIn {
+		l.planSignIn()
 	}
 }
 
@@ -371,15 +403,15 @@ func (l *line) tryFailed(h *handover, err error) {
 func (l *line) over(f *ike.Failure) {
 	l.done = true
 	if l.finished == nil {
-		l.finished = f
+		l.finished = l.ending(f)
 	}
 }
 
 // farewell tells the gateway goodbye on every session that still stands, without
 // waiting for an answer.
-func (l *line) farewell(ctx context.Context) {
+func (l *line) farewell() {
 	for _, s := range l.strands() {
 		s.later(ike.Delete{})
 	}
-	l.drain(ctx)
+	l.drain()
 }

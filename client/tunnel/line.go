@@ -50,6 +50,7 @@ type line struct {
 	answers chan answered
 	calls   chan func() // to be run by the loop
 	asking  sync.WaitGroup
+	life    context.Context // of questions and lookups
 
 	world     world
 	net       Network // what was last asked of the system
@@ -67,7 +68,7 @@ type line struct {
 // attempt brings up one line to one address and keeps it until it ends. It
 // returns nil only when ctx ended it. last says that there is no other address
 // to try, so that patience is all that is left.
-func (t *Tunnel) attempt(ctx context.Context, addr netip.Addr, last bool, creds *credentials, emit func(Event)) (err error) {
+func (t *Tunnel) attempt(ctx context.Context, g gateway, addr netip.Addr, last bool, creds *credentials, emit func(Event)) (err error) {
 	l := &line{
 		Tunnel: t, emit: emit,
 		inbound: make(chan ike.Datagram, inboundQueue),
@@ -85,7 +86,7 @@ func (t *Tunnel) attempt(ctx context.Context, addr netip.Addr, last bool, creds 
 	t.plane.Store(l.plane)
 	defer func() { err = errors.Join(err, l.close()) }()
 
-	l.strand, err = l.newStrand(t.at(addr), creds, func(c *ike.Config) {
+	l.strand, err = l.newStrand(g, t.at(addr), creds, func(c *ike.Config) {
 		if !last {
 			c.Retransmit.InitTries = impatient
 		}
@@ -140,7 +141,8 @@ func (l *line) receive(d dataplane.ControlDatagram) bool {
 
 // loop feeds the sessions until the line is over or ctx ends it.
 func (l *line) loop(ctx context.Context) (end error) {
-	questions, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var cancel context.CancelFunc
+	l.life, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() { cancel(); l.asking.Wait() }()
 
 	alarm, err := l.cfg.NewAlarm()
@@ -149,7 +151,7 @@ func (l *line) loop(ctx context.Context) (end error) {
 	}
 	defer func() { end = errors.Join(end, alarm.Close()) }()
 	l.later(ike.Connect{})
-	l.drain(questions)
+	l.drain()
 	stop := ctx.Done()
 	for !l.done {
 		if err := l.arm(alarm); err != nil {
@@ -180,10 +182,10 @@ func (l *line) loop(ctx context.Context) (end error) {
 		if err != nil {
 			l.log.Debug("the session refused an input", "err", err)
 		}
-		l.proceed(questions, time.Now())
-		l.drain(questions)
+		l.proceed(time.Now())
+		l.drain()
 	}
-	l.farewell(questions)
+	l.farewell()
 	return l.finished
 }
 

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/x509"
@@ -25,9 +26,44 @@ import (
 type credentials struct {
 	username string
 	password []byte
+	spent    []byte // a copy of the password that was used, until the line stands
 }
 
-func (c *credentials) clear() { clear(c.password) }
+func (c *credentials) clear() {
+	clear(c.password)
+	c.forget()
+}
+
+// use gives the password away, once.
+func (c *credentials) use() []byte {
+	pw := c.password
+	c.password = nil
+	c.used(pw)
+	return pw
+}
+
+// used keeps a copy of a password that the gateway is asked with, for the case
+// that it names another gateway afterwards.
+func (c *credentials) used(password []byte) {
+	c.forget()
+	c.spent = bytes.Clone(password)
+}
+
+// forget clears that copy.
+func (c *credentials) forget() {
+	clear(c.spent)
+	c.spent = nil
+}
+
+// again gives the same credentials for another gateway, and keeps none.
+func (c *credentials) again() *credentials {
+	next := &credentials{username: c.username, password: c.spent}
+	if c.password != nil {
+		next.password = c.password
+	}
+	c.password, c.spent = nil, nil
+	return next
+}
 
 func (t *Tunnel) credentials(ctx context.Context) (*credentials, error) {
 	p := t.cfg.Profile
@@ -69,6 +105,7 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 		ChildLifetime:  time.Duration(p.Child.Lifetime),
 		Liveness:       time.Duration(p.Session.Liveness),
 		NATKeepalive:   time.Duration(p.Session.NATKeepalive),
+		NoRedirect:     p.Session.NoRedirect,
 		InitialContact: true,
 	}
 	cfg.Childless = childless(p.Session.Childless)

@@ -1,7 +1,6 @@
 package tunnel
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"net/netip"
@@ -29,6 +28,7 @@ import (
 type strand struct {
 	session *ike.Session
 	creds   *credentials
+	gateway gateway
 	remote  netip.AddrPort // where IKE_SA_INIT goes
 	pending []ike.Command  // found while draining; they go in after it
 
@@ -37,10 +37,11 @@ type strand struct {
 	uses     int                // how often a Child SA came into use
 	wished   []netip.Prefix     // networks that were asked for one by one
 	info     Info
-	sendErr  error     // why the last datagram could not leave
-	traffic  uint64    // plane.LastInbound at the last look
-	sentAt   time.Time // plane.LastOutbound at the last look
-	leaveAt  time.Time // when it is deleted; zero: it is not to be, or it has been told
+	sendErr  error         // why the last datagram could not leave
+	traffic  uint64        // plane.LastInbound at the last look
+	sentAt   time.Time     // plane.LastOutbound at the last look
+	lead     time.Duration // before info.SignInAgainBy: when the next sign-in begins
+	leaveAt  time.Time     // when it is deleted; zero: it is not to be, or it has been told
 }
 
 // answered is what a question has led to, and whose it was.
@@ -56,7 +57,7 @@ type published struct {
 }
 
 // newStrand makes a session to a gateway's address. Nothing is sent yet.
-func (l *line) newStrand(remote netip.AddrPort, creds *credentials, change func(*ike.Config)) (*strand, error) {
+func (l *line) newStrand(g gateway, remote netip.AddrPort, creds *credentials, change func(*ike.Config)) (*strand, error) {
 	local := l.transport.LocalAddr(remote)
 	if !local.IsValid() {
 		return nil, &diagnose.Failure{Cause: diagnose.CauseNoNetwork, Expected: remote.Addr().String()}
@@ -65,12 +66,13 @@ func (l *line) newStrand(remote netip.AddrPort, creds *credentials, change func(
 	if err != nil {
 		return nil, &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
 	}
+	cfg.RedirectedFrom = g.from
 	change(&cfg)
 	session, err := ike.New(cfg)
 	if err != nil {
 		return nil, &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
 	}
-	return &strand{session: session, remote: remote, creds: creds, carriers: make(map[uint32]carrier)}, nil
+	return &strand{session: session, gateway: g, remote: remote, creds: creds, carriers: make(map[uint32]carrier)}, nil
 }
 
 // strands lists every strand that has a session.
@@ -120,6 +122,9 @@ func (l *line) answer(a answered) error {
 		discard(a.command)
 		return ike.ErrClosed
 	}
+	if c, ok := a.command.(ike.Credentials); ok && c.Err == nil {
+		a.strand.creds.used(c.Password)
+	}
 	return a.strand.session.Do(time.Now(), a.command)
 }
 
@@ -155,25 +160,25 @@ func (l *line) expire(now time.Time) error {
 
 // drain performs everything that the sessions want after an input, and then what
 // that led to.
-func (l *line) drain(ctx context.Context) {
+func (l *line) drain() {
 	for again := true; again; {
 		again = false
 		for _, s := range l.strands() {
 			l.publish()
-			again = l.drainOne(ctx, s) || again
+			again = l.drainOne(s) || again
 		}
 	}
 	l.publish()
 }
 
 // drainOne performs what one session wants. True: there was something.
-func (l *line) drainOne(ctx context.Context, s *strand) (some bool) {
+func (l *line) drainOne(s *strand) (some bool) {
 	for ; ; some = true {
 		l.publish()
 		if d, ok := s.session.PollTransmit(); ok {
 			l.send(s, d)
 		} else if ev, ok := s.session.PollEvent(); ok {
-			l.take(ctx, s, ev)
+			l.take(s, ev)
 		} else if len(s.pending) > 0 {
 			c := s.pending[0]
 			s.pending = s.pending[1:]
@@ -188,9 +193,9 @@ func (l *line) drainOne(ctx context.Context, s *strand) (some bool) {
 
 // take performs an event: questions are everybody's, all else depends on which
 // strand it is.
-func (l *line) take(ctx context.Context, s *strand, ev ike.Event) {
+func (l *line) take(s *strand, ev ike.Event) {
 	switch {
-	case l.asked(ctx, s, ev):
+	case l.asked(s, ev):
 	case s == l.strand:
 		l.handle(ev)
 	case s == l.successor():
@@ -201,20 +206,20 @@ func (l *line) take(ctx context.Context, s *strand, ev ike.Event) {
 }
 
 // asked performs an event that is a question of the session. False: it is none.
-func (l *line) asked(ctx context.Context, s *strand, ev ike.Event) bool {
+func (l *line) asked(s *strand, ev ike.Event) bool {
 	switch e := ev.(type) {
 	case ike.NeedVerdict:
 		s.later(ike.Verdict{ID: e.ID, Err: l.verify(e)})
 	case ike.NeedSignature:
-		l.ask(ctx, s, Question{Kind: AskSignature, Scheme: string(e.Scheme), Data: e.Message}, func(a Answer, err error) ike.Command {
+		l.ask(s, Question{Kind: AskSignature, Scheme: string(e.Scheme), Data: e.Message}, func(a Answer, err error) ike.Command {
 			return ike.Signature{ID: e.ID, Value: a.Secret, Err: err}
 		})
 	case ike.NeedPSK:
-		l.ask(ctx, s, Question{Kind: AskPSK}, func(a Answer, err error) ike.Command {
+		l.ask(s, Question{Kind: AskPSK}, func(a Answer, err error) ike.Command {
 			return ike.PSK{ID: e.ID, Key: a.Secret, Err: err}
 		})
 	case ike.NeedCredentials:
-		l.password(ctx, s, e)
+		l.password(s, e)
 	default:
 		return false
 	}
@@ -230,8 +235,11 @@ func (s *strand) established(e ike.Established) {
 		IKESuite:        e.Suite.Keyword(),
 		IKEEstablished:  time.Now(),
 		IKERekeyAt:      e.RekeyAt,
+		SignedInAt:      time.Now(),
+		GatewayVersion:  e.Configuration.Version,
 		BehindNAT:       e.Behind.Us,
 	}
+	s.creds.forget()
 }
 
 // added puts a Child SA of a strand's into the plane.
@@ -282,23 +290,27 @@ func (l *line) verify(e ike.NeedVerdict) error {
 
 // password answers from the first prompt where that asked for both; a second
 // question of the gateway is put to the user.
-func (l *line) password(ctx context.Context, s *strand, e ike.NeedCredentials) {
-	if pw := s.creds.password; pw != nil {
-		s.creds.password = nil
+func (l *line) password(s *strand, e ike.NeedCredentials) {
+	if pw := s.creds.use(); pw != nil {
 		s.later(ike.Credentials{ID: e.ID, Password: pw})
 		return
 	}
 	q := Question{Kind: AskPassword, Username: e.Identity, Message: e.Message}
-	l.ask(ctx, s, q, func(a Answer, err error) ike.Command {
+	l.ask(s, q, func(a Answer, err error) ike.Command {
 		return ike.Credentials{ID: e.ID, Password: a.Secret, Err: err}
 	})
 }
 
 // ask puts a question on a goroutine of its own and hands the answer to the
 // loop; the end of the loop ends the question.
-func (l *line) ask(ctx context.Context, s *strand, q Question, answer func(Answer, error) ike.Command) {
+func (l *line) ask(s *strand, q Question, answer func(Answer, error) ike.Command) {
 	if q.Data != nil {
 		q.Data = append([]byte(nil), q.Data...)
+	}
+	ctx := l.life
+	if h := l.next; h != nil && s == h.strand {
+		// Withdrawn with its try.
+		ctx, q.Again, q.Until = h.questions, true, h.end
 	}
 	l.asking.Go(func() {
 		a, err := l.cfg.Ask(ctx, q)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/esp/dataplane"
@@ -15,7 +16,7 @@ import (
 
 // The flow of a tunnel's life, and the functions in that order:
 //
-//	Run: resolve the gateway's name, then for each address
+//	Run: resolve the gateway's name (or that of the one it names), then for each address
 //	  attempt: open the transport, start the plane, start the session
 //	    line.loop: datagrams, answers and timers into the session,
 //	               drain what it wants sent, perform what it says
@@ -32,7 +33,11 @@ type Tunnel struct {
 	cfg   Config
 	log   *slog.Logger
 	plane atomic.Pointer[dataplane.Plane]
-	stood bool // the line was up; Run's goroutine's own
+	stood bool // the line was up; Run's goroutine's own, as is what follows
+	// redirects are the moments of those that were followed lately.
+	redirects []time.Time
+	// asked is the gateway that is being asked, or was last.
+	asked gateway
 }
 
 // New makes a Tunnel. Nothing happens before Run.
@@ -66,14 +71,24 @@ func (t *Tunnel) Run(ctx context.Context, emit func(Event)) error {
 	if err != nil {
 		return t.ended(ctx, err)
 	}
-	defer creds.clear()
-
-	emit(Progress{Step: "resolving"})
-	addrs, err := t.resolve(ctx)
-	if err != nil {
-		return t.ended(ctx, err)
+	defer func() { creds.clear() }()
+	t.asked = gateway{id: ike.GatewayAt(t.cfg.Profile.Gateway.Address)}
+	for {
+		emit(Progress{Step: "resolving"})
+		addrs, err := t.resolve(ctx, t.asked.id)
+		if err != nil {
+			return t.ended(ctx, err)
+		}
+		err = t.attempts(ctx, addrs, creds, emit)
+		to, redirected := redirection(err)
+		if !redirected || t.stood || ctx.Err() != nil {
+			return t.ended(ctx, err)
+		}
+		if t.asked, err = t.onward(t.asked, to); err != nil {
+			return t.ended(ctx, err)
+		}
+		creds = creds.again()
 	}
-	return t.ended(ctx, t.attempts(ctx, addrs, creds, emit))
 }
 
 // attempts tries one address after the other, as long as nobody answers. Of
@@ -82,7 +97,7 @@ func (t *Tunnel) Run(ctx context.Context, emit func(Event)) error {
 // be taken back before another begins.
 func (t *Tunnel) attempts(ctx context.Context, addrs []netip.Addr, creds *credentials, emit func(Event)) (err error) {
 	for i, addr := range addrs {
-		e := t.attempt(ctx, addr, i == len(addrs)-1, creds, emit)
+		e := t.attempt(ctx, t.asked, addr, i == len(addrs)-1, creds, emit)
 		if err == nil || !isCause(e, diagnose.CauseNoNetwork) {
 			err = e
 		}
@@ -120,11 +135,12 @@ func isCause(err error, cause diagnose.Cause) bool {
 	return errors.As(err, &f) && f.Cause == cause
 }
 
-func (t *Tunnel) resolve(ctx context.Context) ([]netip.Addr, error) {
-	host := t.cfg.Profile.Gateway.Address
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{addr.Unmap()}, nil
+// resolve gives the first few addresses of a gateway.
+func (t *Tunnel) resolve(ctx context.Context, g ike.GatewayID) ([]netip.Addr, error) {
+	if g.Addr.IsValid() {
+		return []netip.Addr{g.Addr.Unmap()}, nil
 	}
+	host := g.Name
 	addrs, err := t.cfg.Resolve(ctx, host)
 	if err != nil {
 		return nil, &diagnose.Failure{Cause: diagnose.CauseNameNotFound, Expected: host, Err: err}

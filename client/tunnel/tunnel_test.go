@@ -41,12 +41,20 @@ func farEnd(t *testing.T, o *office) (in *esp.Inbound, out *esp.Outbound) {
 // endOf gives the gateway's ends of one of its Child SAs.
 func endOf(t *testing.T, o *office, c iketest.Child) (in *esp.Inbound, out *esp.Outbound) {
 	t.Helper()
+	end := o.end(&c)
+	return end.In, end.Out
+}
+
+// end gives the gateway's ends of a Child SA, the same ones each time.
+func (o *office) end(c *iketest.Child) esptest.Pair {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if end, ok := o.ends[c.InboundSPI]; ok {
-		return end.In, end.Out
+		return end
 	}
 	base, err := espSuite(c.Suite)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	base.ESN = len(c.Suite.ESN) == 1 && c.Suite.ESN[0] == suite.ESNYes
 	toGateway, toClient := base, base
@@ -61,7 +69,7 @@ func endOf(t *testing.T, o *office, c iketest.Child) (in *esp.Inbound, out *esp.
 	toClient.Source, toClient.Destination = selectors(c.LocalTS), selectors(c.RemoteTS)
 	end := esptest.Pair{In: esptest.MustInbound(toGateway), Out: esptest.MustOutbound(toClient)}
 	o.ends[c.InboundSPI] = end
-	return end.In, end.Out
+	return end
 }
 
 // seal makes one ESP packet of the gateway's.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -48,21 +50,28 @@ type device struct{ *esptest.TUN }
 
 func (device) Name() string { return "test0" }
 
-func (device) SetAddresses([]netip.Prefix) error { return nil }
+// errReaddressed: a test that expects other addresses brings a device for that.
+var errReaddressed = errors.New("the device got other addresses")
+
+func (device) SetAddresses([]netip.Prefix) error { return errReaddressed }
 
 // office is one gateway and the wires to it.
 type office struct {
 	t       *testing.T
 	ca      *iketest.Authority
 	gateway *iketest.Responder
+	made    iketest.ResponderConfig // what it was made from
 	client  *esptest.Transport
 	tun     *esptest.TUN
 	ends    map[uint32]esptest.Pair // the gateway's, by its inbound SPI
 
 	mu      sync.Mutex
 	pathMTU int // IP packets above this are lost; 0: none
-	esp     chan esptest.Datagram
-	poke    chan func(now time.Time)
+	others  map[netip.Addr]*iketest.Responder
+	// carry, where set, takes what is ESP, on the gateway's goroutine.
+	carry func(g *iketest.Responder, d esptest.Datagram)
+	esp   chan esptest.Datagram
+	poke  chan func(now time.Time)
 }
 
 // newOffice must be called inside a synctest bubble: it moves virtual time to
@@ -91,6 +100,7 @@ func newOffice(t *testing.T, change func(*iketest.ResponderConfig)) *office {
 	if change != nil {
 		change(&cfg)
 	}
+	o.made = cfg
 	o.gateway = iketest.NewResponder(cfg)
 	o.client = esptest.NewTransport(clientAddr, 16)
 	o.tun = esptest.NewTUN(16)
@@ -106,7 +116,11 @@ func (o *office) serve(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		if at := o.gateway.NextTimeout(); at.IsZero() {
+		var at time.Time
+		for _, g := range o.gateways() {
+			at = earlier(at, g.NextTimeout())
+		}
+		if at.IsZero() {
 			timer.Stop()
 		} else {
 			timer.Reset(time.Until(at))
@@ -117,28 +131,56 @@ func (o *office) serve(ctx context.Context) {
 		case f := <-o.poke:
 			f(time.Now())
 		case <-timer.C:
-			o.gateway.HandleTimeout(time.Now())
+			for _, g := range o.gateways() {
+				g.HandleTimeout(time.Now())
+			}
 		case d := <-o.client.Sent():
 			o.arrive(d)
 		}
-		for {
-			p, ok := o.gateway.Poll()
-			if !ok {
-				break
+		for _, g := range o.gateways() {
+			for p, ok := g.Poll(); ok; p, ok = g.Poll() {
+				o.depart(p)
 			}
-			o.depart(p)
 		}
 	}
 }
 
+// gateways are the office's own and those that open later.
+func (o *office) gateways() []*iketest.Responder {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]*iketest.Responder{o.gateway}, slices.Collect(maps.Values(o.others))...)
+}
+
+// open adds a gateway that is like the office's own but for its address and what
+// changes.
+func (o *office) open(at netip.Addr, change func(*iketest.ResponderConfig)) *iketest.Responder {
+	cfg := o.made
+	cfg.Rand, cfg.Address = iketest.NewRand(uint64(at.AsSlice()[3])), at
+	if change != nil {
+		change(&cfg)
+	}
+	g := iketest.NewResponder(cfg)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.others == nil {
+		o.others = map[netip.Addr]*iketest.Responder{}
+	}
+	o.others[at] = g
+	return g
+}
+
 func (o *office) arrive(d esptest.Datagram) {
 	o.mu.Lock()
-	limit := o.pathMTU
+	limit, carry, gateway := o.pathMTU, o.carry, o.others[d.Peer.Addr()]
 	o.mu.Unlock()
 	if limit != 0 && len(d.Data)+28 > limit {
 		return
 	}
-	if d.Peer.Addr() != gatewayAddr {
+	if d.Peer.Addr() == gatewayAddr {
+		gateway = o.gateway
+	}
+	if gateway == nil {
 		return
 	}
 	p := iketest.Packet{From: clientAddr, To: d.Peer, Data: d.Data}
@@ -148,11 +190,14 @@ func (o *office) arrive(d esptest.Datagram) {
 	case d.Peer.Port() == 500:
 	case len(d.Data) > 4 && [4]byte(d.Data) == [4]byte{}:
 		p.Encap, p.Data = true, d.Data[4:]
+	case carry != nil:
+		carry(gateway, d)
+		return
 	default:
 		o.esp <- d
 		return
 	}
-	o.gateway.Handle(time.Now(), p)
+	gateway.Handle(time.Now(), p)
 }
 
 // reopen gives the client a new socket in place of the last one.
