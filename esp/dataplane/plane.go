@@ -105,6 +105,7 @@ type Plane struct {
 	failed  sync.Once
 
 	counters counters
+	early    early
 	born     time.Time
 	limiter  limiter // guarded by outMu
 }

@@ -18,7 +18,8 @@ import (
 //  2. demux    0xFF alone: keepalive; 4 zero octets: IKE; else ESP by SPI
 //  3. open     in place; MSS clamp
 //  4. write    one TUN write for the batch, so that it can join segments (GRO)
-//  5. control  IKE datagrams, and those with an unknown SPI, to the handler
+//  5. control  IKE datagrams, and those with an unknown SPI, to the handler; what
+//     it does not know waits a moment for its SA (early.go)
 
 const (
 	// tunRoom is the offset at which packets are given to the TUN, which uses
@@ -185,7 +186,7 @@ func (r *receiver) deliver(i int) {
 		d.Data = d.Data[markerLen:]
 	}
 	if !r.p.control(d) && !d.Encap {
-		r.p.counters.drop(dropUnknownSPI, 1)
+		r.p.keep(d.Data)
 	}
 }
 

@@ -42,7 +42,7 @@ const (
 	dropTUNRead                // the TUN failed to deliver, but lives
 	dropTUNWrite               // the TUN refused
 	dropNoTUN                  // arrived before AttachTUN
-	dropUnknownSPI             // no SA with this SPI
+	dropUnknownSPI             // no SA with this SPI, or none yet
 	dropShort                  // datagram shorter than anything valid
 	dropReceive                // a socket error on receipt
 	numDrops
@@ -77,6 +77,7 @@ type counters struct {
 }
 
 func (c *counters) drop(d drop, n int)  { c.own[d].Add(uint64(n)) }
+func (c *counters) undrop(d drop)       { c.own[d].Add(^uint64(0)) }
 func (c *counters) dropESP(d esp.Drop)  { c.esp[d].Add(1) }
 func (c *counters) sent(packets, n int) { c.txPackets.Add(uint64(packets)); c.txBytes.Add(uint64(n)) }
 func (c *counters) got(packets, n int)  { c.rxPackets.Add(uint64(packets)); c.rxBytes.Add(uint64(n)) }

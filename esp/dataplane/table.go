@@ -111,13 +111,20 @@ func (t *table) derive() {
 // outbound side waits for Activate. The Plane owns both from now on and clears
 // their keys when they are gone.
 func (p *Plane) AddSA(in *esp.Inbound, out *esp.Outbound) error {
-	return p.change(func(t *table) error {
+	err := p.change(func(t *table) error {
 		if _, taken := t.inbound[in.SPI()]; taken {
 			return fmt.Errorf("%w: %08x", ErrDuplicateSPI, in.SPI())
 		}
 		t.inbound[in.SPI()] = &inboundSA{in: in, out: out, age: &age{}}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if sa := p.table.Load().inbound[in.SPI()]; sa != nil {
+		p.claim(in.SPI(), sa)
+	}
+	return nil
 }
 
 // Activate sends outbound traffic that its selectors cover through the pair with
