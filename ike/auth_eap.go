@@ -48,6 +48,9 @@ func (a *authentication) takeEAP(s *Session, _ time.Time, ps []wire.Payload) err
 	if a.rounds++; a.rounds > maxEAPRounds {
 		return broken(errors.New("eap does not come to an end"))
 	}
+	if longEAPEnd(p.Data) {
+		s.recognise(QuirkLongEAPSuccess)
+	}
 	res, err := a.peer.Handle(p.Data)
 	return a.stepEAP(s, res, err)
 }

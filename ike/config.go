@@ -103,6 +103,9 @@ type Config struct {
 	// attempt, or refuses the move.
 	NoNATs bool
 
+	// Quirks are what this gateway is known to do against the rules (see Quirks).
+	Quirks []Quirk
+
 	InitialContact bool // tell the gateway to forget our older IKE SAs (RFC 7296 2.4)
 	FragmentSize   int  // largest IP datagram for IKE messages before RFC 7383 splits; 0: 1280
 }

@@ -168,13 +168,11 @@ func prefix6(b []byte) (netip.Prefix, bool) {
 	return netip.PrefixFrom(addr, bits), !addr.Is4In6()
 }
 
-// splitDomains reads INTERNAL_DNS_DOMAIN: one name per attribute (RFC 8598
-// 3.1), or, as some gateways send it, a list behind ; or , or white space.
+// splitDomains reads INTERNAL_DNS_DOMAIN: one name per attribute (RFC 8598 3.1), or
+// a list of them (QuirkDomainLists).
 func splitDomains(b []byte) []string {
 	var names []string
-	for _, f := range strings.FieldsFunc(string(b), func(r rune) bool {
-		return r == ';' || r == ',' || r == ' ' || r == '\t' || r == 0
-	}) {
+	for _, f := range strings.FieldsFunc(string(b), domainSeparator) {
 		name := strings.ToLower(strings.Trim(f, "."))
 		if isDomain(name) {
 			names = append(names, name)

@@ -136,6 +136,7 @@ func (e *createChild) prepare(s *Session, sa *ikeSA) error {
 		return err
 	}
 	groups := offeredGroups(s.cfg.ChildProposals)
+	e.noPFS = e.noPFS || s.bends(QuirkRekeyWithoutPFS) && mayDropPFS(s.cfg.ChildProposals)
 	if e.noPFS || len(groups) == 0 {
 		e.offer = withoutGroups(s.cfg.ChildProposals)
 		return nil
@@ -169,6 +170,9 @@ func (e *createChild) handle(s *Session, sa *ikeSA, now time.Time, ps []wire.Pay
 	}
 	if err := c.narrowTo(e.local, e.remote, ps); err != nil {
 		return broken(err)
+	}
+	if e.noPFS {
+		s.recognise(QuirkRekeyWithoutPFS)
 	}
 	nonce, ok := wire.Find[*wire.NoncePayload](ps)
 	if !ok {

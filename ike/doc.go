@@ -67,10 +67,11 @@
 //
 // session.go and do.go (inputs and outputs), receive.go (a datagram's way in),
 // transmit.go (a message's way out), window.go, schedule.go, reassembly.go,
-// timers.go, keepalive.go; then
+// fragment.go, timers.go, keepalive.go; then
 // the exchanges: init.go with encap.go and nat.go, auth.go with auth_gateway.go, auth_eap.go
 // and establish.go, create_child.go with rekey_child.go and rekey_ike.go,
 // informational.go, path_check.go; mobike.go with mobike_peer.go and path_probe.go;
 // redirect.go and reauth.go; what they negotiate:
-// config_payload.go, config_answer.go, selectors.go; and what they keep: sa.go, child.go.
+// config_payload.go, config_answer.go, selectors.go, quirks.go; and what they keep:
+// sa.go, child.go.
 package ike

@@ -31,6 +31,9 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 		return refused
 	}
 	cp, _ := wire.Find[*wire.CPPayload](ps)
+	if listsDomains(cp) {
+		s.recognise(QuirkDomainLists)
+	}
 	cfg := parseConfiguration(cp, s.cfg.RequestIPv4, s.cfg.RequestIPv6)
 	if len(cfg.Addresses) == 0 && (s.cfg.RequestIPv4 || s.cfg.RequestIPv6) {
 		if refused == nil {

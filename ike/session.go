@@ -74,6 +74,7 @@ type Session struct {
 	postponed      []*createChild // Child SAs from scratch, to be asked for again at timerCreateChild
 	noMoreChildren bool           // the gateway has said NO_ADDITIONAL_SAS
 
+	seenQuirks   []Quirk
 	fragmentSize int // largest IP datagram of a message, as far as is known of the path
 
 	mobility mobility
@@ -86,12 +87,14 @@ func New(cfg Config) (*Session, error) {
 		return nil, err
 	}
 	cfg.setDefaults()
+	cfg.bend()
 	s := &Session{cfg: cfg, fragmentSize: cfg.FragmentSize, log: cfg.Logger}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.counters.Dropped = make(map[DropReason]uint64)
 	s.path = s.cfg.firstPath()
+	s.logQuirks()
 	return s, nil
 }
 
@@ -123,7 +126,7 @@ func (c *Config) check() error {
 	case c.Gateway < GatewayCertificate || c.Gateway > GatewayPSK:
 		return fmt.Errorf("ike: unknown gateway authentication %d", c.Gateway)
 	}
-	return nil
+	return c.checkQuirks()
 }
 
 // setDefaults replaces the zero values that stand for Homeward's own choice.

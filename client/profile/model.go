@@ -67,8 +67,10 @@ const (
 
 // Gateway is the peer.
 type Gateway struct {
-	Address  string      `json:"address"`            // host name or address
-	Port     uint16      `json:"port,omitempty"`     // 0: 500, then 4500
+	Address string `json:"address"` // host name or address
+	// Port is where the handshake begins. 0: 500, and 4500 where that is silent; any
+	// other than 500: that one alone, in UDP encapsulation from the first message on.
+	Port     uint16      `json:"port,omitempty"`
 	Identity string      `json:"identity,omitempty"` // IDr sent and matched; empty: Address is matched, none sent
 	Auth     GatewayAuth `json:"auth"`
 	// CertificateName must be in the certificate's SAN. Empty: Identity, else Address.
@@ -77,6 +79,8 @@ type Gateway struct {
 	IssuerName    string   `json:"issuer_name,omitempty"`
 	Anchors       [][]byte `json:"anchors,omitempty"`       // DER; empty: the system's
 	Intermediates [][]byte `json:"intermediates,omitempty"` // DER; untrusted helpers for the chain
+	// Quirks name what this gateway does against the rules.
+	Quirks []Quirk `json:"quirks,omitempty"`
 }
 
 // Equal says that the same peer is meant, held to the same proof.

@@ -109,6 +109,9 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 		InitialContact: true,
 	}
 	cfg.Childless = childless(p.Session.Childless)
+	for _, q := range p.Gateway.Quirks {
+		cfg.Quirks = append(cfg.Quirks, ike.Quirk(q))
+	}
 	var err error
 	if cfg.Client, cfg.Gateway, err = authentication(p); err != nil {
 		return cfg, err

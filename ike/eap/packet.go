@@ -33,7 +33,8 @@ type packet struct {
 }
 
 // parse reads a packet. Octets behind its length are padding of the lower
-// layer (RFC 3748 4.1); so is what some gateways append to a Success.
+// layer (RFC 3748 4.1); so is what some gateways append to a Success, whether they
+// count it in its length or not.
 func parse(b []byte) (packet, error) {
 	if len(b) < 4 {
 		return packet{}, malformed("shorter than a header")
