@@ -189,6 +189,7 @@ func TestCollision16RequestIsLate(t *testing.T) {
 		w.deliver(bDoesNotSee(w))
 		w.answer(w.b, "TEMPORARY_FAILURE")
 		deletion := w.keepAsk(w.b, "delete child old")
+		w.refused(ike.RekeyChild{InboundSPI: w.old[iketest.TheClient]})
 		w.wire.Keep = func(m *iketest.Held) bool { return m.From == w.b }
 		sent := len(w.p.Sent)
 		w.p.Drive(40 * time.Second)
