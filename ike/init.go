@@ -251,7 +251,7 @@ func (s *Session) followGroup(now time.Time, data []byte) error {
 	case !slices.Contains(offeredGroups(s.cfg.IKEProposals), group):
 		return s.keepHint(now, &Failure{
 			Cause: CauseNoProposal, Notify: wire.NotifyInvalidKEPayload,
-			Err: fmt.Errorf("gateway wants key exchange group %d, which was not offered", group),
+			Err: suite.RefuseGroup(group),
 		})
 	case in.groups == maxGroups:
 		return dropped(DropRetries, nil)

@@ -15,7 +15,7 @@ const (
 
 	// What both sides can agree on.
 
-	CauseNoCommonProposal Cause = "no-common-proposal"
+	CauseNoCommonProposal Cause = "no-common-proposal" // Seen: what the gateway wants that is broken, or empty
 	CauseNoAddress        Cause = "no-address"
 	CauseSelectors        Cause = "selectors"
 	CauseChildless        Cause = "childless"     // how a line starts (RFC 6023)

@@ -107,6 +107,7 @@ func TestSentenceNamesWhatWasSeen(t *testing.T) {
 		{Failure{Cause: CauseNameNotFound, Expected: "vpn.example.com"}, "vpn.example.com cannot be found"},
 		{Failure{Cause: CauseWrongPassword, Seen: "E=691 R=1"}, "says «E=691 R=1»"},
 		{Failure{Cause: CauseEAPMethod, Seen: "EAP-GTC"}, "(EAP-GTC)"},
+		{Failure{Cause: CauseNoCommonProposal, Seen: "DES"}, "wants what is not safe (DES)"},
 		{Failure{Cause: CauseCredentialsMissing, Expected: "private key"}, "The private key that this profile needs"},
 	}
 	for _, tt := range tests {

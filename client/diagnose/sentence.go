@@ -96,6 +96,9 @@ func (f *Failure) signIn(seen, expected string) string {
 func (f *Failure) line(seen string) string {
 	switch f.Cause {
 	case CauseNoCommonProposal:
+		if seen != "" {
+			return "The gateway wants what is not safe (" + seen + ") and Homeward never uses; tell your administrator."
+		}
 		return "The gateway and the profile have no encryption in common; ask your administrator for a profile that fits the gateway."
 	case CauseNoAddress:
 		return "The gateway has no address to give to this computer; try again later, and if it stays so, tell your administrator."

@@ -104,7 +104,11 @@ type SA struct {
 	// Proposals in order of preference; empty: Homeward's own set.
 	Proposals []Proposal `json:"proposals,omitempty"`
 	// Strict: only Proposals; else Homeward's own set follows them.
-	Strict   bool     `json:"strict,omitempty"`
+	Strict bool `json:"strict,omitempty"`
+	// Legacy: Proposals may name algorithms that are no longer safe: 3des, sha1,
+	// modp1024, modp1536, modp2048s256. Those come last, behind Homeward's own
+	// set where Strict is not set, and a line that uses one warns of it.
+	Legacy   bool     `json:"legacy,omitempty"`
 	Lifetime Duration `json:"lifetime,omitempty"` // 0: Homeward's own
 	// LifetimeBytes and LifetimePackets are how much one direction of a Child SA
 	// carries: it is rekeyed when 80 to 90 percent are used, and sends nothing beyond.
@@ -114,10 +118,16 @@ type SA struct {
 	PFS             bool   `json:"pfs,omitempty"` // Child only: insist on a key exchange at rekey
 }
 
-// Proposal names one set of algorithms by their IKEv2 keywords:
-// encryption aes128gcm16, aes256gcm16, chacha20poly1305, aes128, aes192, aes256;
-// integrity and prf sha256, sha384, sha512; group modp2048, modp3072, modp4096,
-// ecp256, ecp384, ecp521, x25519.
+// Proposal names one set of algorithms by their IKEv2 keywords, which are also
+// strongSwan's:
+//
+//   - encryption aes128, aes192, aes256, each also with ctr, ccm8, ccm12, ccm16,
+//     gcm8, gcm12 or gcm16 behind it; chacha20poly1305; 3des (legacy);
+//   - for a Child SA alone, which must be strict, because they do not encrypt:
+//     aes128gmac, aes192gmac, aes256gmac and null;
+//   - integrity and prf sha256, sha384, sha512, aesxcbc, aescmac; sha1 (legacy);
+//   - group modp2048, modp3072, modp4096, modp6144, modp8192, ecp256, ecp384,
+//     ecp521, x25519, x448; modp1024, modp1536, modp2048s256 (legacy).
 type Proposal struct {
 	Encryption string `json:"encryption"`
 	Integrity  string `json:"integrity,omitempty"` // empty with an AEAD cipher

@@ -5,19 +5,6 @@ import (
 	"time"
 )
 
-// The keywords of Proposal. True: an AEAD cipher, which needs no integrity.
-var (
-	encryptionKeywords = map[string]bool{
-		"aes128gcm16": true, "aes256gcm16": true, "chacha20poly1305": true,
-		"aes128": false, "aes192": false, "aes256": false,
-	}
-	hashKeywords  = map[string]bool{"sha256": true, "sha384": true, "sha512": true}
-	groupKeywords = map[string]bool{
-		"modp2048": true, "modp3072": true, "modp4096": true,
-		"ecp256": true, "ecp384": true, "ecp521": true, "x25519": true,
-	}
-)
-
 // The range of lifetimes. Below it a line would do little else than rekey.
 const (
 	MinLifetime = 5 * time.Second
@@ -41,11 +28,14 @@ func (s *SA) validateIKE() error {
 	}
 	for i, p := range s.Proposals {
 		at := fmt.Sprintf("ike.proposals[%d]", i)
-		if !hashKeywords[p.PRF] {
-			return invalid(at+".prf", "is not a keyword of this version")
+		if encryptionKeywords[p.Encryption].readable {
+			return invalid(at+".encryption", "does not encrypt, and is for the child only")
 		}
-		if !groupKeywords[p.Group] {
-			return invalid(at+".group", "is not a keyword of this version")
+		if _, err := s.lookUp(hashKeywords, at+".prf", p.PRF); err != nil {
+			return err
+		}
+		if _, err := s.lookUp(groupKeywords, at+".group", p.Group); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -66,11 +56,16 @@ func (s *SA) validateChild() error {
 		if p.PRF != "" {
 			return invalid(at+".prf", "is for the IKE SA only")
 		}
-		if p.Group != "" && !groupKeywords[p.Group] {
-			return invalid(at+".group", "is not a keyword of this version")
-		}
 		if p.Group == "" && s.PFS {
 			return invalid(at+".group", "is missing: pfs is on")
+		}
+		if p.Group != "" {
+			if _, err := s.lookUp(groupKeywords, at+".group", p.Group); err != nil {
+				return err
+			}
+		}
+		if encryptionKeywords[p.Encryption].readable && !s.Strict {
+			return invalid(at+".encryption", "does not encrypt; it is used only where strict is set")
 		}
 	}
 	return nil
@@ -86,14 +81,18 @@ func (s *SA) validate(field string) error {
 	}
 	for i, p := range s.Proposals {
 		at := fmt.Sprintf("%s.proposals[%d]", field, i)
-		aead, known := encryptionKeywords[p.Encryption]
-		switch {
-		case !known:
-			return invalid(at+".encryption", "is not a keyword of this version")
-		case aead && p.Integrity != "":
-			return invalid(at+".integrity", "is not for a cipher that protects integrity itself")
-		case !aead && !hashKeywords[p.Integrity]:
-			return invalid(at+".integrity", "is not a keyword of this version")
+		enc, err := s.lookUp(encryptionKeywords, at+".encryption", p.Encryption)
+		if err != nil {
+			return err
+		}
+		if enc.aead {
+			if p.Integrity != "" {
+				return invalid(at+".integrity", "is not for a cipher that protects integrity itself")
+			}
+			continue
+		}
+		if _, err := s.lookUp(hashKeywords, at+".integrity", p.Integrity); err != nil {
+			return err
 		}
 	}
 	return validDuration(field+".lifetime", s.Lifetime, MinLifetime, MaxLifetime)

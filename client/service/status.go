@@ -85,7 +85,7 @@ func (l *line) describe(st *control.Status) {
 		st.ESP.Drops = map[string]uint64{}
 	}
 	st.ESP.SAs = carrying(l.info.Children, stats.SAs)
-	st.Warnings = append(st.Warnings, l.warnings...)
+	st.Warnings = slices.Concat(st.Warnings, l.warnings, l.info.IKEWarnings, l.info.ESPWarnings)
 }
 
 // carrying describes the Child SAs with what they have carried.

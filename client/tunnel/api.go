@@ -160,6 +160,9 @@ type Info struct {
 	ESN            bool
 	BehindNAT      bool
 	Children       []Child // in the order in which they came into use
+	// IKEWarnings and ESPWarnings have a sentence for each thing about the
+	// suites that a person should know.
+	IKEWarnings, ESPWarnings []string
 }
 
 // Child describes a Child SA that carries traffic. What it has carried is in

@@ -12,6 +12,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/ike"
+	"github.com/homeward-vpn/homeward/ike/suite"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
@@ -28,7 +29,7 @@ import (
 type carrier struct {
 	outbound      uint32
 	local, remote []wire.TrafficSelector
-	suite         string
+	suite         suite.Proposal
 	esn           bool
 	since         time.Time // it came into use; zero: not yet
 	order         int       // in which they did
@@ -39,7 +40,7 @@ type carrier struct {
 func (s *strand) put(sa ike.ChildSA) {
 	s.carriers[sa.InboundSPI] = carrier{
 		outbound: sa.OutboundSPI, local: sa.LocalTS, remote: sa.RemoteTS,
-		suite: sa.Suite.Keyword(), esn: sa.ESN, rekeyAt: sa.RekeyAt,
+		suite: sa.Suite, esn: sa.ESN, rekeyAt: sa.RekeyAt,
 	}
 }
 
@@ -52,16 +53,28 @@ func (s *strand) use(inboundSPI uint32) {
 	s.uses++
 	c.since, c.order = time.Now(), s.uses
 	s.carriers[inboundSPI] = c
-	s.info.ESPSuite, s.info.ESN = c.suite, c.esn
-	s.info.Children = s.children()
+	s.info.ESPSuite, s.info.ESN = c.suite.Keyword(), c.esn
+	s.show()
 }
 
 // drop forgets a Child SA. False: it carried nothing.
 func (s *strand) drop(inboundSPI uint32) bool {
 	used := !s.carriers[inboundSPI].since.IsZero()
 	delete(s.carriers, inboundSPI)
-	s.info.Children = s.children()
+	s.show()
 	return used
+}
+
+// show takes the Child SAs in use into the status.
+func (s *strand) show() {
+	s.info.Children, s.info.ESPWarnings = s.children(), nil
+	for _, spi := range s.inUse() {
+		for _, w := range warnings("This line", s.carriers[spi].suite) {
+			if !slices.Contains(s.info.ESPWarnings, w) {
+				s.info.ESPWarnings = append(s.info.ESPWarnings, w)
+			}
+		}
+	}
 }
 
 // inUse lists the inbound SPIs of the Child SAs that carry traffic, in the order in
@@ -93,7 +106,7 @@ func (s *strand) children() []Child {
 		c := s.carriers[spi]
 		out = append(out, Child{
 			InboundSPI: spi, OutboundSPI: c.outbound, Local: selectorTexts(c.local), Remote: selectorTexts(c.remote),
-			Suite: c.suite, ESN: c.esn, Since: c.since, RekeyAt: c.rekeyAt,
+			Suite: c.suite.Keyword(), ESN: c.esn, Since: c.since, RekeyAt: c.rekeyAt,
 		})
 	}
 	return out

@@ -27,8 +27,8 @@ func (l *line) handle(ev ike.Event) {
 	case ike.ChildRemoved:
 		l.removed(l.strand, e)
 	case ike.IKERekeyed:
-		l.info.IKESuite, l.info.IKERekeyAt = e.Suite.Keyword(), e.RekeyAt
-		l.info.IKEEstablished = time.Now()
+		l.info.useIKE(e.Suite)
+		l.info.IKERekeyAt, l.info.IKEEstablished = e.RekeyAt, time.Now()
 		l.log.Info("the IKE SA has new keys", "ike", l.info.IKESuite, "until", l.info.IKERekeyAt)
 		l.changed()
 	case ike.PathNarrow:
@@ -80,6 +80,9 @@ func (l *line) active(e ike.ChildActive) {
 	l.up, l.stood = true, true
 	for _, r := range n.Refused {
 		l.log.Warn("the gateway sent what the profile does not allow", "refused", r)
+	}
+	for _, w := range slices.Concat(l.info.IKEWarnings, l.info.ESPWarnings) {
+		l.log.Warn("the profile allows what is not safe", "warning", w)
 	}
 	l.log.Info("the line is up", "gateway", l.info.GatewayAddress, "identity", l.info.GatewayIdentity,
 		"behind_nat", l.info.BehindNAT, "ike", l.info.IKESuite, "esp", l.info.ESPSuite,

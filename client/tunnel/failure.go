@@ -10,6 +10,7 @@ import (
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/auth"
 	"github.com/homeward-vpn/homeward/ike/eap"
+	"github.com/homeward-vpn/homeward/ike/suite"
 )
 
 // explain turns what ended a line into a cause that a person can be told.
@@ -33,6 +34,11 @@ func (t *Tunnel) explain(err error) *diagnose.Failure {
 	switch f.Cause {
 	case ike.CauseNoAnswer:
 		out.Expected = t.asked.id.String()
+	case ike.CauseNoProposal:
+		var unsafe *suite.UnsafeError
+		if errors.As(err, &unsafe) {
+			out.Seen = enumerate(unsafe.Names)
+		}
 	case ike.CauseWrongPassword, ike.CauseRejected:
 		var e *eap.Error
 		if errors.As(err, &e) {

@@ -203,9 +203,10 @@ func insisting(ps []suite.Proposal) ([]suite.Proposal, error) {
 }
 
 // proposals turns the profile's keywords into proposals; Homeward's own set
-// follows them unless the profile is strict.
+// follows them unless the profile is strict. What is no longer safe comes last,
+// so that it is taken by a gateway that has nothing better, and by no other.
 func proposals(sa profile.SA, forIKE bool) ([]suite.Proposal, error) {
-	var out []suite.Proposal
+	var out, legacy []suite.Proposal
 	for _, k := range sa.Proposals {
 		var p suite.Proposal
 		var err error
@@ -217,15 +218,20 @@ func proposals(sa profile.SA, forIKE bool) ([]suite.Proposal, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tunnel: a proposal of the profile: %w", err)
 		}
-		out = append(out, p)
+		if p.Weak() != nil {
+			legacy = append(legacy, p)
+		} else {
+			out = append(out, p)
+		}
 	}
-	switch strict := sa.Strict && len(out) > 0; {
+	switch strict := sa.Strict && len(sa.Proposals) > 0; {
 	case strict:
 	case forIKE:
 		out = append(out, suite.DefaultIKE()...)
 	default:
 		out = append(out, suite.DefaultESP()...)
 	}
+	out = append(out, legacy...)
 	if !forIKE && sa.PFS {
 		return insisting(out)
 	}

@@ -232,13 +232,13 @@ func (s *strand) established(e ike.Established) {
 	s.info = Info{
 		GatewayAddress:  e.Remote,
 		GatewayIdentity: e.GatewayIdentity.String(),
-		IKESuite:        e.Suite.Keyword(),
 		IKEEstablished:  time.Now(),
 		IKERekeyAt:      e.RekeyAt,
 		SignedInAt:      time.Now(),
 		GatewayVersion:  e.Configuration.Version,
 		BehindNAT:       e.Behind.Us,
 	}
+	s.info.useIKE(e.Suite)
 	s.creds.forget()
 }
 

@@ -185,7 +185,7 @@ func (p *Pair) mirrors(c *Child) error {
 
 // sameKeys compares keys that both ends name after the exchange's sides.
 func sameKeys(a, b suite.ChildKeys) bool {
-	return len(a.InitiatorEncryption) > 0 &&
+	return len(a.InitiatorEncryption)+len(a.InitiatorIntegrity) > 0 && // NULL has no key
 		bytes.Equal(a.InitiatorEncryption, b.InitiatorEncryption) && bytes.Equal(a.InitiatorIntegrity, b.InitiatorIntegrity) &&
 		bytes.Equal(a.ResponderEncryption, b.ResponderEncryption) && bytes.Equal(a.ResponderIntegrity, b.ResponderIntegrity)
 }

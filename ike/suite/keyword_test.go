@@ -114,7 +114,14 @@ func TestBrokenAlgorithmsAreNamed(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	_, _, _, err := Select(DefaultIKE(), des, wire.ProtocolIKE)
-	if !errors.Is(err, ErrNoProposal) || !strings.Contains(err.Error(), "not safe in it: DES, HMAC-MD5") {
+	var unsafe *UnsafeError
+	if !errors.Is(err, ErrNoProposal) || !errors.As(err, &unsafe) || len(unsafe.Names) != 4 || unsafe.Names[0] != "DES" {
+		t.Errorf("%v", err)
+	}
+	if err := RefuseGroup(22); !errors.Is(err, ErrNoProposal) || !errors.As(err, &unsafe) || unsafe.Names[0] != "the 1024-bit group 22" {
+		t.Errorf("%v", err)
+	}
+	if err := RefuseGroup(Group8192); !errors.Is(err, ErrNoProposal) || errors.As(err, new(*UnsafeError)) {
 		t.Errorf("%v", err)
 	}
 	if got := Name(wire.TransformENCR, 999); got != "ENCR 999" {

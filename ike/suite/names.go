@@ -198,19 +198,35 @@ func (p Proposal) each(f func(kind TransformType, id uint16)) {
 	}
 }
 
-// onlyRefused lists what of an offer is not safe, for the reason why nothing of
-// it was taken.
-func onlyRefused(offer []wire.Proposal) string {
-	var bad []string
-	for _, o := range offer {
-		for _, t := range o.Transforms {
-			if name := Name(t.Type, t.ID); isRefused(t.Type, t.ID) && !slices.Contains(bad, name) {
-				bad = append(bad, name)
+// UnsafeError says which broken algorithms a peer wants. It stands beside the
+// error that ends the negotiation.
+type UnsafeError struct {
+	Names []string
+}
+
+// Error implements error.
+func (e *UnsafeError) Error() string {
+	return "not safe, and never used here: " + strings.Join(e.Names, ", ")
+}
+
+// refuse is the error for proposals of a peer that have nothing acceptable,
+// with an UnsafeError where one of them has a broken algorithm.
+func refuse(reason string, theirs ...wire.Proposal) error {
+	unsafe := new(UnsafeError)
+	for _, p := range theirs {
+		for _, t := range p.Transforms {
+			if name := Name(t.Type, t.ID); isRefused(t.Type, t.ID) && !slices.Contains(unsafe.Names, name) {
+				unsafe.Names = append(unsafe.Names, name)
 			}
 		}
 	}
-	if bad == nil {
-		return ""
+	if unsafe.Names == nil {
+		return fmt.Errorf("suite: %s: %w", reason, ErrNoProposal)
 	}
-	return "; not safe in it: " + strings.Join(bad, ", ")
+	return fmt.Errorf("suite: %s: %w: %w", reason, ErrNoProposal, unsafe)
+}
+
+// RefuseGroup is the error for a peer that asks for a group that was not offered.
+func RefuseGroup(group uint16) error {
+	return refuse(Name(wire.TransformKE, group)+" was not offered", wire.Proposal{Transforms: []wire.Transform{{Type: wire.TransformKE, ID: group}}})
 }

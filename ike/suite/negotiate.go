@@ -80,7 +80,7 @@ func Choose(offered []Proposal, answer []wire.Proposal, proto wire.ProtocolID) (
 			return c, bytes.Clone(a.SPI), nil
 		}
 	}
-	return Proposal{}, nil, fmt.Errorf("suite: the answer is not among the offers: the peer chose %s: %w", Describe(got), ErrNoProposal)
+	return Proposal{}, nil, refuse("the answer is not among the offers: the peer chose "+Describe(got), a)
 }
 
 // Select picks for a responder: the first proposal of policy that an offer can
@@ -101,7 +101,7 @@ func Select(policy []Proposal, offer []wire.Proposal, proto wire.ProtocolID) (ch
 			}
 		}
 	}
-	return Proposal{}, 0, nil, fmt.Errorf("suite: nothing of the offer is acceptable%s: %w", onlyRefused(offer), ErrNoProposal)
+	return Proposal{}, 0, nil, refuse("nothing of the offer is acceptable", offer...)
 }
 
 // checkFrame looks at what is around the transforms.

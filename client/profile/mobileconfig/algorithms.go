@@ -9,18 +9,21 @@ import (
 )
 
 // The names of algorithms in a profile, and the keywords they become. An empty
-// keyword is one that is too weak to be offered (RFC 8247).
+// keyword is one that is broken and never offered (RFC 8247).
 var (
 	encryptionNames = map[string]string{
 		"aes-128": "aes128", "aes-256": "aes256", "aes-128-gcm": "aes128gcm16", "aes-256-gcm": "aes256gcm16",
-		"chacha20poly1305": "chacha20poly1305", "des": "", "3des": "",
+		"chacha20poly1305": "chacha20poly1305", "3des": "3des", "des": "",
 	}
 	integrityNames = map[string]string{
-		"sha2-256": "sha256", "sha2-384": "sha384", "sha2-512": "sha512", "sha1-96": "", "sha1-160": "",
+		"sha2-256": "sha256", "sha2-384": "sha384", "sha2-512": "sha512", "sha1-96": "sha1",
+		"sha1-160": "", "md5": "", "md5-96": "", "ripemd160": "", "ripemd-160": "",
 	}
 	groupNumbers = map[int64]string{
-		14: "modp2048", 15: "modp3072", 16: "modp4096", 19: "ecp256", 20: "ecp384", 21: "ecp521", 31: "x25519",
-		1: "", 2: "", 5: "",
+		14: "modp2048", 15: "modp3072", 16: "modp4096", 17: "modp6144", 18: "modp8192",
+		19: "ecp256", 20: "ecp384", 21: "ecp521", 31: "x25519", 32: "x448",
+		2: "modp1024", 5: "modp1536", 24: "modp2048s256",
+		1: "", 22: "", 23: "",
 	}
 )
 
@@ -42,8 +45,12 @@ type choice struct {
 	name    string // as the file writes it
 	keyword string // "" when it is not offered
 	reason  string // why it is not
-	weak    bool
+	weak    bool   // broken, or no longer safe
 }
+
+// legacy says that an algorithm is no longer safe and is offered all the same,
+// because the file asks for it.
+func (ch choice) legacy() bool { return ch.weak && ch.keyword != "" }
 
 // association is one dictionary of SA parameters.
 type association struct {
@@ -110,12 +117,18 @@ func named(name, def string, table map[string]string) choice {
 		name = def
 	}
 	keyword, known := table[strings.ToLower(name)]
-	ch := choice{name: name, keyword: keyword, weak: known && keyword == ""}
+	return judge(choice{name: name, keyword: keyword}, known, "not known to this version")
+}
+
+// judge fills in how safe an algorithm is.
+func judge(ch choice, known bool, unknown string) choice {
 	switch {
-	case ch.weak:
-		ch.reason = "too weak to be offered"
 	case !known:
-		ch.reason = "not known to this version"
+		ch.reason = unknown
+	case ch.keyword == "":
+		ch.weak, ch.reason = true, "not safe, and never offered"
+	default:
+		ch.weak = profile.LegacyKeyword(ch.keyword)
 	}
 	return ch
 }
@@ -129,14 +142,7 @@ func group(s *section) choice {
 		}
 	}
 	keyword, known := groupNumbers[n]
-	ch := choice{name: fmt.Sprint(n), keyword: keyword, weak: known && keyword == ""}
-	switch {
-	case ch.weak:
-		ch.reason = "too weak to be offered"
-	case !known:
-		ch.reason = "not offered by this version"
-	}
-	return ch
+	return judge(choice{name: fmt.Sprint(n), keyword: keyword}, known, "not offered by this version")
 }
 
 // checkStrict refuses what a strict profile is refused for elsewhere: a weak
@@ -172,7 +178,7 @@ func (c *connection) useIKE(a *association, strict bool) {
 	}
 	whole := a.encryption.keyword != "" && a.integrity.keyword != "" && a.group.keyword != ""
 	if whole {
-		sa.Proposals, sa.Strict = []profile.Proposal{p}, strict
+		sa.Proposals, sa.Strict, sa.Legacy = []profile.Proposal{p}, strict, p.Legacy()
 	}
 	a.tell("EncryptionAlgorithm", a.encryption, whole, "")
 	a.tell("IntegrityAlgorithm", a.integrity, whole, integrityNote)
@@ -200,7 +206,7 @@ func (c *connection) useChild(a *association, strict bool) {
 		a.section.ignore("DiffieHellmanGroup", "only counts with EnablePFS")
 	}
 	if whole {
-		sa.Proposals, sa.Strict = []profile.Proposal{p}, strict
+		sa.Proposals, sa.Strict, sa.Legacy = []profile.Proposal{p}, strict, p.Legacy()
 	}
 	a.tell("EncryptionAlgorithm", a.encryption, whole, "")
 	a.tell("IntegrityAlgorithm", a.integrity, whole, "")
@@ -208,12 +214,15 @@ func (c *connection) useChild(a *association, strict bool) {
 	a.section.rest(unknown)
 }
 
-// tell reports one algorithm. A set with a part that is not offered is not
+// tell reports one algorithm. One that is no longer safe wants a yes. A set with a part that is not offered is not
 // offered at all: mixing it with others would be a set of nobody's choice.
 func (a *association) tell(key string, ch choice, whole bool, note string) {
 	switch {
 	case ch.keyword == "":
 		a.section.refuse(key, ch.reason+"; this version's own set is offered instead")
+	case whole && ch.legacy():
+		a.section.approx(key, "no longer safe; offered last, because the file asks for it, and a line that uses it says so")
+		a.section.lowers(key)
 	case !whole:
 		a.section.approx(key, "offered only as a part of this version's own set, because the file's set is not usable as a whole")
 	case note != "":

@@ -1,6 +1,7 @@
 package mobileconfig
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -35,14 +36,21 @@ func TestAlgorithms(t *testing.T) {
 			wantChild: &profile.Proposal{Encryption: "aes256", Integrity: "sha256"}},
 		"AEAD child without integrity": {child: dict{"EncryptionAlgorithm": "AES-128-GCM"}, wantChild: &profile.Proposal{Encryption: "aes128gcm16"}},
 		"other groups":                 {ike: sa("AES-128-GCM", "SHA2-512", 31), wantIKE: &profile.Proposal{Encryption: "aes128gcm16", PRF: "sha512", Group: "x25519"}, wantChild: &profile.Proposal{Encryption: "aes128gcm16"}},
-		"weak cipher":                  {ike: sa("3DES", "SHA2-256", 14), child: sa("DES", "SHA2-256", 14)},
-		"weak hash":                    {ike: sa("AES-256-GCM", "SHA1-96", 14), child: sa("AES-256", "SHA1-160", 14)},
-		"weak hash, AEAD child":        {child: sa("AES-256-GCM", "SHA1-96", 14), wantChild: &profile.Proposal{Encryption: "aes256gcm16"}},
-		"weak group":                   {ike: sa("AES-256", "SHA2-256", 2), child: sa("AES-256", "SHA2-256", 5), pfs: true},
-		"weak group, no PFS":           {child: sa("AES-256", "SHA2-256", 1), wantChild: &profile.Proposal{Encryption: "aes256", Integrity: "sha256"}},
-		"group not offered":            {ike: sa("AES-256", "SHA2-256", 18)},
-		"unknown cipher":               {ike: sa("Camellia", "SHA2-256", 14)},
-		"group no number":              {ike: sa("AES-256", "SHA2-256", "many")},
+		"legacy cipher": {ike: sa("3DES", "SHA2-256", 14), child: sa("DES", "SHA2-256", 14),
+			wantIKE: &profile.Proposal{Encryption: "3des", Integrity: "sha256", PRF: "sha256", Group: "modp2048"}},
+		"legacy hash": {ike: sa("AES-256-GCM", "SHA1-96", 14), child: sa("AES-256", "SHA1-160", 14),
+			wantIKE: &profile.Proposal{Encryption: "aes256gcm16", PRF: "sha1", Group: "modp2048"}},
+		"broken cipher":         {ike: sa("DES", "SHA2-256", 14), child: sa("DES", "SHA2-256", 14)},
+		"broken hash":           {ike: sa("AES-256", "MD5", 14), child: sa("AES-256", "RIPEMD160", 14)},
+		"broken group":          {ike: sa("AES-256", "SHA2-256", 22), child: sa("AES-256", "SHA2-256", 1), pfs: true},
+		"weak hash, AEAD child": {child: sa("AES-256-GCM", "SHA1-96", 14), wantChild: &profile.Proposal{Encryption: "aes256gcm16"}},
+		"legacy group": {ike: sa("AES-256", "SHA2-256", 2), child: sa("AES-256", "SHA2-256", 5), pfs: true,
+			wantIKE:   &profile.Proposal{Encryption: "aes256", Integrity: "sha256", PRF: "sha256", Group: "modp1024"},
+			wantChild: &profile.Proposal{Encryption: "aes256", Integrity: "sha256", Group: "modp1536"}},
+		"weak group, no PFS": {child: sa("AES-256", "SHA2-256", 1), wantChild: &profile.Proposal{Encryption: "aes256", Integrity: "sha256"}},
+		"group not offered":  {ike: sa("AES-256", "SHA2-256", 99)},
+		"unknown cipher":     {ike: sa("Camellia", "SHA2-256", 14)},
+		"group no number":    {ike: sa("AES-256", "SHA2-256", "many")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,17 +80,38 @@ func checkProposals(t *testing.T, which string, got profile.SA, want *profile.Pr
 		t.Errorf("%s: %+v, want %+v", which, got.Proposals, *want)
 	case got.Strict:
 		t.Errorf("%s is strict", which)
+	case got.Legacy != (want != nil && want.Legacy()):
+		t.Errorf("%s: legacy is %t", which, got.Legacy)
 	}
 }
 
-// TestWeakIsTold names the weak one as refused, and says what happens instead.
+// TestWeakIsTold names a broken one as refused and says what happens instead;
+// one that is no longer safe wants a yes.
 func TestWeakIsTold(t *testing.T) {
 	t.Parallel()
-	im := parseIKE(t, ikeEAP(dict{ikeParameters: sa("3DES", "SHA2-256", 2)}))
 	prefix := "IKEv2." + ikeParameters + "."
-	wantVerdict(t, im, prefix+"EncryptionAlgorithm", profile.Refused)
-	wantVerdict(t, im, prefix+"DiffieHellmanGroup", profile.Refused)
-	wantVerdict(t, im, prefix+"IntegrityAlgorithm", profile.Approximated)
+	im := parseIKE(t, ikeEAP(dict{ikeParameters: sa("DES", "MD5", 2)}))
+	for _, key := range []string{"EncryptionAlgorithm", "IntegrityAlgorithm"} {
+		if l := wantVerdict(t, im, prefix+key, profile.Refused); !strings.Contains(l.Note, "not safe, and never offered") || l.Lowers {
+			t.Errorf("%+v", l)
+		}
+	}
+	if l := wantVerdict(t, im, prefix+"DiffieHellmanGroup", profile.Approximated); l.Lowers {
+		t.Errorf("what is not taken over lowers nothing: %+v", l)
+	}
+
+	im = parseIKE(t, ikeEAP(dict{ikeParameters: sa("3DES", "SHA2-256", 2)}))
+	for _, key := range []string{"EncryptionAlgorithm", "DiffieHellmanGroup"} {
+		if l := wantVerdict(t, im, prefix+key, profile.Approximated); !l.Lowers || !strings.Contains(l.Note, "no longer safe") {
+			t.Errorf("%+v", l)
+		}
+	}
+	if l := wantVerdict(t, im, prefix+"IntegrityAlgorithm", profile.Honoured); l.Lowers {
+		t.Errorf("%+v", l)
+	}
+	if err := im.Profile.Validate(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestStrict(t *testing.T) {
