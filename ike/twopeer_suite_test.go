@@ -71,17 +71,17 @@ func lives(t *testing.T, c iketest.PairConfig) {
 	}
 }
 
-// Every cipher with every PRF for the IKE SA (RFC 3602, RFC 5282, RFC 5930,
+// Every cipher for the IKE SA, with each PRF in turn (RFC 3602, RFC 5282, RFC 5930,
 // RFC 7634, RFC 2451; RFC 4868, RFC 4434, RFC 4615, RFC 2104).
 func TestTwoPeerIKECiphers(t *testing.T) {
 	t.Parallel()
-	for _, c := range pairs(false) {
-		for _, prf := range words("prf") {
-			t.Run(c[0]+c[1]+"-"+prf, func(t *testing.T) {
-				t.Parallel()
-				lives(t, oneSuite(t, [4]string{c[0], c[1], prf, "x25519"}, [3]string{"aes256gcm16", "", "x25519"}))
-			})
-		}
+	prfs := words("prf")
+	for i, c := range pairs(false) {
+		prf := prfs[i%len(prfs)]
+		t.Run(c[0]+c[1]+"-"+prf, func(t *testing.T) {
+			t.Parallel()
+			lives(t, oneSuite(t, [4]string{c[0], c[1], prf, "x25519"}, [3]string{"aes256gcm16", "", "x25519"}))
+		})
 	}
 }
 

@@ -177,7 +177,7 @@ func (p *Pair) mirrors(c *Child) error {
 		return fmt.Errorf("selectors %v, %v and %v, %v", sa.LocalTS, sa.RemoteTS, c.RemoteTS, c.LocalTS)
 	case !sameKeys(sa.Keys, c.Keys):
 		return fmt.Errorf("keys differ")
-	case bytes.Equal(c.Keys.InitiatorEncryption, c.Keys.ResponderEncryption):
+	case bytes.Equal(slices.Concat(c.Keys.InitiatorEncryption, c.Keys.InitiatorIntegrity), slices.Concat(c.Keys.ResponderEncryption, c.Keys.ResponderIntegrity)):
 		return fmt.Errorf("both directions have one key")
 	}
 	return nil
