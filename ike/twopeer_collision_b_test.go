@@ -183,6 +183,22 @@ func TestCollision16RequestIsLate(t *testing.T) {
 			w.ends(childRekeyed, "B's")
 		})
 	})
+	t.Run("the Delete never comes", func(t *testing.T) {
+		t.Parallel()
+		w := collide(t, iketest.TheClient, n2)
+		w.deliver(bDoesNotSee(w))
+		w.answer(w.b, "TEMPORARY_FAILURE")
+		start := w.p.Now
+		w.p.Until(time.Minute, func() bool { return w.wire.Next(w.a, false) != nil })
+		if took := w.p.Now.Sub(start); took != 45*time.Second {
+			t.Errorf("the client deletes the old SA itself after %v", took)
+		}
+		w.ask(w.a, "delete child old")
+		w.answer(w.b, "empty") // its own is under way
+		w.wire.Free()
+		w.p.Drive(time.Minute)
+		w.ends(childRekeyed, "B's")
+	})
 	t.Run("TEMPORARY_FAILURE long before Delete", func(t *testing.T) {
 		t.Parallel()
 		w := collide(t, iketest.TheClient, n2)
