@@ -54,6 +54,8 @@ type authentication struct {
 	gateway auth.Identity
 	rest    []wire.Payload // the gateway's first answer, while the verdict is awaited
 
+	round      int  // 0, or which one of Config.Further, from 1
+	eapOnly    bool // the gateway has not authenticated itself before EAP
 	peer       *eap.Peer
 	rounds     int
 	identity   string // EAP identity
@@ -189,6 +191,7 @@ func (a *authentication) sendFirst(s *Session, proof *wire.AuthPayload) error {
 	if proof != nil {
 		ps = append(ps, proof)
 	}
+	ps = append(ps, a.roundNotifies(s, proof)...)
 	if cp := configRequest(s.cfg.RequestIPv4, s.cfg.RequestIPv6, s.cfg.RequestAddresses); cp != nil {
 		ps = append(ps, cp)
 	}
@@ -230,7 +233,7 @@ func (a *authentication) prf() uint16 { return a.sa.suite.PRF[0] }
 
 // ourOctets is what our AUTH payload covers (RFC 7296 2.15, RFC 9242 3.3.2).
 func (a *authentication) ourOctets(s *Session) []byte {
-	octets := auth.SignedOctets(a.request, a.nr, a.prf(), a.sa.keys.SK_pi, s.cfg.Identity.Body())
+	octets := auth.SignedOctets(a.request, a.nr, a.prf(), a.sa.keys.SK_pi, a.current(s).Identity.Body())
 	return append(octets, a.intermediates.octets()...)
 }
 

@@ -16,13 +16,14 @@ import (
 const maxEAPRounds = 32
 
 // beginEAP starts the conversation with the packet that came beside the
-// gateway's AUTH payload.
+// gateway's AUTH payload, or in answer to IDi of a further authentication.
 func (a *authentication) beginEAP(s *Session, now time.Time, ps []wire.Payload) error {
-	a.identity = s.cfg.EAPIdentity
+	r := a.current(s)
+	a.identity = r.EAPIdentity
 	if a.identity == "" {
-		a.identity = identityText(s.cfg.Identity)
+		a.identity = identityText(r.Identity)
 	}
-	a.peer = eap.New(eap.Config{Identity: a.identity, Methods: s.cfg.EAPMethods, Rand: s.cfg.Rand})
+	a.peer = eap.New(eap.Config{Identity: a.identity, Methods: r.EAPMethods, Rand: s.cfg.Rand, BareSuccess: r.Bare})
 	return a.takeEAP(s, now, ps)
 }
 
@@ -72,12 +73,14 @@ func (a *authentication) stepEAP(s *Session, res eap.Result, err error) error {
 		return a.eapFailure(err)
 	case res.NeedPassword:
 		s.emit(NeedCredentials{
-			ID: a.ask(s, questionCredentials), Identity: a.identity, Method: res.Method, Message: res.Message,
+			ID: a.ask(s, questionCredentials), Round: a.round, Unproven: a.eapOnly, Identity: a.identity, Method: res.Method, Message: res.Message,
 		})
 	case res.Done:
-		a.msk = res.MSK
+		if err := a.keyed(s, res); err != nil {
+			return err
+		}
 		proof := auth.PSKAuth(a.prf(), a.ourEAPKey(), a.ourOctets(s))
-		a.send([]wire.Payload{proof}, a.takeLast)
+		a.send(append([]wire.Payload{proof}, a.follows(s)...), a.takeLast)
 	case res.Response != nil:
 		a.send([]wire.Payload{&wire.EAPPayload{Data: res.Response}}, a.takeEAP)
 	default:
@@ -128,7 +131,7 @@ func (a *authentication) takeLast(s *Session, now time.Time, ps []wire.Payload) 
 	if f := s.redirectIn(ps); f != nil {
 		return a.turnTo(s, f)
 	}
-	return s.establish(now, a, ps)
+	return a.proven(s, now, ps)
 }
 
 // eapFailure says what went wrong in words of the Session.

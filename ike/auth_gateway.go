@@ -16,7 +16,8 @@ import (
 // takeFirst takes the answer to the first request.
 func (a *authentication) takeFirst(s *Session, now time.Time, ps []wire.Payload) error {
 	proof, ok := wire.Find[*wire.AuthPayload](ps)
-	if !ok {
+	a.eapOnly = !ok && a.offersEAPOnly(s, ps)
+	if !ok && !a.eapOnly {
 		if n, isError := wire.FirstError(ps); isError {
 			return a.refusal(s, n)
 		}
@@ -33,6 +34,10 @@ func (a *authentication) takeFirst(s *Session, now time.Time, ps []wire.Payload)
 			Cause: CauseGatewayIdentity,
 			Err:   &IdentityError{Seen: a.gateway.String(), Expected: want.String()},
 		})
+	}
+	if a.eapOnly {
+		s.progress(StepSigningIn)
+		return a.beginEAP(s, now, ps)
 	}
 	a.rest = ps
 	if s.cfg.Gateway == GatewayPSK {
@@ -104,7 +109,7 @@ func (a *authentication) trust(s *Session, now time.Time) error {
 	if s.cfg.Client == ClientEAP {
 		return a.beginEAP(s, now, ps)
 	}
-	return s.establish(now, a, ps)
+	return a.proven(s, now, ps)
 }
 
 // distrust tells the gateway that it did not convince us, without waiting for

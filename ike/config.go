@@ -56,6 +56,14 @@ type Config struct {
 	EAPMethods  []uint8 // EAP types that the profile allows, preferred first
 	EAPIdentity string  // answer to EAP-Identity; empty: Identity's text
 
+	// EAPOnly are those of EAPMethods with which the gateway may prove who it is by
+	// EAP alone (RFC 5998). Each must authenticate both ends and make a key; see
+	// eap.SafeAlone. Empty: it must prove itself before.
+	EAPOnly []uint8
+	// Further are authentications after the first (RFC 4739), three at most. Where
+	// the gateway takes none the Session ends with CauseAnotherAuth.
+	Further []Authentication
+
 	// Certificates is the client's chain, leaf first, DER; for ClientCertificate.
 	Certificates [][]byte
 	// CertRequests are SHA-1 hashes of the SubjectPublicKeyInfo of each

@@ -61,15 +61,18 @@
 // A Session tries at most twelve IKE_SA_INIT responses, three at a time. It keeps
 // one request and one response per IKE SA and direction, and one message of up
 // to 64 fragments under reassembly per direction. Retries of every kind are
-// counted, and so are the rekeys of the peer.
+// counted, and so are the rekeys of the peer. Up to 16 Child SAs carry traffic at a
+// time, whoever made them (Config.MaxChildren), and a client proves itself four
+// times at most.
 //
 // # Reading order
 //
 // session.go and do.go (inputs and outputs), receive.go (a datagram's way in),
 // transmit.go (a message's way out), window.go, schedule.go, reassembly.go,
 // fragment.go, timers.go, keepalive.go; then
-// the exchanges: init.go with encap.go and nat.go, auth.go with auth_gateway.go, auth_eap.go
-// and establish.go, create_child.go with rekey_child.go and rekey_ike.go,
+// the exchanges: init.go with encap.go and nat.go, auth.go with auth_gateway.go, auth_eap.go,
+// rounds.go, childless.go and establish.go, create_child.go with additional.go,
+// rekey_child.go and rekey_ike.go,
 // informational.go, path_check.go; mobike.go with mobike_peer.go and path_probe.go;
 // redirect.go and reauth.go; what they negotiate:
 // config_payload.go, config_answer.go, selectors.go, quirks.go; and what they keep:

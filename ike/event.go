@@ -43,9 +43,12 @@ type NeedSignature struct {
 }
 
 // NeedCredentials asks for a user name and password. It is sent only after
-// the gateway is authenticated. Answer with Credentials.
+// the gateway is authenticated, unless Unproven says otherwise. Answer with
+// Credentials.
 type NeedCredentials struct {
 	ID       uint64
+	Round    int    // 0, or which one of Config.Further, from 1
+	Unproven bool   // the gateway proves itself by this very method (Config.EAPOnly)
 	Identity string // the EAP identity in use
 	Method   uint8  // EAP type
 	Message  string // what the server said, "" if nothing

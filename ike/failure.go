@@ -24,6 +24,7 @@ const (
 	CauseSelectors       Cause = "selectors"         // TS_UNACCEPTABLE or an answer outside what we asked
 	CauseNoAddress       Cause = "no-address"        // INTERNAL_ADDRESS_FAILURE, FAILED_CP_REQUIRED, no address at all
 	CauseChildless       Cause = "childless"         // the gateway cannot start childless, or cannot start otherwise (RFC 6023)
+	CauseAnotherAuth     Cause = "another-auth"      // the gateway takes one authentication only (RFC 4739)
 	CauseNoChild         Cause = "no-child"          // IKE SA without a Child SA, for another reason
 	CauseClosedByGateway Cause = "closed-by-gateway" // Delete of the IKE SA, or of the last Child SA
 	CauseRedirected      Cause = "redirected"        // another gateway is to be asked (RFC 5685): RedirectTo

@@ -119,6 +119,8 @@ func (c *Config) check() error {
 		return errors.New("ike: config without an eap method")
 	case c.Client < ClientEAP || c.Client > ClientPSK:
 		return fmt.Errorf("ike: unknown client authentication %d", c.Client)
+	case c.checkRounds() != nil:
+		return c.checkRounds()
 	case c.Childless > ChildlessRequired:
 		return fmt.Errorf("ike: unknown way of starting %d", c.Childless)
 	case c.RedirectedFrom != nil && !c.RedirectedFrom.valid():

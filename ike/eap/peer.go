@@ -14,6 +14,9 @@ type Config struct {
 	Username string // name inside the method; empty: Identity
 	Methods  []uint8
 	Rand     io.Reader
+	// BareSuccess lets the server end the conversation well without a method, where
+	// it has proven itself by other means and another proof of the peer stands.
+	BareSuccess bool
 }
 
 // Result is what a step wants done. At most one of Response, NeedPassword and
@@ -196,6 +199,10 @@ func (p *Peer) mschapv2(pkt packet) (Result, error) {
 
 // success is believed only when the method has proved the server (RFC 3748 4.2).
 func (p *Peer) success() (Result, error) {
+	if p.method == nil && p.cfg.BareSuccess {
+		p.over = true
+		return Result{Done: true, Success: true}, nil
+	}
 	if p.method == nil || p.method.state != proved {
 		return Result{}, &Error{Kind: Unexpected, Fatal: true, Err: reason("success before the method was done")}
 	}

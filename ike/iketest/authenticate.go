@@ -26,6 +26,12 @@ type handshake struct {
 	msk    suite.Secret
 
 	intermediate
+
+	eapDone  bool // EAP has succeeded, and AUTH is awaited
+	eapOnly  bool // offered by the client (RFC 5998)
+	multiple bool // the client takes several authentications (RFC 4739)
+	round    int  // 0, or which one of Further, from 1
+	awaitIDi bool // of the next round
 }
 
 // authenticate serves IKE_AUTH, from its first request to its last:
@@ -41,23 +47,27 @@ func (sa *ikeSA) authenticate(now time.Time, request []wire.Payload) ([]wire.Pay
 	if hs.client == nil {
 		return sa.authenticateFirst(now, request)
 	}
-	if e, ok := wire.Find[*wire.EAPPayload](request); ok && hs.msk == nil {
+	if hs.awaitIDi {
+		return sa.nextRound(now, request)
+	}
+	if e, ok := wire.Find[*wire.EAPPayload](request); ok && !hs.eapDone {
 		return sa.authenticateEAP(now, e)
 	}
 	a, ok := wire.Find[*wire.AuthPayload](request)
-	if !ok || hs.msk == nil {
+	if !ok || !hs.eapDone {
 		sa.r.complain(now, "IKE_AUTH without EAP and AUTH")
 		return sa.refuse()
 	}
-	if err := auth.VerifyPSK(a, sa.prf(), hs.msk, sa.clientOctets()); err != nil {
+	theirs, ours := sa.roundKeys()
+	if err := auth.VerifyPSK(a, sa.prf(), theirs, sa.clientOctets()); err != nil {
 		sa.r.trace(now, "   client's AUTH with the EAP key: %v", err)
 		return sa.refuse()
 	}
-	proof := []wire.Payload{auth.PSKAuth(sa.prf(), hs.msk, sa.gatewayOctets())}
+	proof := []wire.Payload{auth.PSKAuth(sa.prf(), ours, sa.gatewayOctets())}
 	if to := sa.r.redirectAuth(sa.r.cfg.RedirectLast); to != nil {
 		return append(proof, to...), nil
 	}
-	return sa.conclude(now, proof)
+	return sa.roundDone(now, request, proof)
 }
 
 // conclude gives the last answer to a client that has proven who it is.
@@ -80,6 +90,7 @@ func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wir
 	hs.client = idi
 	hs.cp, _ = wire.Find[*wire.CPPayload](request)
 	sa.mobikeOffered(now, request)
+	sa.noteRounds(now, request)
 	if _, ok := wire.Notify(request, wire.NotifyInitialContact); ok {
 		sa.r.InitialContact = true
 		sa.r.InitialContacts++
@@ -95,6 +106,10 @@ func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wir
 			return sa.refuse()
 		}
 	}
+	if sa.provesByEAP() && !hasAuth {
+		hs.eap = newEAPServer(&sa.r.cfg)
+		return []wire.Payload{sa.r.cfg.Identity.Payload(true), &wire.EAPPayload{Data: hs.eap.start()}}, nil
+	}
 	proof, err := sa.prove()
 	if err != nil {
 		sa.r.complain(now, "gateway cannot sign: %v", err)
@@ -104,7 +119,7 @@ func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wir
 		return append(proof, to...), nil
 	}
 	if hasAuth {
-		return sa.conclude(now, proof)
+		return sa.roundDone(now, request, proof)
 	}
 	hs.eap = newEAPServer(&sa.r.cfg)
 	return append(proof, &wire.EAPPayload{Data: hs.eap.start()}), nil
@@ -120,7 +135,7 @@ func (sa *ikeSA) authenticateEAP(now time.Time, e *wire.EAPPayload) ([]wire.Payl
 	payloads := []wire.Payload{&wire.EAPPayload{Data: reply}}
 	switch reply[0] {
 	case eapSuccess:
-		sa.hs.msk = sa.hs.eap.msk
+		sa.hs.msk, sa.hs.eapDone = sa.hs.eap.msk, true
 		if sa.hs.msk == nil {
 			// A method without a key: SK_pi and SK_pr stand in (RFC 7296 2.16).
 			sa.r.complain(now, "EAP succeeded without a key")

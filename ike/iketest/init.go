@@ -119,7 +119,7 @@ func (r *Responder) openHalf(now time.Time, p Packet, m *wire.Message, chosen su
 	if r.cfg.Client == ClientByCertificate {
 		payloads = append(payloads, certRequest(r.cfg.ClientAnchors))
 	}
-	payloads = r.announceChildless(payloads)
+	payloads = r.announceRounds(r.announceChildless(payloads))
 	sa.hs.response = r.replyInit(now, p, m, sa.local, payloads)
 }
 

@@ -63,6 +63,10 @@ type ResponderConfig struct {
 	Version   string
 	LocalTS   []wire.TrafficSelector // what it protects; nil: everything
 
+	EAPOnly      EAPOnly // RFC 5998
+	Further      []Round // wanted after the first authentication (RFC 4739)
+	MultipleAuth bool    // MULTIPLE_AUTH_SUPPORTED is announced, and no more than one wanted
+
 	Childless   Childless // RFC 6023
 	Narrowing   Narrowing
 	MaxChildren int // more are answered NO_ADDITIONAL_SAS; 0: any number
