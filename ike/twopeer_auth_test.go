@@ -161,7 +161,7 @@ func TestTwoPeerGatewaySchemes(t *testing.T) {
 		{iketest.RSA2048, "rsa-pkcs1-sha256"}, {iketest.RSA2048, "rsa-pkcs1-sha512"},
 		{iketest.RSA2048, "rsa-pss-sha256"}, {iketest.RSA2048, "rsa-pss-sha384"}, {iketest.RSA2048, "rsa-pss-sha512"},
 		{iketest.P256, "ecdsa-sha384"}, {iketest.P384, "ecdsa-sha256"}, {iketest.P256, "ecdsa-sha512"},
-		{iketest.Ed25519, "ed25519"},
+		{iketest.Ed25519, "ed25519"}, {iketest.Ed448, "ed448"},
 	} {
 		t.Run(string(c.kind)+" "+string(c.scheme), func(t *testing.T) {
 			t.Parallel()

@@ -23,6 +23,7 @@ var (
 	oidECDSASHA384 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}
 	oidECDSASHA512 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 4}
 	oidEd25519     = asn1.ObjectIdentifier{1, 3, 101, 112}
+	oidEd448       = asn1.ObjectIdentifier{1, 3, 101, 113}
 	oidSHA1        = asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}
 	oidSHA256      = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 	oidSHA384      = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}
@@ -32,7 +33,7 @@ var (
 // algorithm is what an AlgorithmIdentifier says.
 type algorithm struct {
 	family family
-	hash   crypto.Hash // 0 for Ed25519
+	hash   crypto.Hash // 0 for Ed25519 and Ed448
 	pss    pssParams   // familyPSS only
 }
 
@@ -49,6 +50,18 @@ var signatureOIDs = []struct {
 	{oidECDSASHA384, algorithm{family: familyECDSA, hash: crypto.SHA384}},
 	{oidECDSASHA512, algorithm{family: familyECDSA, hash: crypto.SHA512}},
 	{oidEd25519, algorithm{family: familyEd25519}},
+	{oidEd448, algorithm{family: familyEd448}},
+}
+
+// brokenOIDs are known by name, and refused.
+var brokenOIDs = []struct {
+	oid  asn1.ObjectIdentifier
+	name string
+}{
+	{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 2}, "RSA with MD2"},
+	{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 4}, "RSA with MD5"},
+	{asn1.ObjectIdentifier{1, 3, 36, 3, 3, 1, 2}, "RSA with RIPEMD-160"},
+	{asn1.ObjectIdentifier{1, 2, 840, 10040, 4, 3}, "DSA with SHA-1"},
 }
 
 var hashOIDs = []struct {
@@ -142,6 +155,11 @@ func parseAlgorithm(der []byte) (algorithm, error) {
 			return algorithm{}, fmt.Errorf("%w: parameters where none belong", errAlgorithm)
 		}
 		return s.algorithm, nil
+	}
+	for _, b := range brokenOIDs {
+		if b.oid.Equal(oid) {
+			return algorithm{}, fmt.Errorf("%w: %s is not safe, and never used here", errAlgorithm, b.name)
+		}
 	}
 	return algorithm{}, fmt.Errorf("%w: %v", errAlgorithm, oid)
 }

@@ -24,7 +24,7 @@ func TestAlgorithmIdentifiers(t *testing.T) {
 	made := map[string]Scheme{
 		"sha256WithRSAEncryption": RSASHA256, "sha384WithRSAEncryption": RSASHA384, "sha512WithRSAEncryption": RSASHA512,
 		"ecdsa-with-sha256": ECDSASHA256, "ecdsa-with-sha384": ECDSASHA384, "ecdsa-with-sha512": ECDSASHA512,
-		"RSASSA-PSS with SHA-256": PSSSHA256, "id-Ed25519 (RFC 8420 section 2)": Ed25519, "sha1WithRSAEncryption": RSASHA1,
+		"RSASSA-PSS with SHA-256": PSSSHA256, "id-Ed25519 (RFC 8420 section 2)": Ed25519, "id-Ed448 (RFC 8420 section 2)": Ed448, "sha1WithRSAEncryption": RSASHA1,
 	}
 	readOnly := map[string]algorithm{
 		"ecdsa-with-sha1":                    {family: familyECDSA, hash: crypto.SHA1},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cloudflare/circl/sign/ed448"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -25,8 +26,8 @@ var errCertificate = errors.New("auth: unreadable certificate")
 // whoever answers IKE_SA_INIT can send one before anything proves who it is.
 const maxRSABits = 8192
 
-// parseKey reads the key of a certificate. crypto/x509 leaves keys of type
-// id-RSASSA-PSS unread.
+// parseKey reads the key of a certificate. crypto/x509 leaves keys of types
+// id-RSASSA-PSS and Ed448 unread.
 func parseKey(certDER []byte) (publicKey, error) {
 	cert, err := x509.ParseCertificate(certDER)
 	if err != nil {
@@ -39,7 +40,7 @@ func keyOf(cert *x509.Certificate) (publicKey, error) {
 	key := publicKey{public: cert.PublicKey}
 	if cert.PublicKey == nil {
 		var err error
-		if key, err = parsePSSKey(cert.RawSubjectPublicKeyInfo); err != nil {
+		if key, err = parseSPKI(cert.RawSubjectPublicKeyInfo); err != nil {
 			return publicKey{}, err
 		}
 	}
@@ -49,9 +50,8 @@ func keyOf(cert *x509.Certificate) (publicKey, error) {
 	return key, nil
 }
 
-// parsePSSKey reads a SubjectPublicKeyInfo of type id-RSASSA-PSS (RFC 4055 3.1,
-// 1.2): absent parameters leave the use of the key open.
-func parsePSSKey(spki []byte) (publicKey, error) {
+// parseSPKI reads a SubjectPublicKeyInfo of type id-RSASSA-PSS or Ed448.
+func parseSPKI(spki []byte) (publicKey, error) {
 	in := cryptobyte.String(spki)
 	var outer, algorithm cryptobyte.String
 	var bits []byte
@@ -64,9 +64,22 @@ func parsePSSKey(spki []byte) (publicKey, error) {
 	if err != nil {
 		return publicKey{}, err
 	}
-	if !oid.Equal(oidPSS) {
-		return publicKey{}, fmt.Errorf("auth: a key of algorithm %v: %w", oid, ErrScheme)
+	switch {
+	case oid.Equal(oidPSS):
+		return pssKey(params, bits)
+	case oid.Equal(oidEd448):
+		// RFC 8410 3: no parameters, and the key as it is.
+		if len(params) != 0 || len(bits) != ed448.PublicKeySize {
+			return publicKey{}, errCertificate
+		}
+		return publicKey{public: ed448.PublicKey(bits)}, nil
 	}
+	return publicKey{}, fmt.Errorf("auth: a key of algorithm %v: %w", oid, ErrScheme)
+}
+
+// pssKey is RFC 4055 3.1 and 1.2: absent parameters leave the use of the key
+// open.
+func pssKey(params, bits []byte) (publicKey, error) {
 	key := publicKey{pssOnly: true}
 	if len(params) != 0 {
 		p, err := parsePSSParams(params)

@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/cloudflare/circl/sign/ed448"
 )
 
 // Authentication methods of the AUTH payload (RFC 7296 3.8, RFC 4754, RFC 7427).
@@ -30,7 +32,7 @@ const (
 	HashSHA256   uint16 = 2
 	HashSHA384   uint16 = 3
 	HashSHA512   uint16 = 4
-	HashIdentity uint16 = 5 // the algorithm hashes by itself: Ed25519
+	HashIdentity uint16 = 5 // the algorithm hashes by itself: Ed25519, Ed448
 )
 
 // SupportedHashes is what to announce in SIGNATURE_HASH_ALGORITHMS.
@@ -55,6 +57,7 @@ const (
 	ECDSASHA384 Scheme = "ecdsa-sha384"
 	ECDSASHA512 Scheme = "ecdsa-sha512"
 	Ed25519     Scheme = "ed25519"
+	Ed448       Scheme = "ed448"
 )
 
 type family uint8
@@ -64,6 +67,7 @@ const (
 	familyPSS
 	familyECDSA
 	familyEd25519
+	familyEd448
 )
 
 // schemeInfo is what a scheme stands for.
@@ -86,6 +90,7 @@ var schemes = []schemeInfo{
 	{ECDSASHA384, familyECDSA, crypto.SHA384, HashSHA384},
 	{ECDSASHA512, familyECDSA, crypto.SHA512, HashSHA512},
 	{Ed25519, familyEd25519, 0, HashIdentity},
+	{Ed448, familyEd448, 0, HashIdentity},
 }
 
 // ErrScheme says that a signature scheme is not known, or does not fit the key
@@ -150,6 +155,11 @@ func ChooseScheme(leafDER []byte, peerHashes []uint16) (Scheme, uint8, error) {
 			return s, MethodSignature, nil
 		}
 		return "", 0, fmt.Errorf("auth: the peer cannot verify Ed25519: %w", ErrScheme)
+	case ed448.PublicKey:
+		if s, ok := pick(familyEd448, 0); ok {
+			return s, MethodSignature, nil
+		}
+		return "", 0, fmt.Errorf("auth: the peer cannot verify Ed448: %w", ErrScheme)
 	}
 	return "", 0, fmt.Errorf("auth: a key of type %T: %w", key.public, ErrScheme)
 }

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cloudflare/circl/sign/ed448"
+
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
@@ -19,7 +21,7 @@ var ErrSHA1 = errors.New("the signature uses SHA-1")
 // AuthPayload wraps a signature for its method: as it is for method 1, as r||s
 // of the curve's width for methods 9 to 11 (RFC 4754 3), behind the length and
 // the AlgorithmIdentifier for method 14 (RFC 7427 3). signature is PKCS#1 or
-// PSS octets, an Ed25519 signature, or for ECDSA always ASN.1 DER.
+// PSS octets, an Ed25519 or Ed448 signature, or for ECDSA always ASN.1 DER.
 func AuthPayload(scheme Scheme, method uint8, signature []byte) (*wire.AuthPayload, error) {
 	info, err := scheme.info()
 	if err != nil {
@@ -171,6 +173,12 @@ func verifyWith(key publicKey, alg algorithm, octets, signature []byte) error {
 			return fmt.Errorf("auth: an Ed25519 signature for a key of type %T: %w", key.public, ErrScheme)
 		}
 		good = ed25519.Verify(public, octets, signature)
+	case familyEd448:
+		public, ok := key.public.(ed448.PublicKey)
+		if !ok {
+			return fmt.Errorf("auth: an Ed448 signature for a key of type %T: %w", key.public, ErrScheme)
+		}
+		good = ed448.Verify(public, octets, signature, noContext)
 	}
 	if !good {
 		return fmt.Errorf("auth: signature: %w", ErrVerify)
@@ -194,6 +202,8 @@ func Sign(key crypto.Signer, scheme Scheme, rand io.Reader, message []byte) ([]b
 		fits = info.family == familyECDSA
 	case ed25519.PublicKey:
 		fits = info.family == familyEd25519
+	case ed448.PublicKey:
+		fits = info.family == familyEd448
 	}
 	if !fits {
 		return nil, fmt.Errorf("auth: %s with a key of type %T: %w", string(scheme), key.Public(), ErrScheme)
@@ -211,6 +221,9 @@ func Sign(key crypto.Signer, scheme Scheme, rand io.Reader, message []byte) ([]b
 	}
 	return signature, nil
 }
+
+// noContext is the context of Ed448 in IKEv2 (RFC 8420 2).
+const noContext = ""
 
 func digest(h crypto.Hash, message []byte) []byte {
 	d := h.New()

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/cloudflare/circl/sign/ed448"
 	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
@@ -28,6 +29,7 @@ func TestChooseScheme(t *testing.T) {
 	p521 := selfSigned(t, ecKey(t, elliptic.P521()))
 	p224 := selfSigned(t, ecKey(t, elliptic.P224()))
 	ed := selfSigned(t, edKey(t))
+	ed4 := certWithKey(t, ed448SPKI(t, ed448Key(t).Public().(ed448.PublicKey)))
 	pssAny := certWithKey(t, pssSPKI(t, &rsa2048().PublicKey, nil))
 	pss384 := certWithKey(t, pssSPKI(t, &rsa2048().PublicKey, func(b *cryptobyte.Builder) { addPSSParams(b, crypto.SHA384) }))
 	for name, row := range map[string]struct {
@@ -58,6 +60,9 @@ func TestChooseScheme(t *testing.T) {
 		"Ed25519":                      {ed, allHashes, Ed25519, MethodSignature},
 		"Ed25519, peer without it":     {ed, []uint16{HashSHA256}, "", 0},
 		"Ed25519, old peer":            {ed, nil, "", 0},
+		"Ed448":                        {ed4, allHashes, Ed448, MethodSignature},
+		"Ed448, peer without it":       {ed4, []uint16{HashSHA512}, "", 0},
+		"Ed448, old peer":              {ed4, nil, "", 0},
 	} {
 		scheme, method, err := ChooseScheme(row.cert, row.hashes)
 		if scheme != row.scheme || method != row.method || (err != nil) != (row.scheme == "") {
@@ -82,7 +87,9 @@ func TestSignAndVerify(t *testing.T) {
 	strangers := map[string][]byte{
 		"RSA": selfSigned(t, mustRSA(2048)), "P-256": selfSigned(t, ecKey(t, elliptic.P256())),
 		"P-384": selfSigned(t, ecKey(t, elliptic.P384())), "P-521": selfSigned(t, ecKey(t, elliptic.P521())), "Ed25519": selfSigned(t, edKey(t)),
+		"Ed448": certWithKey(t, ed448SPKI(t, ed448Key(t).Public().(ed448.PublicKey))),
 	}
+	ed4 := ed448Key(t)
 	message := []byte("signed octets")
 	for _, row := range []struct {
 		kind   string
@@ -108,6 +115,7 @@ func TestSignAndVerify(t *testing.T) {
 		{"P-521", p521, selfSigned(t, p521), ECDSASHA512, MethodECDSA521},
 		{"P-521", p521, selfSigned(t, p521), ECDSASHA512, MethodSignature},
 		{"Ed25519", ed, selfSigned(t, ed), Ed25519, MethodSignature},
+		{"Ed448", ed4, certWithKey(t, ed448SPKI(t, ed4.Public().(ed448.PublicKey))), Ed448, MethodSignature},
 	} {
 		name := fmt.Sprintf("%s %s method %d", row.kind, row.scheme, row.method)
 		signature, err := Sign(row.key, row.scheme, rand.Reader, message)

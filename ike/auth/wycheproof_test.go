@@ -83,6 +83,7 @@ func TestWycheproofSignatures(t *testing.T) {
 		{"rsa_pss_4096_sha512_mgf1_64_params_test.json", 100, scheme(PSSSHA512)},
 		{"rsa_pss_2048_sha1_mgf1_20_params_test.json", 80, method14(schemeInfo{family: familyPSS, hash: crypto.SHA1})},
 		{"ed25519_test.json", 140, scheme(Ed25519)},
+		{"ed448_test.json", 80, scheme(Ed448)},
 	} {
 		t.Run(row.file, func(t *testing.T) {
 			t.Parallel()

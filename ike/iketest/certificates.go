@@ -16,7 +16,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cloudflare/circl/sign/ed448"
+
 	"github.com/homeward-vpn/homeward/ike/auth"
+
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
@@ -30,6 +33,7 @@ const (
 	P384    KeyKind = "p384"
 	P521    KeyKind = "p521"
 	Ed25519 KeyKind = "ed25519"
+	Ed448   KeyKind = "ed448" // leaves alone
 )
 
 // rsaKeys are made once per run: they are slow, and nothing depends on their
@@ -63,6 +67,8 @@ func newKey(kind KeyKind, authority bool) crypto.Signer {
 		key, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	case Ed25519:
 		_, key, err = ed25519.GenerateKey(rand.Reader)
+	case Ed448:
+		_, key, err = ed448.GenerateKey(rand.Reader)
 	default:
 		err = fmt.Errorf("no key of kind %q", kind)
 	}
@@ -120,7 +126,7 @@ func (a *Authority) Intermediate(name string, kind KeyKind) *Authority {
 }
 
 func sign(template, parent *x509.Certificate, key, signer crypto.Signer) *Authority {
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	der, err := createCertificate(template, parent, key.Public(), signer)
 	if err != nil {
 		panic("iketest: " + err.Error())
 	}
