@@ -16,7 +16,7 @@ import (
 
 // IKE_AUTH (RFC 7296 1.2, 2.15, 2.16):
 //
-//	--> IKE_AUTH { IDi, [N(INITIAL_CONTACT)], [CERT..,] [CERTREQ,] [IDr,] [AUTH,] [CP,] SA, TSi, TSr }
+//	--> IKE_AUTH { IDi, [N(INITIAL_CONTACT)], N(IKEV2_MESSAGE_ID_SYNC_SUPPORTED), [CERT..,] [CERTREQ,] [IDr,] [AUTH,] [CP,] SA, TSi, TSr }
 //
 // (without SA, TSi and TSr at a childless start: childless.go)
 //
@@ -177,6 +177,7 @@ func (a *authentication) sendFirst(s *Session, proof *wire.AuthPayload) error {
 	if s.cfg.InitialContact {
 		ps = append(ps, &wire.NotifyPayload{NotifyType: wire.NotifyInitialContact})
 	}
+	ps = append(ps, &wire.NotifyPayload{NotifyType: wire.NotifyMessageIDSyncSupported})
 	if s.cfg.Client == ClientCertificate {
 		for _, der := range s.cfg.Certificates {
 			ps = append(ps, &wire.CertPayload{Encoding: wire.CertX509Signature, Data: der})
@@ -224,7 +225,10 @@ func (r *authRound) build(*Session, *ikeSA, time.Time) ([]wire.Payload, error) {
 	return r.payloads, nil
 }
 
-func (r *authRound) handle(s *Session, _ *ikeSA, now time.Time, answer []wire.Payload) error {
+func (r *authRound) handle(s *Session, sa *ikeSA, now time.Time, answer []wire.Payload) error {
+	if _, ok := wire.Notify(answer, wire.NotifyMessageIDSyncSupported); ok {
+		sa.syncs = true
+	}
 	return r.next(s, now, answer)
 }
 

@@ -44,7 +44,7 @@ func (s *Session) receive(now time.Time, d Datagram) error {
 		return dropped(DropUnknownSPI, nil)
 	}
 	rel := sa.window.place(h)
-	if rel == outside {
+	if rel == outside && !sa.maySync(h) {
 		return dropped(DropOutside, nil)
 	}
 	m, err := wire.ParseMessage(d.Data)
@@ -64,8 +64,18 @@ func (s *Session) open(now time.Time, r received) error {
 	switch {
 	case errors.Is(err, suite.ErrIntegrity):
 		return dropped(DropNotAuthentic, err)
+	case err != nil && r.rel == outside:
+		return dropped(DropOutside, err)
 	case err != nil:
 		return s.misbuilt(now, r, err)
+	}
+	if fragment == nil && r.sa.maySync(r.msg.Header) {
+		if so, err := s.synchronise(now, r, first, plain); so {
+			return err
+		}
+	}
+	if r.rel == outside {
+		return dropped(DropOutside, nil)
 	}
 	if r.rel == repeated {
 		// Anybody who heard it once can send it again, so that it is no sign

@@ -171,6 +171,7 @@ func (s *Session) succeed(old, sa *ikeSA, spi []byte, derive func(remote wire.SP
 		return fmt.Errorf("ike spi of the gateway %x", spi)
 	}
 	sa.remoteSPI, sa.state, sa.fragments = wire.SPI(binary.BigEndian.Uint64(spi)), ikeLive, old.fragments
+	sa.syncs = old.syncs
 	var err error
 	if sa.keys, err = derive(sa.remoteSPI); err != nil {
 		return err

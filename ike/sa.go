@@ -43,6 +43,8 @@ type ikeSA struct {
 	rekeying            bool         // our rekey of it is queued or under way
 	crossing            *ikeCrossing // the peer's rekey of it, answered while ours was under way
 	unfinished          []*unfinished
+	syncs               bool // the peer synchronises message IDs (RFC 6311)
+	synced              synchronised
 }
 
 // exchange is one of our requests: what it says and what its answer means.

@@ -64,7 +64,7 @@ func (s *Session) begin(now time.Time, sa *ikeSA, e exchange) error {
 	if err != nil {
 		return internal(err)
 	}
-	t.packets, t.path = packets, s.path
+	t.packets, t.path, t.payloads = packets, s.path, payloads
 	s.debug("request", slog.String("exchange", e.kind().String()), slog.Uint64("id", uint64(id)), slog.Int("packets", len(packets)))
 	return s.retransmit(now, sa.id)
 }

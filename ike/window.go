@@ -25,16 +25,17 @@ type window struct {
 
 // transmission is a message on its way until it is answered.
 type transmission struct {
-	id      uint32
-	kind    wire.ExchangeType
-	path    path
-	packets [][]byte
-	pace    Retransmit
-	tries   int
-	wait    time.Duration
-	cut     cutting // how the packets were made of the message
-	again   bool    // it has been sent before
-	probed  bool    // since the last change of the path it has gone out on others, too
+	id       uint32
+	kind     wire.ExchangeType
+	path     path
+	packets  [][]byte
+	payloads []wire.Payload // what they say
+	pace     Retransmit
+	tries    int
+	wait     time.Duration
+	cut      cutting // how the packets were made of the message
+	again    bool    // it has been sent before
+	probed   bool    // since the last change of the path it has gone out on others, too
 }
 
 // relation says how a received message stands to the window.

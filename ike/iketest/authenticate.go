@@ -115,6 +115,12 @@ func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wir
 		sa.r.complain(now, "gateway cannot sign: %v", err)
 		return sa.refuse()
 	}
+	if sa.r.cfg.MessageIDSync {
+		if _, ok := wire.Notify(request, wire.NotifyMessageIDSyncSupported); !ok {
+			sa.r.complain(now, "IKEV2_MESSAGE_ID_SYNC_SUPPORTED is missing (RFC 6311 5.1)")
+		}
+		proof = append(proof, notify(wire.NotifyMessageIDSyncSupported))
+	}
 	if to := sa.r.redirectAuth(sa.r.cfg.RedirectAuth); to != nil {
 		return append(proof, to...), nil
 	}

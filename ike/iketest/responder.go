@@ -78,6 +78,7 @@ type ResponderConfig struct {
 	// RefuseChild: IKE_AUTH succeeds, but with this error in place of a Child SA.
 	RefuseChild wire.NotifyType
 
+	MessageIDSync bool // RFC 6311
 	// Uncovered: AUTH leaves the IKE_INTERMEDIATE exchanges out, against RFC 9242.
 	Uncovered bool
 
@@ -155,6 +156,8 @@ type Responder struct {
 	Updates int
 	// ClientAddresses is where else the client says it can be reached.
 	ClientAddresses []netip.Addr
+	// Synced lists the answers to SyncMessageIDs.
+	Synced []MessageIDs
 	// Dead counts IKE SAs given up because a request stayed unanswered.
 	Dead int
 }

@@ -51,6 +51,8 @@ type ikeSA struct {
 	insideFirst wire.PayloadType
 	before      *suite.Protector // of the keys before the last IKE_INTERMEDIATE
 
+	sync *messageIDSync // the last one
+
 	followups map[string]*followup // by the link that the client is to send
 	links     map[string]bool      // all that were given
 }
@@ -349,6 +351,9 @@ func (sa *ikeSA) timeout(now time.Time) {
 
 // handleResponse ends our request under way.
 func (sa *ikeSA) handleResponse(now time.Time, m *wire.Message, first wire.PayloadType, plain []byte) {
+	if sa.takeSync(now, m, first, plain) {
+		return
+	}
 	if sa.request == nil || m.MessageID != sa.request.id || m.Exchange != sa.request.exchange {
 		if m.MessageID >= sa.next {
 			sa.r.complain(now, "answer %d to a request that was never made", m.MessageID)
