@@ -138,7 +138,7 @@ func (w *answers) secret(ctx context.Context, p control.Prompt, username string,
 	}
 	// What is kept is the profile's own user's, and good for one try. In a
 	// profile without a user it came with the file, for anybody.
-	if (w.profile.Username == "" || username == w.profile.Username) && w.used == nil {
+	if (w.profile.Username == "" || username == w.profile.Username) && w.used == nil && !p.Fresh {
 		if found := w.lookUp(ctx, pick); found != nil {
 			return found, true, nil
 		}

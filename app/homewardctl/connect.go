@@ -69,7 +69,7 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 	attempt := &attempt{app: a, profile: p, from: accepted.Revision, answers: answers}
 	status, err := attempt.follow(ctx, o.timeout)
 	if err != nil {
-		if !attempt.replaced {
+		if !attempt.replaced && !attempt.renewing {
 			a.hangUp(ctx)
 		}
 		return err
@@ -150,6 +150,10 @@ type attempt struct {
 	step    string
 	// replaced: another wish has taken the place of this one.
 	replaced bool
+	// renewing: the line stands, and wants a new sign-in; since is when its IKE SA
+	// was made.
+	renewing bool
+	since    time.Time
 	// next is news that came while a person was asked.
 	next *update
 }
@@ -191,6 +195,9 @@ func (t *attempt) follow(ctx context.Context, timeout time.Duration) (control.St
 
 // late says why the time was not enough, as far as the last step tells.
 func (t *attempt) late(timeout time.Duration) error {
+	if t.renewing {
+		return fmt.Errorf("%s stands, but its new sign-in was not through within %v; look at «homewardctl status»", t.profile.Name, timeout)
+	}
 	if t.step == "reaching" {
 		return &diagnose.Failure{Cause: diagnose.CauseGatewaySilent, Expected: t.profile.Gateway}
 	}
@@ -210,8 +217,12 @@ func (t *attempt) take(ctx context.Context, n update, news <-chan update) (bool,
 		return false, errors.New("another connection has taken the place of this one; look at it with «homewardctl status»")
 	}
 	switch n.status.State {
-	case control.StateConnected, control.StateDisconnected, control.StateBlocked:
+	case control.StateDisconnected, control.StateBlocked:
 		return true, nil
+	case control.StateConnected:
+		if t.stands(n.status) {
+			return true, nil
+		}
 	}
 	t.progress(n.status)
 	for _, p := range n.status.Prompts {
@@ -221,6 +232,22 @@ func (t *attempt) take(ctx context.Context, n update, news <-chan update) (bool,
 		}
 	}
 	return false, nil
+}
+
+// stands says whether a line that is connected wants nothing more: no answer is
+// open, and where one was given to renew it, another IKE SA has taken over.
+func (t *attempt) stands(st control.Status) bool {
+	var made time.Time
+	if st.IKE != nil {
+		made = st.IKE.Established
+	}
+	if !t.renewing {
+		wanted := func(p control.Prompt) bool { return p.Again && p.ProfileID == t.profile.ID }
+		if t.renewing = slices.ContainsFunc(st.Prompts, wanted); t.renewing {
+			t.since = made
+		}
+	}
+	return !t.renewing || !made.Equal(t.since)
 }
 
 // progress prints a step that has begun.

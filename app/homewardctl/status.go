@@ -103,6 +103,9 @@ func (a *app) printStatus(st control.Status, now time.Time) error {
 		return err
 	}
 	notes := slices.Clone(st.Warnings)
+	if again := renewal(st, now); again != "" {
+		notes = append([]string{again}, notes...)
+	}
 	if st.Error != nil {
 		notes = append([]string{st.Error.Message}, notes...)
 	}
@@ -112,6 +115,19 @@ func (a *app) printStatus(st control.Status, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// renewal says that a line which stands wants a new sign-in, and whether somebody
+// has to do something about it.
+func renewal(st control.Status, now time.Time) string {
+	if st.SignInAgainBy == nil || st.State != control.StateConnected {
+		return ""
+	}
+	by := at(*st.SignInAgainBy, now)
+	if slices.ContainsFunc(st.Prompts, func(p control.Prompt) bool { return p.Again }) {
+		return fmt.Sprintf("Sign in again until %s: run «homewardctl connect %s».", by, quoteArg(st.Profile))
+	}
+	return fmt.Sprintf("Signed in until %s; it is renewed before.", by)
 }
 
 // childSA is one line about a Child SA: its names at both ends, what it may carry

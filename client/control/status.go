@@ -37,6 +37,10 @@ type Status struct {
 	IKE       *IKE           `json:"ike,omitempty"`
 	ESP       *ESP           `json:"esp,omitempty"`
 
+	// SignInAgainBy is when the gateway ends the line unless there is a new
+	// sign-in; one that needs nobody comes by itself. nil: it did not say.
+	SignInAgainBy *time.Time `json:"sign_in_again_by,omitempty"`
+
 	Error    *Error   `json:"error,omitempty"` // why there is no line, or why it was lost
 	Warnings []string `json:"warnings"`        // sentences
 	Prompts  []Prompt `json:"prompts,omitempty"`
@@ -47,7 +51,8 @@ type Gateway struct {
 	Address   netip.Addr `json:"address"`
 	Port      uint16     `json:"port"`
 	Identity  string     `json:"identity"`
-	BehindNAT bool       `json:"behind_nat"` // this computer is behind a NAT router
+	BehindNAT bool       `json:"behind_nat"`        // this computer is behind a NAT router
+	Version   string     `json:"version,omitempty"` // its own words
 }
 
 // DNS says who answers names while the line is up.
@@ -119,5 +124,9 @@ type Prompt struct {
 	Message   string     `json:"message,omitempty"`  // the gateway's own words
 	Scheme    string     `json:"scheme,omitempty"`   // PromptSignature
 	Data      []byte     `json:"data,omitempty"`     // PromptSignature: what is to be signed
-	Expires   time.Time  `json:"expires"`
+	// Again: the line stands, and the answer is to renew it.
+	Again bool `json:"again,omitempty"`
+	// Fresh: the answer that is known was refused; only another one helps.
+	Fresh   bool      `json:"fresh,omitempty"`
+	Expires time.Time `json:"expires"`
 }

@@ -63,13 +63,13 @@ func (p *prompts) asker(l *line) *asker {
 
 // ask is the tunnel's Ask.
 func (a *asker) ask(ctx context.Context, q tunnel.Question) (tunnel.Answer, error) {
-	if kept, ok := a.keptAnswer(q.Kind); ok {
+	if kept, ok := a.keptAnswer(q); ok {
 		return kept, nil
 	}
 	id, waiting := a.enter(a.line, q)
 	a.post(supervisor.TunnelAsks{Tunnel: a.line.id, Question: id})
 	defer a.post(supervisor.Answered{Tunnel: a.line.id, Question: id})
-	expired := time.NewTimer(promptLife)
+	expired := time.NewTimer(time.Until(expiry(q)))
 	defer expired.Stop()
 	select {
 	case answer := <-waiting.answer:
@@ -84,6 +84,15 @@ func (a *asker) ask(ctx context.Context, q tunnel.Question) (tunnel.Answer, erro
 		return tunnel.Answer{}, ctx.Err()
 	}
 	return tunnel.Answer{}, missing(q.Kind, "nobody answered in time")
+}
+
+// expiry is when a question is over: one about a line that stands waits for as
+// long as an answer is of use.
+func expiry(q tunnel.Question) time.Time {
+	if !q.Until.IsZero() {
+		return q.Until
+	}
+	return time.Now().Add(promptLife)
 }
 
 // accept takes over an answer; an empty one says that there is none.
@@ -111,18 +120,19 @@ func missing(kind tunnel.QuestionKind, detail string) error {
 	return &diagnose.Failure{Cause: diagnose.CauseCredentialsMissing, Expected: names[kind], Detail: detail}
 }
 
-// keptAnswer gives what the user answered when the line first stood, once per
-// attempt to bring it back.
-func (a *asker) keptAnswer(kind tunnel.QuestionKind) (tunnel.Answer, bool) {
+// keptAnswer gives what the user answered when the line first stood: once per
+// attempt to bring it back, and to renew it as long as it is not refused.
+func (a *asker) keptAnswer(q tunnel.Question) (tunnel.Answer, bool) {
+	kind := q.Kind
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.prompts.mu.Lock()
 	defer a.prompts.mu.Unlock()
 	kept, ok := a.given[kind]
-	if !ok || !a.proven || a.reused[kind] || kept.request != a.line.request {
+	if !ok || !a.proven || q.Fresh || a.reused[kind] && !q.Again || kept.request != a.line.request {
 		return tunnel.Answer{}, false
 	}
-	a.reused[kind] = true
+	a.reused[kind] = a.reused[kind] || !q.Again
 	return clone(kept.answer), true
 }
 
@@ -141,7 +151,9 @@ func (p *prompts) enter(l *line, q tunnel.Question) (uint64, *question) {
 		Message:   q.Message,
 		Scheme:    q.Scheme,
 		Data:      bytes.Clone(q.Data),
-		Expires:   time.Now().Add(promptLife),
+		Again:     q.Again,
+		Fresh:     q.Fresh,
+		Expires:   expiry(q).Round(0),
 	}}
 	p.open[p.last] = w
 	return p.last, w
@@ -149,6 +161,8 @@ func (p *prompts) enter(l *line, q tunnel.Question) (uint64, *question) {
 
 func promptText(profile string, q tunnel.Question) string {
 	switch {
+	case q.Again && q.Kind == tunnel.AskPassword && !q.Until.IsZero():
+		return fmt.Sprintf("Password of %s for %s, which ends at %s without a new sign-in", q.Username, profile, q.Until.Local().Format("15:04"))
 	case q.Kind == tunnel.AskPSK:
 		return fmt.Sprintf("Shared key for %s", profile)
 	case q.Kind == tunnel.AskSignature:

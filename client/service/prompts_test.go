@@ -241,13 +241,13 @@ func TestKeptAnswersAreNobodyElses(t *testing.T) {
 	p.keep()
 	other := &line{}
 	other.request.ProfileID, other.request.Owner = "lab", 1000
-	if _, ok := p.asker(other).keptAnswer(tunnel.AskPassword); ok {
+	if _, ok := p.asker(other).keptAnswer(tunnel.Question{Kind: tunnel.AskPassword}); ok {
 		t.Error("another profile's gateway gets the password")
 	}
-	if _, ok := p.asker(mine).keptAnswer(tunnel.AskPSK); ok {
+	if _, ok := p.asker(mine).keptAnswer(tunnel.Question{Kind: tunnel.AskPSK}); ok {
 		t.Error("a password answers for a shared key")
 	}
-	if kept, ok := p.asker(mine).keptAnswer(tunnel.AskPassword); !ok || string(kept.Secret) != "right" {
+	if kept, ok := p.asker(mine).keptAnswer(tunnel.Question{Kind: tunnel.AskPassword}); !ok || string(kept.Secret) != "right" {
 		t.Error("the line does not come back with its own password")
 	}
 }

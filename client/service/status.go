@@ -69,12 +69,16 @@ func (l *line) describe(st *control.Status) {
 	st.Gateway = &control.Gateway{
 		Address: l.info.GatewayAddress.Addr(), Port: l.info.GatewayAddress.Port(),
 		Identity: l.info.GatewayIdentity, BehindNAT: l.info.BehindNAT,
+		Version: l.info.GatewayVersion,
 	}
 	st.Addresses = append(st.Addresses, l.net.Addresses...)
 	st.Routes = append(st.Routes, l.net.Routes...)
 	st.DNS.Servers = append(st.DNS.Servers, l.net.DNS...)
 	st.DNS.Domains = append(st.DNS.Domains, l.net.Domains...)
 	st.IKE = &control.IKE{Suite: l.info.IKESuite, Established: l.info.IKEEstablished, RekeyAt: l.info.IKERekeyAt}
+	if by := l.info.SignInAgainBy; !by.IsZero() {
+		st.SignInAgainBy = &by
+	}
 	stats := l.tunnel.Stats()
 	st.ESP = &control.ESP{
 		Suite: l.info.ESPSuite, ESN: l.info.ESN,

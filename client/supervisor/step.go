@@ -90,6 +90,11 @@ func connect(s State, r Request) (State, []Effect) {
 	case Disconnecting:
 		s.After = After{Then: ThenConnect, Request: r}
 		return s, []Effect{Announce{}}
+	case Connected:
+		// The line wants a new sign-in, and whoever asks for it answers.
+		if len(s.questions) > 0 && s.Request.ProfileID == r.ProfileID && s.Request.Owner == r.Owner {
+			return s, nil
+		}
 	case Connecting, NeedsInput:
 		// The same wish again joins the attempt: so a second terminal can
 		// answer the questions of a line that is coming back. A person who

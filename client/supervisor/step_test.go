@@ -145,6 +145,13 @@ func TestScripts(t *testing.T) {
 		"a second wish": append(upOff(),
 			act{want(office), Connected, "refuse"},
 			act{want(Request{ProfileID: "1f", ProfileName: "lab", Owner: 1000}), Connected, "refuse"}),
+		"a line that wants a new sign-in": append(upOff(),
+			act{ask(7), Connected, "Ask"},
+			act{want(Request{ProfileID: "1f", ProfileName: "lab", Owner: 1000}), Connected, "refuse"},
+			act{want(Request{ProfileID: "0f", ProfileName: "office", Owner: 1001}), Connected, "refuse"},
+			act{want(office), Connected, ""},
+			act{answer(7), Connected, ""},
+			act{want(office), Connected, "refuse"}),
 		"the same wish joins an attempt, another's does not": {
 			{want(office), Connecting, "policy:0/1 StartTunnel"},
 			{want(office), Connecting, ""},

@@ -295,7 +295,8 @@ func (l *line) password(s *strand, e ike.NeedCredentials) {
 		s.later(ike.Credentials{ID: e.ID, Password: pw})
 		return
 	}
-	q := Question{Kind: AskPassword, Username: e.Identity, Message: e.Message}
+	// A successor was given the password that the line was made with, in vain.
+	q := Question{Kind: AskPassword, Username: e.Identity, Message: e.Message, Fresh: s == l.successor()}
 	l.ask(s, q, func(a Answer, err error) ike.Command {
 		return ike.Credentials{ID: e.ID, Password: a.Secret, Err: err}
 	})
