@@ -92,7 +92,7 @@ func (e *rekeyIKE) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload, er
 	if e.kx, err = suite.NewKeyExchange(group, s.cfg.Rand); err != nil {
 		return nil, internal(err)
 	}
-	e.offer = suite.PreferGroup(s.cfg.IKEProposals, group)
+	e.offer = suite.PreferPRF(suite.PreferGroup(s.cfg.IKEProposals, group), sa.suite.PRF[0])
 	spi := binary.BigEndian.AppendUint64(nil, uint64(e.spi))
 	return []wire.Payload{
 		&wire.SAPayload{Proposals: suite.ToWire(e.offer, wire.ProtocolIKE, spi)},
