@@ -310,8 +310,9 @@ var rules = []rule{
 		why:     "the company in a box works on Homeward's programs from outside, as a person does",
 	},
 	{
+		// The suite's list of keywords says which algorithms there are to try.
 		of:      []string{"./client/lab/e2e"},
-		own:     []string{"./client/lab"},
+		own:     []string{"./client/lab", "./ike/suite"},
 		behind:  []string{"./platform/platformtest/debian", "./ike/..."},
 		outside: anything,
 		why:     "the end-to-end tests see the programs as a person does: by what they print and what they do to the system",
