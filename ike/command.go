@@ -61,8 +61,7 @@ type NoPath struct{}
 // CheckPath asks whether IP packets of Size octets reach the gateway: an
 // INFORMATIONAL padded to that size goes out whole (RFC 8899 3, with IKE as the
 // packetization layer). PathChecked is the answer. The gateway's own direction
-// is not tested. ErrNoFragments where the gateway could not be asked again in
-// smaller pieces, since a lost message would then end the IKE SA.
+// is not tested. A check that is lost does the IKE SA no harm.
 type CheckPath struct{ Size int }
 
 // InboundTraffic tells that ESP packets were received since the last call, so

@@ -11,7 +11,6 @@ import (
 var (
 	ErrClosed          = errors.New("ike: session is closed")
 	ErrStarted         = errors.New("ike: session has been started before")
-	ErrNoFragments     = errors.New("ike: peer takes no fragments (RFC 7383)")
 	ErrNotEstablished  = errors.New("ike: session is not established")
 	ErrUnknownSA       = errors.New("ike: no such child sa, or it is being replaced already")
 	ErrCarried         = errors.New("ike: a child sa carries these selectors already, or is asked for")

@@ -26,6 +26,8 @@ type cutting struct {
 	// anew gives the message in datagrams of at most size octets; nil: the packets
 	// stay as they are.
 	anew func(size int) ([][]byte, error)
+	// check: the packets are a path check, which is not cut but made smaller.
+	check bool
 }
 
 // minDatagram is the smallest size that a path may be taken to have: every IPv4
@@ -59,7 +61,7 @@ func (s *Session) recut(packets [][]byte, c *cutting) (anew [][]byte, ok bool, e
 		if longest <= s.messageRoom(size) {
 			continue
 		}
-		if anew, err = c.anew(size); err != nil || len(anew) <= len(packets) {
+		if anew, err = c.anew(size); err != nil || len(anew) <= len(packets) && !c.check {
 			return nil, false, err
 		}
 		c.size = size
@@ -116,28 +118,38 @@ func (s *Session) passes(size int) {
 // forgetFragmentSize begins again with the configured size: the path has changed.
 func (s *Session) forgetFragmentSize() { s.fragmentSize = s.cfg.FragmentSize }
 
-// sealRequest protects a request. One that is meant to test the path goes out
-// whole, and in fragments only once it has been lost for long enough: RFC 7383
-// 2.4 allows both forms of one message.
+// sealRequest protects a request, in fragments where it must be, unless it is
+// meant to test the path.
 func (s *Session) sealRequest(sa *ikeSA, t *transmission, e exchange, payloads []wire.Payload) ([][]byte, error) {
 	h := sa.header(t.kind, t.id, false)
-	check, ok := e.(*pathCheck)
-	if !ok {
-		if sa.fragments {
-			t.cut = cutting{size: s.fragmentSize, anew: func(size int) ([][]byte, error) {
-				return s.sealCut(sa, h, payloads, size)
-			}}
-		}
-		return s.seal(sa, h, payloads)
+	if check, ok := e.(*pathCheck); ok {
+		return s.sealCheck(sa, t, check, h, payloads)
 	}
-	t.cut = cutting{size: check.size, anew: func(size int) ([][]byte, error) {
-		check.lost = true
-		return s.sealCut(sa, h, payloads, size)
-	}}
+	if sa.fragments {
+		t.cut = cutting{size: s.fragmentSize, anew: func(size int) ([][]byte, error) {
+			return s.sealCut(sa, h, payloads, size)
+		}}
+	}
+	return s.seal(sa, h, payloads)
+}
+
+// sealCheck protects a path check, which goes out whole. Once it has been lost
+// for long enough, a smaller one of the same Message ID goes with it, for without
+// an answer to one of them the IKE SA would end. Fragments would not do: strongSwan
+// with its mediation extension takes an INFORMATIONAL in fragments for a foreign
+// one and never answers. Neither check asks for anything, so it does not matter
+// which of them a gateway answers; one that has had the first knows the Message
+// ID, and gets that one again bit for bit (RFC 7296 2.1).
+func (s *Session) sealCheck(sa *ikeSA, t *transmission, check *pathCheck, h wire.Header, payloads []wire.Payload) ([][]byte, error) {
 	packet, err := sa.protector.Seal(h, payloads)
 	if err != nil {
 		return nil, err
 	}
+	t.cut = cutting{size: check.size, check: true, anew: func(size int) ([][]byte, error) {
+		check.lost = true
+		smaller, err := sa.protector.Seal(h, s.padding(sa, size))
+		return [][]byte{packet, smaller}, err
+	}}
 	check.size -= s.messageRoom(check.size) - len(packet)
 	return [][]byte{packet}, nil
 }

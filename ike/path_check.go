@@ -14,14 +14,11 @@ import (
 // (RFC 7296 3.10.1), and the empty answer says that the request has arrived.
 type pathCheck struct {
 	size int  // of the IP packet
-	lost bool // it had to be cut
+	lost bool // a smaller one had to go with it
 }
 
 // checkPath queues a path check.
 func (s *Session) checkPath(size int) error {
-	if !s.current.fragments {
-		return ErrNoFragments
-	}
 	if size <= s.fragmentSize {
 		// No larger than what every message may be cut to anyway.
 		s.emit(PathChecked{Size: size, OK: true})
@@ -33,15 +30,19 @@ func (s *Session) checkPath(size int) error {
 
 func (*pathCheck) kind() wire.ExchangeType { return wire.ExchangeInformational }
 
-// build pads the message as near to the size as the cipher's blocks allow, and
-// never beyond it.
 func (c *pathCheck) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload, error) {
+	return s.padding(sa, c.size), nil
+}
+
+// padding fills a message for an IP packet of size octets as nearly as the
+// cipher's blocks allow, and never beyond it.
+func (s *Session) padding(sa *ikeSA, size int) []wire.Payload {
 	const notifyHeader = 8 // RFC 7296 3.10
-	room := s.messageRoom(c.size) - wire.HeaderLen - sa.protector.Overhead() - notifyHeader
+	room := s.messageRoom(size) - wire.HeaderLen - sa.protector.Overhead() - notifyHeader
 	return []wire.Payload{&wire.NotifyPayload{
 		NotifyType: wire.NotifyType(notifyPathCheck),
 		Data:       make([]byte, max(0, room)),
-	}}, nil
+	}}
 }
 
 // notifyPathCheck is a status type from the range for private use (RFC 7296 3.10.1).

@@ -1,7 +1,6 @@
 package tunnel
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/homeward-vpn/homeward/ike"
@@ -95,7 +94,3 @@ func (l *line) pathChecked(e ike.PathChecked) {
 	l.log.Debug("path MTU found", "octets", size)
 	l.plane.SetPathMTU(size)
 }
-
-// unsearchable reports the one refusal of a path check that is no defect: the
-// gateway knows no fragmentation, and the line stays at surePath.
-func unsearchable(err error) bool { return errors.Is(err, ike.ErrNoFragments) }

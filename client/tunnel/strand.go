@@ -182,7 +182,7 @@ func (l *line) drainOne(s *strand) (some bool) {
 		} else if len(s.pending) > 0 {
 			c := s.pending[0]
 			s.pending = s.pending[1:]
-			if err := s.session.Do(time.Now(), c); err != nil && !unsearchable(err) && !uncreated(err) {
+			if err := s.session.Do(time.Now(), c); err != nil && !uncreated(err) {
 				l.log.Debug("the session refused an input", "err", err)
 			}
 		} else {
