@@ -26,7 +26,8 @@
 // written to; only the keys in ChildAdded belong to the receiver. Slices given
 // to an input are borrowed until it returns, but for the answers' secrets, which
 // the Session clears. A Session is not safe for concurrent use. The same inputs
-// with the same octets from Config.Rand give the same outputs.
+// with the same octets from Config.Rand give the same outputs, but for the answer
+// to a key exchange by ML-KEM that the peer asks for (see ike/suite).
 //
 // What is slow or secret leaves the core as a question (NeedVerdict,
 // NeedSignature, NeedCredentials, NeedPSK) and comes back through Do as the
@@ -61,7 +62,8 @@
 // A Session tries at most twelve IKE_SA_INIT responses, three at a time. It keeps
 // one request and one response per IKE SA and direction, and one message of up
 // to 64 fragments under reassembly per direction. Retries of every kind are
-// counted, and so are the rekeys of the peer. Up to 16 Child SAs carry traffic at a
+// counted, and so are the rekeys of the peer; of those that need additional key
+// exchanges at most four per IKE SA wait for the rest, for half a minute. Up to 16 Child SAs carry traffic at a
 // time, whoever made them (Config.MaxChildren), and a client proves itself four
 // times at most.
 //
@@ -70,9 +72,10 @@
 // session.go and do.go (inputs and outputs), receive.go (a datagram's way in),
 // transmit.go (a message's way out), window.go, schedule.go, reassembly.go,
 // fragment.go, timers.go, keepalive.go; then
-// the exchanges: init.go with encap.go and nat.go, auth.go with auth_gateway.go, auth_eap.go,
+// the exchanges: init.go with encap.go and nat.go, intermediate.go, auth.go with auth_gateway.go, auth_eap.go,
 // rounds.go, childless.go and establish.go, create_child.go with additional.go,
-// rekey_child.go and rekey_ike.go,
+// rekey_child.go and rekey_ike.go, followup.go and followup_answer.go,
+// crossing_child.go and crossing_ike.go, sync.go,
 // informational.go, path_check.go; mobike.go with mobike_peer.go and path_probe.go;
 // redirect.go and reauth.go; what they negotiate:
 // config_payload.go, config_answer.go, selectors.go, quirks.go; and what they keep:

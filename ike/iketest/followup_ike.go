@@ -79,3 +79,14 @@ func (sa *ikeSA) wait(now time.Time) {
 	sa.replaced = true
 	sa.forget = now.Add(forgetAfter)
 }
+
+// clientIsRekeying tells whether the client's rekey of the IKE SA is on its way
+// through additional key exchanges.
+func (sa *ikeSA) clientIsRekeying() bool {
+	for _, f := range sa.followups {
+		if f.ike {
+			return true
+		}
+	}
+	return false
+}

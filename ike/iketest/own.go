@@ -295,7 +295,7 @@ func (sa *ikeSA) startRekey(now time.Time, group uint16) {
 		exchange: wire.ExchangeCreateChildSA,
 		stays:    true,
 		build: func(now time.Time) []wire.Payload {
-			if sa.closing || sa.replaced {
+			if sa.closing || sa.replaced || sa.clientIsRekeying() {
 				return nil
 			}
 			kx, err := suite.NewKeyExchange(group, r.cfg.Rand)
