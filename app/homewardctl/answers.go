@@ -73,6 +73,8 @@ func (w *answers) give(ctx context.Context, p control.Prompt) error {
 	switch p.Kind {
 	case control.PromptPassword:
 		a.Username, a.Secret, err = w.password(ctx, p)
+	case control.PromptFurther:
+		a.Secret, err = w.further(ctx, p)
 	case control.PromptPSK:
 		a.Secret, err = w.sharedKey(ctx, p)
 	case control.PromptSignature:
@@ -122,6 +124,15 @@ func (w *answers) password(ctx context.Context, p control.Prompt) (string, []byt
 	clear(w.used)
 	w.used, w.fromKept, w.username = bytes.Clone(secret), kept, username
 	return username, secret, nil
+}
+
+// further answers for the password of a sign-in after the first, which is often
+// good for one time only: it is neither looked up nor kept.
+func (w *answers) further(ctx context.Context, p control.Prompt) ([]byte, error) {
+	if p.Message != "" {
+		fmt.Fprintf(w.app.errOut, "The gateway says: %s\n", plain(p.Message))
+	}
+	return w.app.ask.Password(ctx, plain(p.Text))
 }
 
 // sharedKey answers for a PSK.

@@ -108,6 +108,7 @@ type PromptKind string
 // The kinds of prompts.
 const (
 	PromptPassword  PromptKind = "password"
+	PromptFurther   PromptKind = "further-password" // of a sign-in after the first; never kept
 	PromptPSK       PromptKind = "psk"
 	PromptSignature PromptKind = "signature"
 )

@@ -28,6 +28,7 @@ const (
 	CauseRejected           Cause = "rejected"            // the gateway said no without a reason
 	CauseEAPMethod          Cause = "eap-method"          // Seen: what it asked for, Expected: what is allowed
 	CauseCredentialsMissing Cause = "credentials-missing" // Expected: "password", "psk" or "private key"
+	CauseFurtherSignIn      Cause = "further-sign-in"     // the gateway takes one sign-in only
 	CauseCertificateExpired Cause = "certificate-expired" // our own; When: its end
 	CauseKeychain           Cause = "keychain"            // Seen: what the keychain said
 
@@ -67,7 +68,7 @@ func Causes() []Cause {
 		CauseNoNetwork, CauseNameNotFound, CauseGatewaySilent, CauseTimeout,
 		CauseNoCommonProposal, CauseNoAddress, CauseSelectors, CauseChildless, CauseRedirectLoop, CauseProtocol,
 		CauseWrongPassword, CauseRejected, CauseEAPMethod, CauseCredentialsMissing,
-		CauseCertificateExpired, CauseKeychain,
+		CauseFurtherSignIn, CauseCertificateExpired, CauseKeychain,
 		CauseGatewayUntrusted, CauseGatewayIssuer, CauseGatewayWrongName,
 		CauseGatewayExpired, CauseGatewayNotYetValid, CauseGatewayUsage,
 		CauseGatewayCertificate, CauseGatewayIdentity, CauseGatewayProof,

@@ -18,7 +18,7 @@ func (f *Failure) Sentence() string {
 		CauseGatewayCertificate, CauseGatewayIdentity, CauseGatewayProof:
 		return f.gateway(seen, expected)
 	case CauseWrongPassword, CauseRejected, CauseEAPMethod, CauseCredentialsMissing,
-		CauseCertificateExpired, CauseKeychain:
+		CauseFurtherSignIn, CauseCertificateExpired, CauseKeychain:
 		return f.signIn(seen, expected)
 	default:
 		return f.line(seen)
@@ -85,6 +85,8 @@ func (f *Failure) signIn(seen, expected string) string {
 			expected = "password"
 		}
 		return "The " + expected + " that this profile needs was not given; connect again and enter it, or import the profile again."
+	case CauseFurtherSignIn:
+		return "The gateway takes one sign-in only, and the profile asks for more; ask your administrator for a profile that fits the gateway."
 	case CauseCertificateExpired:
 		return "Your own certificate has expired" + on(f.When) + "; ask your administrator for a new profile."
 	default:

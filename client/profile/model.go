@@ -97,6 +97,31 @@ type Client struct {
 	Username string     `json:"username,omitempty"` // EAP identity; empty: asked at connect
 	// Certificates is the public chain, leaf first, DER; for ClientCertificate.
 	Certificates [][]byte `json:"certificates,omitempty"`
+	// EAPOnly lets the gateway prove itself by EAP, without a certificate (RFC 5998).
+	EAPOnly EAPOnly `json:"eap_only,omitempty"`
+	// Further are sign-ins after the first, with passwords of their own that are
+	// asked for each time (RFC 4739). The gateway must want the same.
+	Further []SignIn `json:"further,omitempty"`
+}
+
+// EAPOnly says by which methods a gateway may prove itself alone.
+type EAPOnly string
+
+// The choices.
+const (
+	EAPOnlyNever EAPOnly = ""     // it shows a certificate, or knows the shared key
+	EAPOnlySafe  EAPOnly = "safe" // by methods that RFC 5998 section 4 calls safe
+	EAPOnlyAny   EAPOnly = "any"  // by MSCHAPv2 too, which lets an impostor guess the password
+)
+
+// SignIn is one more proof of who the employee is.
+type SignIn struct {
+	Auth     ClientAuth `json:"auth"`               // ClientMSCHAPv2
+	Identity string     `json:"identity,omitempty"` // IDi; empty: Username
+	Username string     `json:"username,omitempty"` // EAP identity; empty: that of the first sign-in
+	// Bare: the gateway ends this round without a method, or leaves the key of the
+	// method out of the proof, as some do after a second factor.
+	Bare bool `json:"bare,omitempty"`
 }
 
 // SA says what may be negotiated for the IKE SA or the Child SAs.

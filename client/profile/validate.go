@@ -30,6 +30,7 @@ const (
 	maxProposals       = 16       // per SA
 	maxPrefixes        = 1024     // per list
 	maxServers         = 16
+	maxSignIns         = 3 // after the first
 	maxDomains         = 256
 )
 
@@ -132,6 +133,9 @@ func (c *Client) validate() error {
 	if err := validText("client.username", c.Username); err != nil {
 		return err
 	}
+	if err := c.validateSignIns(); err != nil {
+		return err
+	}
 	return validCertificates("client.certificates", c.Certificates)
 }
 
@@ -139,8 +143,43 @@ func (c *Client) validate() error {
 // challenge to whoever holds a key that all employees share: a gateway proves
 // itself with a certificate before EAP (RFC 7296 2.16).
 func (p *Profile) validateAuth() error {
-	if p.Client.Auth == ClientMSCHAPv2 && p.Gateway.Auth != GatewayCertificate {
+	password := p.Client.Auth == ClientMSCHAPv2 || len(p.Client.Further) > 0
+	if password && p.Gateway.Auth != GatewayCertificate {
 		return invalid("gateway.auth", "must be certificate where the client signs in with a password")
+	}
+	return nil
+}
+
+// validateSignIns checks what is wanted beyond one proof of each side.
+func (c *Client) validateSignIns() error {
+	switch c.EAPOnly {
+	case EAPOnlyNever:
+	case EAPOnlyAny:
+		if c.Auth != ClientMSCHAPv2 {
+			return invalid("client.eap_only", "is set, and the client does not sign in with a password")
+		}
+	case EAPOnlySafe:
+		return invalid("client.eap_only", "is safe, and no method that this version knows is: MSCHAPv2 needs any")
+	default:
+		return invalid("client.eap_only", "is not safe or any")
+	}
+	if len(c.Further) > maxSignIns {
+		return invalid("client.further", "has more than %d entries", maxSignIns)
+	}
+	for i, f := range c.Further {
+		at := fmt.Sprintf("client.further[%d]", i)
+		if f.Auth != ClientMSCHAPv2 {
+			return invalid(at+".auth", "is not eap-mschapv2")
+		}
+		if err := validText(at+".identity", f.Identity); err != nil {
+			return err
+		}
+		if err := validText(at+".username", f.Username); err != nil {
+			return err
+		}
+		if f.Username == "" && c.Auth != ClientMSCHAPv2 && c.Username == "" {
+			return invalid(at+".username", "is missing, and the first sign-in has none")
+		}
 	}
 	return nil
 }

@@ -161,6 +161,23 @@ func TestInvalid(t *testing.T) {
 		{"child.lifetime_bytes", func(p *Profile) { p.Child.LifetimeBytes = MaxLifetimeBytes + 1 }},
 		{"child.lifetime_packets", func(p *Profile) { p.Child.LifetimePackets = MinLifetimePackets - 1 }},
 		{"child.lifetime_packets", func(p *Profile) { p.Child.LifetimePackets = MaxLifetimePackets + 1 }},
+		{"client.eap_only", func(p *Profile) { p.Client.EAPOnly = "yes" }},
+		{"client.eap_only", func(p *Profile) { p.Client.EAPOnly = EAPOnlySafe }},
+		{"client.eap_only", func(p *Profile) { p.Client.Auth, p.Client.EAPOnly = ClientPSK, EAPOnlyAny }},
+		{"client.further", func(p *Profile) { p.Client.Further = make([]SignIn, maxSignIns+1) }},
+		{"client.further[0].auth", func(p *Profile) { p.Client.Further = []SignIn{{Auth: ClientPSK, Username: "a"}} }},
+		{"client.further[0].username", func(p *Profile) {
+			p.Client.Further = []SignIn{{Auth: ClientMSCHAPv2, Username: "a\x00"}}
+		}},
+		{"client.further[0].identity", func(p *Profile) {
+			p.Client.Further = []SignIn{{Auth: ClientMSCHAPv2, Username: "a", Identity: "\n"}}
+		}},
+		{"client.further[0].username", func(p *Profile) {
+			p.Client.Auth, p.Client.Username, p.Client.Further = ClientPSK, "", []SignIn{{Auth: ClientMSCHAPv2}}
+		}},
+		{"gateway.auth", func(p *Profile) {
+			p.Client.Auth, p.Gateway.Auth, p.Client.Further = ClientPSK, GatewayPSK, []SignIn{{Auth: ClientMSCHAPv2, Username: "a"}}
+		}},
 		{"session.childless", func(p *Profile) { p.Session.Childless = "perhaps" }},
 		{"session.nat_keepalive", func(p *Profile) { p.Session.NATKeepalive = Duration(2 * time.Hour) }},
 	} {

@@ -100,7 +100,7 @@ func (a *asker) accept(q tunnel.Question, answer tunnel.Answer) (tunnel.Answer, 
 	if len(answer.Secret) == 0 {
 		return tunnel.Answer{}, missing(q.Kind, "the user declined")
 	}
-	if q.Kind != tunnel.AskSignature {
+	if q.Kind != tunnel.AskSignature && q.Kind != tunnel.AskFurther {
 		a.prompts.mu.Lock()
 		clear(a.given[q.Kind].answer.Secret)
 		a.given[q.Kind] = given{request: a.line.request, answer: clone(answer)}
@@ -115,7 +115,7 @@ func clone(a tunnel.Answer) tunnel.Answer {
 
 func missing(kind tunnel.QuestionKind, detail string) error {
 	names := map[tunnel.QuestionKind]string{
-		tunnel.AskPassword: "password", tunnel.AskPSK: "shared key", tunnel.AskSignature: "private key",
+		tunnel.AskPassword: "password", tunnel.AskFurther: "second password", tunnel.AskPSK: "shared key", tunnel.AskSignature: "private key",
 	}
 	return &diagnose.Failure{Cause: diagnose.CauseCredentialsMissing, Expected: names[kind], Detail: detail}
 }
@@ -167,6 +167,8 @@ func promptText(profile string, q tunnel.Question) string {
 		return fmt.Sprintf("Shared key for %s", profile)
 	case q.Kind == tunnel.AskSignature:
 		return fmt.Sprintf("Signature for %s", profile)
+	case q.Kind == tunnel.AskFurther:
+		return fmt.Sprintf("Second password of %s for %s", q.Username, profile)
 	case q.Username == "":
 		return fmt.Sprintf("User name and password for %s", profile)
 	default:

@@ -70,7 +70,8 @@ type QuestionKind string
 
 // The kinds of questions.
 const (
-	AskPassword  QuestionKind = "password" // user name (where empty) and password
+	AskPassword  QuestionKind = "password"         // user name (where empty) and password
+	AskFurther   QuestionKind = "further-password" // of a sign-in after the first
 	AskPSK       QuestionKind = "psk"
 	AskSignature QuestionKind = "signature" // answered by the user's program, with the key from the keychain
 )
@@ -163,6 +164,8 @@ type Info struct {
 	// IKEWarnings and ESPWarnings have a sentence for each thing about the
 	// suites that a person should know.
 	IKEWarnings, ESPWarnings []string
+
+	signIn []string // of IKEWarnings: what the sign-in led to
 }
 
 // Child describes a Child SA that carries traffic. What it has carried is in

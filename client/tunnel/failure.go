@@ -79,6 +79,8 @@ func sessionCause(c ike.Cause) diagnose.Cause {
 		return diagnose.CauseSelectors
 	case ike.CauseNoAddress:
 		return diagnose.CauseNoAddress
+	case ike.CauseAnotherAuth:
+		return diagnose.CauseFurtherSignIn
 	case ike.CauseChildless:
 		return diagnose.CauseChildless
 	case ike.CauseInternal:

@@ -109,6 +109,9 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 		InitialContact: true,
 	}
 	cfg.Childless = childless(p.Session.Childless)
+	if err := signIn(&cfg, p, creds); err != nil {
+		return cfg, err
+	}
 	for _, q := range p.Gateway.Quirks {
 		cfg.Quirks = append(cfg.Quirks, ike.Quirk(q))
 	}

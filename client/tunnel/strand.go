@@ -34,6 +34,7 @@ type strand struct {
 
 	given    ike.Configuration
 	carriers map[uint32]carrier // the Child SAs by inbound SPI
+	warned   []string           // about the sign-in
 	uses     int                // how often a Child SA came into use
 	wished   []netip.Prefix     // networks that were asked for one by one
 	info     Info
@@ -238,6 +239,7 @@ func (s *strand) established(e ike.Established) {
 		GatewayVersion:  e.Configuration.Version,
 		BehindNAT:       e.Behind.Us,
 	}
+	s.info.signIn = s.warned
 	s.info.useIKE(e.Suite)
 	s.creds.forget()
 }
@@ -291,6 +293,11 @@ func (l *line) verify(e ike.NeedVerdict) error {
 // password answers from the first prompt where that asked for both; a second
 // question of the gateway is put to the user.
 func (l *line) password(s *strand, e ike.NeedCredentials) {
+	s.unproven(e)
+	if e.Round > 0 {
+		l.furtherPassword(s, e)
+		return
+	}
 	if pw := s.creds.use(); pw != nil {
 		s.later(ike.Credentials{ID: e.ID, Password: pw})
 		return

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/homeward-vpn/homeward/ike/suite"
@@ -8,7 +9,8 @@ import (
 
 // useIKE takes the suite of an IKE SA into the status.
 func (i *Info) useIKE(p suite.Proposal) {
-	i.IKESuite, i.IKEWarnings = p.Keyword(), warnings("The connection to the gateway", p)
+	i.IKESuite = p.Keyword()
+	i.IKEWarnings = slices.Concat(warnings("The connection to the gateway", p), i.signIn)
 }
 
 // warnings has a sentence for each thing about a suite that a person should
