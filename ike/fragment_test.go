@@ -1,6 +1,7 @@
 package ike
 
 import (
+	"bytes"
 	"net/netip"
 	"testing"
 	"time"
@@ -80,5 +81,65 @@ func TestHalfAMessageIsForgotten(t *testing.T) {
 	}
 	if _, armed := p.s.timers.at(timerFragments, sa.id); armed {
 		t.Error("the timer goes on without half a message")
+	}
+}
+
+// RFC 7383 2.3: the IKE_SA_INIT request offers fragmentation, by a notification that
+// is empty and names no SA.
+func TestFragmentationIsOffered(t *testing.T) {
+	t.Parallel()
+	p := newScript(t, scriptConfig(1))
+	p.do(Connect{})
+	n, ok := wire.Notify(p.sentInit().Payloads, wire.NotifyFragmentationSupported)
+	if !ok || len(n.Data) != 0 || len(n.SPI) != 0 || n.Protocol != 0 {
+		t.Errorf("%+v, %v", n, ok)
+	}
+}
+
+// RFC 7383 2.6: a fragment that is not authentic is dropped, whatever number and
+// total it names, and those that are held stay.
+func TestForgedFragmentChangesNothing(t *testing.T) {
+	t.Parallel()
+	p := established(t, scriptConfig(1))
+	long := &wire.VendorIDPayload{Data: make([]byte, 300)}
+	parts, err := p.protector.SealFragments(p.header(wire.ExchangeInformational, 0, false), []wire.Payload{long}, 200)
+	if err != nil || len(parts) != 3 {
+		t.Fatalf("%d fragments, %v", len(parts), err)
+	}
+	for _, b := range parts[:2] {
+		if err := p.deliver(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const number, total = wire.HeaderLen + 4 + 1, wire.HeaderLen + 4 + 3
+	for _, change := range []func(b []byte){
+		func(b []byte) { b[len(b)-1] ^= 1 },
+		func(b []byte) { b[total] = 9 }, // would replace what is held
+		func(b []byte) { b[number], b[total] = 4, 4 },
+	} {
+		forged := bytes.Clone(parts[2])
+		change(forged)
+		wantDrop(t, p.deliver(forged), DropNotAuthentic)
+	}
+	if have := p.s.current.window.requests.have; have != 2 {
+		t.Fatalf("%d fragments are held, want 2", have)
+	}
+	answered := len(p.sent)
+	if err := p.deliver(parts[2]); err != nil || len(p.sent) != answered+1 {
+		t.Errorf("the message is not taken (%v)", err)
+	}
+}
+
+// RFC 3948 2.1, RFC 4303 2.1: no SPI of ours is zero or reserved.
+func TestESPSPIIsNeverReserved(t *testing.T) {
+	t.Parallel()
+	cfg := scriptConfig(1)
+	cfg.Rand = zeros{}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spi, err := s.newESPSPI(); err != nil || spi < 256 {
+		t.Errorf("spi %d, %v", spi, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/diagnose"
@@ -351,6 +352,9 @@ func (l *line) send(s *strand, d ike.Datagram) {
 	err := l.transport.Send([][]byte{b}, d.Remote)
 	if err != nil {
 		l.log.Debug("an IKE message could not be sent", "to", d.Remote, "err", err)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) { // an ICMP error, which anybody can send
+		s.later(ike.Unreachable{})
 	}
 	s.sendErr = err
 }

@@ -1,8 +1,11 @@
 package tunnel
 
 import (
+	"net"
 	"net/netip"
+	"os"
 	"slices"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +88,31 @@ func TestESPFromElsewhereIsHeardAndNotFollowed(t *testing.T) {
 		if n := r.Stats().Drops["unknown-spi"]; n != 0 {
 			t.Errorf("%d packets of no known SPI", n)
 		}
+		r.stop()
+	})
+}
+
+// RFC 7296 2.4: ICMP says "port unreachable" for as long as it likes, to messages
+// of the handshake and to those of a line that stands; what ends is the wait.
+func TestICMPEndsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, nil)
+		refused := &net.OpError{Op: "write", Err: os.NewSyscallError("sendmmsg", syscall.ECONNREFUSED)}
+		o.client.FailSends(refused)
+		cfg := o.config()
+		cfg.Profile.Session.NATKeepalive = profile.Duration(5 * time.Second)
+		r := run(t, cfg)
+		<-time.After(4 * time.Second)
+		o.client.FailSends(nil)
+		r.up()
+		exchange(t, o)
+		<-time.After(time.Minute)
+		o.client.FailSends(refused)
+		<-time.After(12 * time.Second) // keepalives fail, and the question that this leads to
+		o.client.FailSends(nil)
+		<-time.After(10 * time.Minute)
+		exchange(t, o)
 		r.stop()
 	})
 }

@@ -2,6 +2,7 @@ package dataplane_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/homeward-vpn/homeward/esp"
 	"github.com/homeward-vpn/homeward/esp/esptest"
@@ -60,4 +61,24 @@ func TestLifetimeByOctets(t *testing.T) {
 			t.Errorf("%s: an SA at its end does not receive", name)
 		}
 	}
+}
+
+// RFC 3948 4: keepalives say nothing about the peer: anybody can send them.
+func TestKeepaliveIsNoSignOfLife(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, esptest.Default())
+	for range 100 {
+		r.transport.Deliver(esptest.Datagram{Peer: gateway, Data: []byte{0xff}})
+	}
+	r.settle()
+	if n := r.plane.LastInbound(); n != 0 {
+		t.Errorf("%d keepalives count as packets of the peer", n)
+	}
+	if n := len(r.control); n != 0 {
+		t.Errorf("%d keepalives are taken for IKE", n)
+	}
+	if r.plane.LastOutbound() != (time.Time{}) {
+		t.Error("a keepalive was answered")
+	}
+	r.expectDrops(map[string]uint64{})
 }

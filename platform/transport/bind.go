@@ -60,9 +60,12 @@ func bindReceiver(fn conn.ReceiveFunc, batch int) ReceiveFunc {
 	eps := make([]conn.Endpoint, batch)
 	return func(bufs [][]byte, sizes []int, from []netip.AddrPort) (int, error) {
 		bufs = bufs[:min(len(bufs), batch)]
-		for range maxPassing {
+		for failures := 0; failures < maxPassing; {
 			n, err := fn(bufs, sizes, eps)
 			if passing(err) {
+				if !fromNetwork(err) {
+					failures++
+				}
 				continue
 			}
 			if err != nil {

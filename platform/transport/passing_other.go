@@ -4,5 +4,7 @@ package transport
 
 import "syscall"
 
-// systemPassing: ICMP "protocol unreachable" and "parameter problem".
-var systemPassing = []error{syscall.EPROTO}
+var (
+	systemICMP  = []error{syscall.EPROTO} // "protocol unreachable" and "parameter problem"
+	systemLocal []error
+)

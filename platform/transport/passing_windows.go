@@ -2,14 +2,18 @@ package transport
 
 import "golang.org/x/sys/windows"
 
-// systemPassing: Winsock reports ICMP errors with codes of its own.
-var systemPassing = []error{
-	windows.WSAECONNRESET,
-	windows.WSAECONNREFUSED,
-	windows.WSAENETRESET,
-	windows.WSAENETUNREACH,
-	windows.WSAEHOSTUNREACH,
-	windows.WSAENETDOWN,
-	windows.WSAEMSGSIZE,
-	windows.WSAENOBUFS,
-}
+// Winsock has codes of its own.
+var (
+	systemICMP = []error{
+		windows.WSAECONNRESET,
+		windows.WSAECONNREFUSED,
+		windows.WSAENETRESET,
+		windows.WSAENETUNREACH,
+		windows.WSAEHOSTUNREACH,
+	}
+	systemLocal = []error{
+		windows.WSAENETDOWN,
+		windows.WSAEMSGSIZE,
+		windows.WSAENOBUFS,
+	}
+)

@@ -103,7 +103,7 @@ func (r *receiver) receive(bufs [][]byte, sizes []int, from []netip.AddrPort) (i
 
 // fill waits for the next messages.
 func (r *receiver) fill() error {
-	for range maxPassing {
+	for failures := 0; failures < maxPassing; {
 		if err := r.s.raw.Read(r.read); err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return net.ErrClosed
@@ -117,6 +117,9 @@ func (r *receiver) fill() error {
 		}
 		if !passing(r.errno) {
 			return r.errno
+		}
+		if !fromNetwork(r.errno) {
+			failures++
 		}
 	}
 	return errBroken
