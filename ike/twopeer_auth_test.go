@@ -151,6 +151,21 @@ func TestTwoPeerCertificates(t *testing.T) {
 	}
 }
 
+// RFC 8420: Ed25519 and Ed448 at either end, where both know the Identity hash.
+func TestTwoPeerEdwardsCertificates(t *testing.T) {
+	t.Parallel()
+	for _, client := range []iketest.KeyKind{iketest.Ed25519, iketest.Ed448, iketest.P256} {
+		for _, gateway := range []iketest.KeyKind{iketest.Ed25519, iketest.Ed448} {
+			t.Run(string(client)+" and "+string(gateway), func(t *testing.T) {
+				t.Parallel()
+				p := byCertificate(t, iketest.PairConfig{Leaf: func(l *iketest.Leaf) { l.Kind = gateway }}, client)
+				connect(t, p)
+				mustUp(t, p)
+			})
+		}
+	}
+}
+
 // RFC 7427: a gateway may sign with PSS, or with a larger hash than usual.
 func TestTwoPeerGatewaySchemes(t *testing.T) {
 	t.Parallel()

@@ -320,10 +320,10 @@ var rules = []rule{
 	},
 	{
 		// It times single parts with nothing else around them: two data planes
-		// on real devices and sockets, a packet sealed and opened. No program
-		// shows those from outside.
+		// on real devices and sockets, a packet sealed and opened, a handshake
+		// with each group. No program shows those from outside.
 		of:      []string{"./client/lab/bench"},
-		own:     []string{"./client/lab", "./client/control", "./esp/...", "./platform/..."},
+		own:     []string{"./client/lab", "./client/control", "./esp/...", "./platform/...", "./ike", "./ike/iketest", "./ike/suite"},
 		behind:  []string{"./client/profile", "./platform/platformtest/debian", "./ike/..."},
 		outside: anything,
 		why:     "the benchmark joins the parts whose speed is measured, and no more",

@@ -4,6 +4,8 @@
 //
 //   - ciphers: seal and open of 1,400-octet packets against Go's bare AES-GCM,
 //     with allocations per packet;
+//   - handshakes: for each group, key exchanges and whole handshakes of both ends
+//     in memory on one core, per second, with allocations;
 //   - throughput: TCP through two Homeward data planes with static SAs, through
 //     a wireguard-go pair and through a strongSwan libipsec pair, over the same
 //     kind of cable, in alternation;

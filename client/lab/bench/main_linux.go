@@ -22,6 +22,7 @@ func main() {
 	}
 	seconds := flag.Int("seconds", 4, "length of one throughput run")
 	rounds := flag.Int("rounds", 3, "throughput runs of each kind, in alternation")
+	only := flag.String("only", "", "one section: ciphers, handshakes, throughput or service; empty: all")
 	flag.Parse()
 	if err := pin(2); err != nil {
 		exit(err)
@@ -30,13 +31,22 @@ func main() {
 		exit(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
-	err := errors.Join(
-		cipherSection(),
-		throughputSection(ctx, *rounds, time.Duration(*seconds)*time.Second),
-		serviceSection(ctx),
-	)
+	var errs []error
+	for _, s := range []struct {
+		name string
+		run  func() error
+	}{
+		{"ciphers", cipherSection},
+		{"handshakes", handshakeSection},
+		{"throughput", func() error { return throughputSection(ctx, *rounds, time.Duration(*seconds)*time.Second) }},
+		{"service", func() error { return serviceSection(ctx) }},
+	} {
+		if *only == "" || *only == s.name {
+			errs = append(errs, s.run())
+		}
+	}
 	cancel()
-	exit(err)
+	exit(errors.Join(errs...))
 }
 
 func exit(err error) {
