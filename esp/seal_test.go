@@ -292,6 +292,21 @@ func TestConfigRefused(t *testing.T) {
 		"CBC alone":           {cbc, func(c *esp.Config) { c.Integrity = esp.IntegrityNone }},
 		"odd CBC key":         {cbc, func(c *esp.Config) { c.Key = c.Key[:15] }},
 		"odd MAC key":         {cbc, func(c *esp.Config) { c.IntegrityKey = c.IntegrityKey[:31] }},
+		"odd XCBC key":        {cbc, func(c *esp.Config) { c.Integrity, c.IntegrityKey = esp.AESXCBC_96, c.IntegrityKey[:20] }},
+		"odd CMAC key":        {cbc, func(c *esp.Config) { c.Integrity, c.IntegrityKey = esp.AESCMAC_96, c.IntegrityKey[:24] }},
+		"odd 3DES key":        {cbc, func(c *esp.Config) { c.Cipher = esp.TripleDES }},
+		"CTR alone": {cbc, func(c *esp.Config) {
+			c.Cipher, c.Key, c.Integrity, c.IntegrityKey = esp.AESCTR, make([]byte, 20), esp.IntegrityNone, nil
+		}},
+		"CTR key without nonce": {cbc, func(c *esp.Config) { c.Cipher = esp.AESCTR }},
+		"NULL alone": {cbc, func(c *esp.Config) {
+			c.Cipher, c.Key, c.Integrity, c.IntegrityKey = esp.Null, nil, esp.IntegrityNone, nil
+		}},
+		"NULL with a key":     {cbc, func(c *esp.Config) { c.Cipher = esp.Null }},
+		"GMAC with integrity": {good, func(c *esp.Config) { c.Cipher, c.Integrity = esp.AESGMAC, esp.HMACSHA256_128 }},
+		"GMAC key cut":        {good, func(c *esp.Config) { c.Cipher, c.Key = esp.AESGMAC, c.Key[:3] }},
+		"unknown integrity":   {cbc, func(c *esp.Config) { c.Integrity = 99 }},
+		"unknown cipher":      {cbc, func(c *esp.Config) { c.Cipher = 99 }},
 		"no source":           {good, func(c *esp.Config) { c.Source = nil }},
 		"no destination":      {good, func(c *esp.Config) { c.Destination = nil }},
 		"mixed families":      {good, func(c *esp.Config) { c.Source = []esp.Selector{{Start: hostA.Addr(), End: six1.Addr()}} }},

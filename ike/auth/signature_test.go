@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/cloudflare/circl/sign/ed448"
@@ -277,6 +278,11 @@ func TestHashesAnnounced(t *testing.T) {
 	for _, h := range SupportedHashes() {
 		if h == HashSHA1 {
 			t.Error("SHA-1 is announced")
+		}
+	}
+	for _, h := range []uint16{HashSHA256, HashSHA384, HashSHA512, HashIdentity} {
+		if !slices.Contains(SupportedHashes(), h) {
+			t.Errorf("hash %d is not announced", h)
 		}
 	}
 	sig, err := rsa.SignPKCS1v15(rand.Reader, rsa2048(), crypto.SHA512, digest(crypto.SHA512, []byte("m")))

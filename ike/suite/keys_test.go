@@ -227,6 +227,11 @@ func TestKeyLengths(t *testing.T) {
 	}{
 		{"aes128gcm16", "", "sha256", 20, 0, 32},
 		{"aes256gcm16", "", "sha384", 36, 0, 48},
+		{"aes128gcm8", "", "aesxcbc", 20, 0, 16},
+		{"aes128ccm8", "", "aescmac", 19, 0, 16},
+		{"aes256ccm16", "", "sha1", 35, 0, 20},
+		{"aes192ctr", "aesxcbc", "sha256", 28, 16, 32},
+		{"3des", "sha1", "sha1", 24, 20, 20},
 		{"chacha20poly1305", "", "sha512", 36, 0, 64},
 		{"aes128", "sha256", "sha256", 16, 32, 32},
 		{"aes192", "sha384", "sha256", 24, 48, 32},
@@ -276,6 +281,8 @@ func TestDeriveRefusesWhatWasNotChosen(t *testing.T) {
 		"unknown key length":    {Encryption: []Transform{{ENCR_AES_GCM_16, 512}}, PRF: good.PRF},
 		"length for ChaCha20":   {Encryption: []Transform{{ENCR_CHACHA20_POLY1305, 256}}, PRF: good.PRF},
 		"CBC without integrity": {Encryption: []Transform{{ENCR_AES_CBC, 256}}, PRF: good.PRF},
+		"CTR without integrity": {Encryption: []Transform{{ENCR_AES_CTR, 256}}, PRF: good.PRF},
+		"AES without a length":  {Encryption: []Transform{{ENCR_AES_CCM_16, 0}}, PRF: good.PRF},
 		"unknown integrity":     {Encryption: []Transform{{ENCR_AES_CBC, 256}}, PRF: good.PRF, Integrity: []uint16{1}},
 		"integrity beside AEAD": {Encryption: good.Encryption, PRF: good.PRF, Integrity: []uint16{AUTH_HMAC_SHA2_256_128}},
 	} {
