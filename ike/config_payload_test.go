@@ -109,6 +109,12 @@ func TestParseConfiguration(t *testing.T) {
 			{Type: wire.InternalIP4DNS, Value: ip("224.0.0.1")},
 			{Type: wire.InternalIP6DNS, Value: ip("ff02::fb")},
 		}, Configuration{}},
+		// RFC 8598 4: trust anchors for DNSSEC are not asked for, and not used.
+		{"a trust anchor for a domain", attrs{
+			{Type: wire.InternalDNSDomain, Value: []byte("corp.example.com")},
+			{Type: wire.InternalDNSSECTA, Value: append([]byte{0x30, 0x39, 8, 2}, make([]byte, 32)...)},
+			{Type: wire.InternalDNSSECTA},
+		}, Configuration{Domains: []string{"corp.example.com"}}},
 		{"twice the same", attrs{
 			{Type: wire.InternalIP4DNS, Value: ip("10.0.0.53")},
 			{Type: wire.InternalIP4DNS, Value: ip("10.0.0.53")},

@@ -183,6 +183,9 @@ type DNS struct {
 	Search  []string `json:"search,omitempty"`
 	// AcceptPushed: domains that the gateway sends may be added to Domains.
 	AcceptPushed bool `json:"accept_pushed,omitempty"`
+	// AllowPushed bounds AcceptPushed: these domains and what is below them;
+	// empty: any that can be one company's.
+	AllowPushed []string `json:"allow_pushed,omitempty"`
 }
 
 // Childless says whether a line starts without a Child SA.

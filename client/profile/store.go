@@ -251,5 +251,6 @@ func (st Stored) clone() Stored {
 	p.DNS.Servers = slices.Clone(p.DNS.Servers)
 	p.DNS.Domains = slices.Clone(p.DNS.Domains)
 	p.DNS.Search = slices.Clone(p.DNS.Search)
+	p.DNS.AllowPushed = slices.Clone(p.DNS.AllowPushed)
 	return st
 }

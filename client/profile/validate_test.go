@@ -52,7 +52,7 @@ func full(t testing.TB) *Profile {
 		Traffic: Traffic{Include: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Exclude: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")},
 			AcceptPushed: true, AllowPushed: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}, MTU: 1400},
 		DNS: DNS{Servers: []netip.Addr{netip.MustParseAddr("10.0.0.53")}, Domains: []string{"corp.example", "corp"},
-			Search: []string{"corp.example"}, AcceptPushed: true},
+			Search: []string{"corp.example"}, AcceptPushed: true, AllowPushed: []string{"example", "corp"}},
 		Session: Session{Liveness: Duration(time.Minute), NATKeepalive: Duration(20 * time.Second), NoMOBIKE: true, NoRedirect: true, Childless: ChildlessOffered},
 	}
 }
@@ -148,6 +148,8 @@ func TestInvalid(t *testing.T) {
 		{"dns.domains[0]", func(p *Profile) { p.DNS.Domains[0] = "" }},
 		{"dns.domains[1]", func(p *Profile) { p.DNS.Domains[1] = "a b" }},
 		{"dns.domains", func(p *Profile) { p.DNS.Domains = make([]string, maxDomains+1) }},
+		{"dns.allow_pushed[1]", func(p *Profile) { p.DNS.AllowPushed[1] = "*.example" }},
+		{"dns.allow_pushed", func(p *Profile) { p.DNS.AllowPushed = make([]string, maxDomains+1) }},
 		{"dns.search[0]", func(p *Profile) { p.DNS.Search[0] = "x\ny" }},
 		{"session.liveness", func(p *Profile) { p.Session.Liveness = 1 }},
 		{"session.liveness", func(p *Profile) { p.Session.Liveness = Duration(25 * time.Hour) }},

@@ -68,6 +68,9 @@ func (d *DNS) validate() error {
 			return invalid(fmt.Sprintf("dns.domains[%d]", i), "is %q, which is not one company's", name)
 		}
 	}
+	if err := validDomains("dns.allow_pushed", d.AllowPushed); err != nil {
+		return err
+	}
 	return validDomains("dns.search", d.Search)
 }
 

@@ -59,7 +59,7 @@ func (w world) decide() Network {
 	if n.Full {
 		return n // every name goes to the company's servers, whoever names domains
 	}
-	n.Domains, refused = w.domains()
+	n.Domains, refused = w.domains(len(n.DNS) > 0)
 	n.Refused = append(n.Refused, refused...)
 	return n
 }
@@ -203,8 +203,9 @@ func (w world) resolvers(carried, routes []netip.Prefix) (servers []netip.Addr, 
 }
 
 // domains are the split-DNS names: the profile's own, and the gateway's where
-// the profile takes them.
-func (w world) domains() (domains, refused []string) {
+// the profile takes them. Without a server to ask they would go nowhere
+// (RFC 8598 3.2).
+func (w world) domains(served bool) (domains, refused []string) {
 	add := func(d string) {
 		if !slices.Contains(domains, d) {
 			domains = append(domains, d)
@@ -219,6 +220,12 @@ func (w world) domains() (domains, refused []string) {
 		}
 		return domains, refused
 	}
+	if !served {
+		for _, d := range w.given.Domains {
+			refused = append(refused, fmt.Sprintf("The gateway's domain %q is not used: there is no name server for it in the tunnel.", d))
+		}
+		return domains, refused
+	}
 	for _, d := range w.given.Domains {
 		name := normalDomain(d)
 		if name != "" && !profile.ValidHostname(name) {
@@ -230,9 +237,22 @@ func (w world) domains() (domains, refused []string) {
 			refused = append(refused, fmt.Sprintf("The gateway's domain %q is not used: it is a public suffix, not a company's.", d))
 			continue
 		}
+		if !w.allowsDomain(name) {
+			refused = append(refused, fmt.Sprintf("The gateway's domain %q is not used: the profile does not allow it.", d))
+			continue
+		}
 		add(name)
 	}
 	return domains, refused
+}
+
+// allowsDomain holds a pushed domain against the profile's allow-list.
+func (w world) allowsDomain(name string) bool {
+	allow := w.profile.DNS.AllowPushed
+	return len(allow) == 0 || slices.ContainsFunc(allow, func(a string) bool {
+		a = normalDomain(a)
+		return name == a || strings.HasSuffix(name, "."+a)
+	})
 }
 
 // privateUse reports a single label that is no public suffix: the list's own
