@@ -49,10 +49,10 @@ func twoGateways(t *testing.T, first, second func(*iketest.ResponderConfig)) (*o
 func TestRedirectWhileConnecting(t *testing.T) {
 	t.Parallel()
 	for name, first := range map[string]func(*iketest.ResponderConfig){
-		"IKE_SA_INIT, address":   func(c *iketest.ResponderConfig) { c.RedirectInit = otherAddr.String() },
-		"IKE_SA_INIT, name":      func(c *iketest.ResponderConfig) { c.RedirectInit = otherName },
-		"IKE_AUTH, before EAP":   func(c *iketest.ResponderConfig) { c.RedirectAuth = otherName },
-		"IKE_AUTH, behind EAP":   func(c *iketest.ResponderConfig) { c.RedirectLast = otherAddr.String() },
+		"by address":             func(c *iketest.ResponderConfig) { c.RedirectInit = otherAddr.String() },
+		"by name":                func(c *iketest.ResponderConfig) { c.RedirectInit = otherName },
+		"in IKE_AUTH before EAP": func(c *iketest.ResponderConfig) { c.RedirectAuth = otherName },
+		"in IKE_AUTH behind EAP": func(c *iketest.ResponderConfig) { c.RedirectLast = otherAddr.String() },
 		"the user name is asked": func(c *iketest.ResponderConfig) { c.RedirectLast = otherName },
 	} {
 		t.Run(name, func(t *testing.T) {
