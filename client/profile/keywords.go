@@ -63,7 +63,8 @@ func LegacyKeyword(word string) bool {
 
 // Legacy says whether a proposal has an algorithm that is no longer safe.
 func (p Proposal) Legacy() bool {
-	return slices.ContainsFunc([]string{p.Encryption, p.Integrity, p.PRF, p.Group}, LegacyKeyword)
+	words := append([]string{p.Encryption, p.Integrity, p.PRF}, exchangeWords(p.Group)...)
+	return slices.ContainsFunc(words, LegacyKeyword)
 }
 
 // lookUp finds a word and says what is wrong with it, where something is.

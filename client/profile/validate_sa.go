@@ -34,7 +34,7 @@ func (s *SA) validateIKE() error {
 		if _, err := s.lookUp(hashKeywords, at+".prf", p.PRF); err != nil {
 			return err
 		}
-		if _, err := s.lookUp(groupKeywords, at+".group", p.Group); err != nil {
+		if err := s.validExchanges(at+".group", p.Group); err != nil {
 			return err
 		}
 	}
@@ -60,7 +60,7 @@ func (s *SA) validateChild() error {
 			return invalid(at+".group", "is missing: pfs is on")
 		}
 		if p.Group != "" {
-			if _, err := s.lookUp(groupKeywords, at+".group", p.Group); err != nil {
+			if err := s.validExchanges(at+".group", p.Group); err != nil {
 				return err
 			}
 		}
