@@ -183,7 +183,7 @@ func TestTwoPeerSeveralAuthenticationsAtOdds(t *testing.T) {
 		c.Client = nil
 		failure(t, c, ike.CauseRejected)
 	})
-	t.Run("the gateway can, and neither wants it", func(t *testing.T) {
+	t.Run("the gateway can and neither wants it", func(t *testing.T) {
 		t.Parallel()
 		connected(t, iketest.PairConfig{Gateway: func(r *iketest.ResponderConfig) { r.MultipleAuth = true }})
 	})

@@ -124,6 +124,7 @@ func TestPromptTexts(t *testing.T) {
 	for want, q := range map[string]tunnel.Question{
 		"Password of ada for office":        passwordQuestion,
 		"User name and password for office": {Kind: tunnel.AskPassword},
+		"Second password of ada for office": {Kind: tunnel.AskFurther, Username: "ada"},
 		"Shared key for office":             {Kind: tunnel.AskPSK},
 		"Signature for office":              {Kind: tunnel.AskSignature},
 	} {
@@ -191,6 +192,29 @@ func TestLostLineComesBackWithoutTheUser(t *testing.T) {
 				t.Error("a question of a dead tunnel was answered")
 			}
 			r.state(control.StateConnecting)
+		}
+	})
+}
+
+// The answer to a further sign-in is often good for one time: it is not kept.
+func TestFurtherPasswordIsNotKept(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.connect("office")
+		f := r.tunnel()
+		answered := f.ask(tunnel.Question{Kind: tunnel.AskFurther, Username: "ada-token"})
+		r.answer("123456")
+		if a := <-answered; a.err != nil || string(a.answer.Secret) != "123456" {
+			t.Fatalf("answer: %v", a.err)
+		}
+		f.do(func() { f.emit(officeUp()) })
+		r.state(control.StateConnected)
+		f.die(&diagnose.Failure{Cause: diagnose.CauseLineLost})
+		<-time.After(time.Minute)
+		f = r.tunnel()
+		answered = f.ask(tunnel.Question{Kind: tunnel.AskFurther, Username: "ada-token"})
+		r.answer("654321")
+		if a := <-answered; a.err != nil || string(a.answer.Secret) != "654321" {
+			t.Errorf("the answer of before was used again: %v", a.err)
 		}
 	})
 }
