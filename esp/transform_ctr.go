@@ -7,7 +7,7 @@ import (
 )
 
 // ctrTransform is AES-CTR (RFC 3686) with an integrity algorithm, without which
-// anybody could change what is sent (RFC 3686 9). Counter block: nonce | IV | 1.
+// anybody could change what is sent (RFC 3686 3.3). Counter block: nonce | IV | 1.
 type ctrTransform struct {
 	authenticator
 	ctr    *aesmode.CTR

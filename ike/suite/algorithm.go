@@ -91,7 +91,7 @@ type encryption struct {
 func (e *encryption) aead() bool { return e.icv != 0 }
 
 // in says whether the algorithm may protect messages of a protocol. What does
-// not encrypt has no place in IKE (RFC 7296 5, RFC 4543 9).
+// not encrypt has no place in IKE (IANA: not allowed).
 func (e *encryption) in(proto wire.ProtocolID) bool { return e.only == 0 || e.only == proto }
 
 // aesBits are the key lengths of AES. Without the attribute no length is

@@ -31,7 +31,7 @@ func newCTR(key Secret) (*ctrCipher, error) {
 	return c, nil
 }
 
-// No padding is needed (RFC 5930 2.3).
+// No padding is needed (RFC 5930 2).
 func (c *ctrCipher) sizes() (iv, block int) { return ctrIV, 1 }
 
 func (c *ctrCipher) seal(iv, text []byte) error {

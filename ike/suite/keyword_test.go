@@ -9,7 +9,7 @@ import (
 )
 
 // Every keyword leads to one proposal, and back to the same keyword; what does
-// not encrypt is for Child SAs alone (RFC 7296 5, RFC 4543 9).
+// not encrypt is for Child SAs alone (IANA: not allowed in IKE).
 func TestEveryKeyword(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

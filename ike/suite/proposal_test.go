@@ -50,8 +50,8 @@ func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ enc, integ, prf, group, kind, word string }{
 		{"des", "sha256", "", "ecp256", "encryption", "des"},
-		{"null", "sha256", "", "ecp256", "encryption", "null"},             // RFC 7296 5
-		{"aes128gmac", "", "sha256", "ecp256", "encryption", "aes128gmac"}, // RFC 4543 9
+		{"null", "sha256", "", "ecp256", "encryption", "null"},             // IANA: not allowed in IKE
+		{"aes128gmac", "", "sha256", "ecp256", "encryption", "aes128gmac"}, // the same
 		{"", "sha256", "", "ecp256", "encryption", ""},
 		{"AES256", "sha256", "", "ecp256", "encryption", "AES256"},
 		{"aes256", "", "sha256", "ecp256", "integrity", ""},
