@@ -37,6 +37,8 @@ var narrowSizes = []int{surePath, 1024, 800}
 func (l *line) beginSearch() {
 	l.sizes, l.checking = pathSizes, false
 	if l.narrow {
+		// The search takes a while, and what TCP agrees on now it keeps.
+		l.plane.SetPathMTU(leastPath)
 		l.sizes = slices.Concat(pathSizes, narrowSizes)
 	}
 	l.searchPath()
