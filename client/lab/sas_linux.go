@@ -141,11 +141,18 @@ func (c *charon) RekeyIKE(ctx context.Context) error {
 	})
 }
 
-// RekeyChild has the gateway rekey every Child SA, in the background.
-func (c *charon) RekeyChild(ctx context.Context) error {
+// RekeyChild has the gateway rekey every Child SA named net, in the background.
+func (c *charon) RekeyChild(ctx context.Context) error { return c.RekeyChildren(ctx, "net") }
+
+// RekeyChildren is RekeyChild for Child SAs of other names.
+func (c *charon) RekeyChildren(ctx context.Context, children ...string) error {
 	return c.eachConnection(ctx, func(name string) error {
-		_, err := c.swanctl(ctx, "--rekey", "--child", "net", "--ike", name)
-		return err
+		for _, child := range children {
+			if _, err := c.swanctl(ctx, "--rekey", "--child", child, "--ike", name); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

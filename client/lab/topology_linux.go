@@ -147,10 +147,10 @@ func (w *network) addresses() error {
 			addr add 203.0.113.1/24 dev outside
 			addr add 2001:db8:113::1/64 dev outside nodad
 			addr add 10.99.0.1/24 dev inside
+			addr add 10.97.0.1/24 dev inside
 			addr add fd00:99::1/64 dev inside nodad
 			link set outside up
 			link set inside up
-			route add 10.97.0.0/24 via 10.99.0.2
 			route add fd00:77::/64 via 2001:db8:113::2`},
 		{w.intranet, `
 			addr add 10.99.0.2/24 dev eth0

@@ -212,6 +212,9 @@ type status struct {
 		TxPackets uint64            `json:"tx_packets"`
 		RxPackets uint64            `json:"rx_packets"`
 		Drops     map[string]uint64 `json:"drops"`
+		SAs       []struct {
+			Remote []string `json:"remote"`
+		} `json:"sas"`
 	} `json:"esp"`
 	Error *struct {
 		Cause   string `json:"cause"`
