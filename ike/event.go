@@ -155,6 +155,9 @@ type PeerAddresses struct{ Addresses []netip.Addr }
 // about two seconds. The Session goes on trying, with its usual patience.
 type PeerSilent struct{ Since time.Time } // the last sign of life
 
+// PeerHeard ends what PeerSilent began: the peer has spoken.
+type PeerHeard struct{}
+
 // Closed is the last event of a Session. Failure is nil when it was us who closed.
 type Closed struct{ Failure *Failure }
 
@@ -190,4 +193,5 @@ func (Moved) event()           {}
 func (MoveRefused) event()     {}
 func (PeerAddresses) event()   {}
 func (PeerSilent) event()      {}
+func (PeerHeard) event()       {}
 func (Closed) event()          {}

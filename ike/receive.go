@@ -142,6 +142,10 @@ func (r *received) buffer() *reassembly {
 // IKE_SA_INIT responses was the gateway's (RFC 7296 2.4).
 func (s *Session) heard(now time.Time, r received) {
 	s.lastHeard = now
+	if s.silent {
+		s.silent = false
+		s.emit(PeerHeard{})
+	}
 	if r.from.Local.IsValid() && !s.mobility.on { // else the owner decides (RFC 4555 3.8)
 		s.path.local = r.from.Local
 	}

@@ -90,6 +90,7 @@ func (s *Session) nextTry(sa *ikeSA, t *transmission) (time.Duration, bool, erro
 	}
 	t.restart(s.cfg.Retransmit)
 	if sa == s.current && s.phase == phaseEstablished {
+		s.silent = true
 		s.emit(PeerSilent{Since: s.lastHeard})
 	}
 	return s.nextWait(t)

@@ -79,6 +79,7 @@ type Session struct {
 
 	mobility mobility
 	paused   bool // there is no network to send on
+	silent   bool // PeerSilent has been told, and nothing heard since
 }
 
 // New makes a Session; nothing happens before Connect.

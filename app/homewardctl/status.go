@@ -57,6 +57,9 @@ func headline(st control.Status, now time.Time) string {
 	}
 	switch st.State {
 	case control.StateConnected:
+		if st.Path != nil && st.Path.Waiting {
+			return fmt.Sprintf("Connected to %s, and waiting for a network", name)
+		}
 		return fmt.Sprintf("Connected to %s since %s", name, at(st.Since, now))
 	case control.StateConnecting:
 		if words := stepWords[st.Step]; words != "" {
@@ -88,6 +91,9 @@ func (a *app) printStatus(st control.Status, now time.Time) error {
 	}
 	if i := st.IKE; i != nil {
 		rows = append(rows, row{"IKE", fmt.Sprintf("%s, new keys %s", i.Suite, until(i.RekeyAt, now))})
+	}
+	if p := st.Path; p != nil && len(p.Moves) > 0 {
+		rows = append(rows, row{"Moved", moves(p.Moves, now)})
 	}
 	if e := st.ESP; e != nil {
 		rows = append(rows,
@@ -136,6 +142,19 @@ func childSA(sa control.ESPSA, now time.Time) string {
 	return fmt.Sprintf("%08x/%08x to %s with %s since %s, new keys %s, %s sent, %s received",
 		sa.InboundSPI, sa.OutboundSPI, plain(strings.Join(sa.Remote, ", ")), plain(sa.Suite), at(sa.Since, now), until(sa.RekeyAt, now),
 		size(sa.TxBytes), size(sa.RxBytes))
+}
+
+// moves tells the last change of network, and how many more are known.
+func moves(list []control.Move, now time.Time) string {
+	last := list[len(list)-1]
+	s := fmt.Sprintf("from %s to %s since %s", last.From, last.To, at(last.At, now))
+	if last.From == last.To {
+		s = fmt.Sprintf("to another address of the gateway since %s", at(last.At, now))
+	}
+	if more := len(list) - 1; more > 0 {
+		s += fmt.Sprintf(", and %d times before", more)
+	}
+	return s
 }
 
 func routes(list []netip.Prefix) string {

@@ -14,6 +14,7 @@ import (
 	"github.com/homeward-vpn/homeward/platform/alarm"
 	"github.com/homeward-vpn/homeward/platform/dns"
 	"github.com/homeward-vpn/homeward/platform/ledger"
+	"github.com/homeward-vpn/homeward/platform/netmon"
 	"github.com/homeward-vpn/homeward/platform/route"
 	"github.com/homeward-vpn/homeward/platform/transport"
 	"github.com/homeward-vpn/homeward/platform/tun"
@@ -68,7 +69,32 @@ func tunnelParts(l *ledger.Ledger, logger *slog.Logger) tunnel.Config {
 			}
 			return local
 		},
+		NetworkChanged: func(ctx context.Context) (<-chan struct{}, error) { return networkChanges(ctx, logger) },
 	}
+}
+
+// networkChanges passes on that the network has changed, whatever it was: what it
+// is now the tunnel asks the system. On a system that is not watched nothing comes.
+func networkChanges(ctx context.Context, logger *slog.Logger) (<-chan struct{}, error) {
+	changes, err := netmon.Watch(ctx, netmon.Config{Logger: logger})
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := make(chan struct{})
+	go func() {
+		defer close(out)
+		for c := range changes {
+			logger.Debug("the network has changed", "kinds", c.Kinds)
+			select {
+			case out <- struct{}{}:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return out, nil
 }
 
 // localNetworks are the prefixes that this machine is directly on: those of

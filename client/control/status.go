@@ -36,6 +36,7 @@ type Status struct {
 	Routes    []netip.Prefix `json:"routes"`
 	IKE       *IKE           `json:"ike,omitempty"`
 	ESP       *ESP           `json:"esp,omitempty"`
+	Path      *Path          `json:"path,omitempty"`
 
 	// SignInAgainBy is when the gateway ends the line unless there is a new
 	// sign-in; one that needs nobody comes by itself. nil: it did not say.
@@ -53,6 +54,21 @@ type Gateway struct {
 	Identity  string     `json:"identity"`
 	BehindNAT bool       `json:"behind_nat"`        // this computer is behind a NAT router
 	Version   string     `json:"version,omitempty"` // its own words
+}
+
+// Path is how the line goes through the networks that this computer is in.
+type Path struct {
+	Follows bool   `json:"follows"` // the gateway follows from network to network (MOBIKE)
+	Waiting bool   `json:"waiting"` // there is no network, and the line waits for one
+	Moves   []Move `json:"moves"`   // the last ones, oldest first
+}
+
+// Move is one change of network that the line has survived.
+type Move struct {
+	At      time.Time  `json:"at"`
+	From    netip.Addr `json:"from"` // this computer's address before and after
+	To      netip.Addr `json:"to"`
+	Gateway netip.Addr `json:"gateway"` // where the gateway is reached since
 }
 
 // DNS says who answers names while the line is up.

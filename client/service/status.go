@@ -79,6 +79,10 @@ func (l *line) describe(st *control.Status) {
 	if by := l.info.SignInAgainBy; !by.IsZero() {
 		st.SignInAgainBy = &by
 	}
+	st.Path = &control.Path{Follows: l.info.MOBIKE, Waiting: l.info.Waiting, Moves: []control.Move{}}
+	for _, m := range l.info.Moves {
+		st.Path.Moves = append(st.Path.Moves, control.Move{At: m.At, From: m.From.Addr(), To: m.To.Addr(), Gateway: m.Gateway.Addr()})
+	}
 	stats := l.tunnel.Stats()
 	st.ESP = &control.ESP{
 		Suite: l.info.ESPSuite, ESN: l.info.ESN,

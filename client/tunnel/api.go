@@ -39,6 +39,10 @@ type Config struct {
 	// LocalNetworks are the prefixes that this machine is directly on: a
 	// gateway may not claim them by surprise. nil: none are known.
 	LocalNetworks func() []netip.Prefix
+	// NetworkChanged begins to tell that the network of this machine may have
+	// changed, until ctx ends. nil: nobody tells, and a line that has lost its
+	// path finds out by the gateway's silence.
+	NetworkChanged func(ctx context.Context) (<-chan struct{}, error)
 }
 
 // Transport is a UDP socket pair, one port for both families.
@@ -160,6 +164,9 @@ type Info struct {
 	ESPSuite       string // "aes256gcm16"
 	ESN            bool
 	BehindNAT      bool
+	MOBIKE         bool    // the gateway follows from network to network
+	Waiting        bool    // there is no network, and the line waits for one
+	Moves          []Move  // the last of them, oldest first; not to be changed
 	Children       []Child // in the order in which they came into use
 	// IKEWarnings and ESPWarnings have a sentence for each thing about the
 	// suites that a person should know.

@@ -31,6 +31,17 @@ func (l *line) handle(ev ike.Event) {
 		l.info.IKERekeyAt, l.info.IKEEstablished = e.RekeyAt, time.Now()
 		l.log.Info("the IKE SA has new keys", "ike", l.info.IKESuite, "until", l.info.IKERekeyAt)
 		l.changed()
+	case ike.PeerAddresses:
+		l.gateways = e.Addresses
+		l.tellAddresses(l.strand)
+	case ike.Moved:
+		l.moved(e)
+	case ike.MoveRefused:
+		l.moveRefused(e)
+	case ike.PeerSilent:
+		l.silent()
+	case ike.PeerHeard:
+		l.forget(becauseOfSilence)
 	case ike.PathNarrow:
 		l.pathNarrow(e)
 	case ike.Reauthenticate:

@@ -224,6 +224,9 @@ func (l *line) rising(s *strand, ev ike.Event) {
 		s.established(e)
 	case ike.Reauthenticate:
 		l.signInUntil(s, e)
+	case ike.PeerAddresses:
+		s.gateways = e.Addresses
+		l.tellAddresses(s)
 	case ike.ChildAdded:
 		if err := l.added(s, e); err != nil {
 			h := l.next
@@ -276,6 +279,10 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 	}
 	s.traffic, s.sentAt = old.traffic, old.sentAt
 	l.strand, l.unrenewed = s, nil
+	s.info.Moves = old.info.Moves
+	if elsewhere || s.local.Addr() != old.local.Addr() {
+		l.note(Move{At: time.Now(), From: old.local, To: s.local, Gateway: s.info.GatewayAddress})
+	}
 	if h.orphaned == nil {
 		l.leave(old, time.Now().Add(overlap))
 	}
@@ -295,12 +302,15 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 	}
 }
 
-// adapt makes device, routes and DNS follow what the new session was given,
-// where that differs from before.
+// adapt makes device, routes and DNS follow what the new session was given, or
+// what the network is that the machine has come to, where that differs from before.
 func (l *line) adapt() {
 	n := l.world.network()
 	// A gateway that narrows selectors one by one carries little at first.
-	if kept := missing(l.net.Routes, n.Routes); len(n.Routes)+len(kept) <= 2*maxRoutes {
+	kept := slices.DeleteFunc(missing(l.net.Routes, n.Routes), func(p netip.Prefix) bool {
+		return l.world.localPart(p) != "" // of the network that the machine has come to
+	})
+	if len(n.Routes)+len(kept) <= 2*maxRoutes {
 		n.Routes = slices.Concat(n.Routes, kept)
 	}
 	n.Interface, n.MTU, n.Gateway = l.net.Interface, l.net.MTU, l.info.GatewayAddress.Addr()

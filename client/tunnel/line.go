@@ -152,6 +152,7 @@ func (l *line) loop(ctx context.Context) (end error) {
 	defer func() { end = errors.Join(end, alarm.Close()) }()
 	l.later(ike.Connect{})
 	l.drain()
+	changes := l.watchNetwork(l.life)
 	stop := ctx.Done()
 	for !l.done {
 		if err := l.arm(alarm); err != nil {
@@ -169,6 +170,12 @@ func (l *line) loop(ctx context.Context) (end error) {
 			err = l.replace(sa)
 		case <-alarm.C():
 			err = l.expire(time.Now())
+		case _, ok := <-changes:
+			if !ok {
+				changes = nil
+				continue
+			}
+			l.roam()
 		case err := <-l.plane.Err():
 			return l.broken(err)
 		case <-stop:

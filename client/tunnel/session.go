@@ -106,6 +106,7 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 		Liveness:       time.Duration(p.Session.Liveness),
 		NATKeepalive:   time.Duration(p.Session.NATKeepalive),
 		NoRedirect:     p.Session.NoRedirect,
+		NoMOBIKE:       p.Session.NoMOBIKE,
 		InitialContact: true,
 	}
 	cfg.Childless = childless(p.Session.Childless)

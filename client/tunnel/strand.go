@@ -33,6 +33,10 @@ type strand struct {
 	remote  netip.AddrPort // where IKE_SA_INIT goes
 	pending []ike.Command  // found while draining; they go in after it
 
+	local    netip.AddrPort // our end, as far as is known
+	mobile   bool           // the gateway follows a Move
+	gateways []netip.Addr   // where it says it can be reached
+
 	given    ike.Configuration
 	carriers map[uint32]carrier // the Child SAs by inbound SPI
 	warned   []string           // about the sign-in
@@ -74,7 +78,7 @@ func (l *line) newStrand(g gateway, remote netip.AddrPort, creds *credentials, c
 	if err != nil {
 		return nil, &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
 	}
-	return &strand{session: session, gateway: g, remote: remote, creds: creds, carriers: make(map[uint32]carrier)}, nil
+	return &strand{session: session, gateway: g, remote: remote, local: local, creds: creds, carriers: make(map[uint32]carrier)}, nil
 }
 
 // strands lists every strand that has a session.
@@ -230,7 +234,7 @@ func (l *line) asked(s *strand, ev ike.Event) bool {
 
 // established keeps what came with the IKE SA.
 func (s *strand) established(e ike.Established) {
-	s.given = e.Configuration
+	s.given, s.mobile = e.Configuration, e.MOBIKE
 	s.info = Info{
 		GatewayAddress:  e.Remote,
 		GatewayIdentity: e.GatewayIdentity.String(),
@@ -239,6 +243,7 @@ func (s *strand) established(e ike.Established) {
 		SignedInAt:      time.Now(),
 		GatewayVersion:  e.Configuration.Version,
 		BehindNAT:       e.Behind.Us,
+		MOBIKE:          e.MOBIKE,
 	}
 	s.info.signIn = s.warned
 	s.info.useIKE(e.Suite)

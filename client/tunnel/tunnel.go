@@ -36,8 +36,10 @@ type Tunnel struct {
 	stood bool // the line was up; Run's goroutine's own, as is what follows
 	// redirects are the moments of those that were followed lately.
 	redirects []time.Time
-	// asked is the gateway that is being asked, or was last.
-	asked gateway
+	// asked is the gateway that is being asked, or was last; resolved is where its
+	// name led to.
+	asked    gateway
+	resolved []netip.Addr
 }
 
 // New makes a Tunnel. Nothing happens before Run.
@@ -79,6 +81,7 @@ func (t *Tunnel) Run(ctx context.Context, emit func(Event)) error {
 		if err != nil {
 			return t.ended(ctx, err)
 		}
+		t.resolved = addrs
 		err = t.attempts(ctx, addrs, creds, emit)
 		to, redirected := redirection(err)
 		if !redirected || t.stood || ctx.Err() != nil {

@@ -68,6 +68,10 @@ type office struct {
 	mu      sync.Mutex
 	pathMTU int // IP packets above this are lost; 0: none
 	others  map[netip.Addr]*iketest.Responder
+	// clients are the client's ends by family, as its NAT shows them; also are
+	// further addresses of the office's own gateway.
+	clients map[bool]netip.AddrPort
+	also    []netip.Addr
 	// carry, where set, takes what is ESP, on the gateway's goroutine.
 	carry func(g *iketest.Responder, d esptest.Datagram)
 	esp   chan esptest.Datagram
@@ -80,7 +84,9 @@ type office struct {
 func newOffice(t *testing.T, change func(*iketest.ResponderConfig)) *office {
 	t.Helper()
 	<-time.After(time.Until(iketest.Epoch))
-	o := &office{t: t, ends: map[uint32]esptest.Pair{}, esp: make(chan esptest.Datagram, 64), poke: make(chan func(time.Time))}
+	o := &office{t: t, ends: map[uint32]esptest.Pair{},
+		clients: map[bool]netip.AddrPort{true: clientAddr},
+		esp:     make(chan esptest.Datagram, 64), poke: make(chan func(time.Time))}
 	o.ca = iketest.NewAuthority("Office CA", iketest.P256)
 	cfg := iketest.ResponderConfig{
 		Rand:         iketest.NewRand(1),
@@ -173,17 +179,18 @@ func (o *office) open(at netip.Addr, change func(*iketest.ResponderConfig)) *ike
 func (o *office) arrive(d esptest.Datagram) {
 	o.mu.Lock()
 	limit, carry, gateway := o.pathMTU, o.carry, o.others[d.Peer.Addr()]
+	from := o.clients[d.Peer.Addr().Is4()]
+	if d.Peer.Addr() == gatewayAddr || slices.Contains(o.also, d.Peer.Addr()) {
+		gateway = o.gateway
+	}
 	o.mu.Unlock()
 	if limit != 0 && len(d.Data)+28 > limit {
 		return
 	}
-	if d.Peer.Addr() == gatewayAddr {
-		gateway = o.gateway
-	}
-	if gateway == nil {
+	if gateway == nil || !from.IsValid() {
 		return
 	}
-	p := iketest.Packet{From: clientAddr, To: d.Peer, Data: d.Data}
+	p := iketest.Packet{From: from, To: d.Peer, Data: d.Data}
 	switch {
 	case len(d.Data) == 1 && d.Data[0] == 0xFF:
 		p.Keepalive, p.Data = true, nil
@@ -215,6 +222,12 @@ func (o *office) narrow(mtu int) {
 }
 
 func (o *office) depart(p iketest.Packet) {
+	o.mu.Lock()
+	here := o.clients[p.To.Addr().Is4()] == p.To
+	o.mu.Unlock()
+	if !here {
+		return
+	}
 	data := p.Data
 	if p.Encap {
 		data = append([]byte{0, 0, 0, 0}, p.Data...)

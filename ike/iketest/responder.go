@@ -195,6 +195,13 @@ func NewResponder(cfg ResponderConfig) *Responder {
 // Silence makes the gateway deaf and dumb, or hear and speak again.
 func (r *Responder) Silence(on bool) { r.silent = on }
 
+// Forget loses every SA without a word, as a gateway that starts again does.
+func (r *Responder) Forget() {
+	clear(r.sas)
+	clear(r.halfOpen)
+	clear(r.children)
+}
+
 // Poll gives the next packet to send.
 func (r *Responder) Poll() (Packet, bool) {
 	if len(r.out) == 0 {
