@@ -413,8 +413,8 @@ func TestStopDuringHandover(t *testing.T) {
 	}
 }
 
-// TestEndlessSignIns: a gateway that wants a new sign-in at once, always, gets one
-// every ten seconds at most.
+// TestEndlessSignIns: a gateway that wants a new sign-in at once, always, gets one a
+// second at most.
 func TestEndlessSignIns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -422,10 +422,10 @@ func TestEndlessSignIns(t *testing.T) {
 		r := run(t, o.config())
 		r.up()
 		f := startFlow(o)
-		<-time.After(100 * time.Second)
+		<-time.After(20 * time.Second)
 		f.mustLoseNothing(t)
-		if n := o.gateway.Received[wire.ExchangeIKESAInit]; n > 12 {
-			t.Errorf("%d sign-ins in 100 seconds", n)
+		if n := o.gateway.Received[wire.ExchangeIKESAInit]; n < 15 || n > 22 {
+			t.Errorf("%d sign-ins in 20 seconds", n)
 		}
 		r.stop()
 	})

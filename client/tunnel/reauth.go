@@ -20,7 +20,7 @@ const (
 	longestLead = 5 * time.Minute
 	// leastStand is how long a session stands before the next sign-in at least,
 	// whatever the gateway says: it could have us do nothing else.
-	leastStand = 10 * time.Second
+	leastStand = time.Second
 )
 
 // signInUntil takes the gateway's word for how long the sign-in counts.
