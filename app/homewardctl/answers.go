@@ -127,10 +127,16 @@ func (w *answers) password(ctx context.Context, p control.Prompt) (string, []byt
 }
 
 // further answers for the password of a sign-in after the first, which is often
-// good for one time only: it is neither looked up nor kept.
+// good for one time only: it is neither looked up nor kept. A piped password that
+// the first sign-in had no use for is meant for it.
 func (w *answers) further(ctx context.Context, p control.Prompt) ([]byte, error) {
 	if p.Message != "" {
 		fmt.Fprintf(w.app.errOut, "The gateway says: %s\n", plain(p.Message))
+	}
+	if w.piped != nil {
+		secret := w.piped
+		w.piped = nil
+		return secret, nil
 	}
 	return w.app.ask.Password(ctx, plain(p.Text))
 }
