@@ -135,6 +135,7 @@ func (l *line) proceed(now time.Time) {
 
 // deadline is when proceed has something to do; zero: never.
 func (l *line) deadline() (next time.Time) {
+	next = l.stall.next
 	for _, s := range l.leaving {
 		next = earlier(next, s.leaveAt)
 	}

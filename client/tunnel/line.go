@@ -48,16 +48,19 @@ type line struct {
 	known   atomic.Pointer[published] // of the strands, for receive
 	worn    chan wornSA               // SAs to be replaced
 	answers chan answered
-	calls   chan func() // to be run by the loop
+	calls   chan func()   // to be run by the loop
+	awake   chan struct{} // packets go out after a rest
 	asking  sync.WaitGroup
 	life    context.Context // of questions and lookups
 
 	world     world
 	net       Network // what was last asked of the system
 	up        bool
-	sizes     []int             // path MTUs still to be tried
-	checking  bool              // one of them is being asked for
-	narrow    bool              // IKE's messages had to be cut for a path below surePath
+	sizes     []int // path MTUs still to be tried
+	checking  bool  // one of them is being asked for
+	narrow    bool  // IKE's messages had to be cut for a path below surePath
+	stall     stall
+	roamed    bool              // the network has changed, and the gateway has not been heard since
 	unrenewed *diagnose.Failure // why the last successor did not take over
 	marked    []byte            // scratch: non-ESP marker and message
 	finished  error
@@ -74,6 +77,7 @@ func (t *Tunnel) attempt(ctx context.Context, g gateway, addr netip.Addr, last b
 		inbound: make(chan ike.Datagram, inboundQueue),
 		answers: make(chan answered),
 		calls:   make(chan func()),
+		awake:   make(chan struct{}, 1),
 		worn:    make(chan wornSA, wornQueue),
 	}
 	l.transport, err = t.cfg.OpenTransport()
@@ -81,7 +85,7 @@ func (t *Tunnel) attempt(ctx context.Context, g gateway, addr netip.Addr, last b
 		return &diagnose.Failure{Cause: diagnose.CauseTransportFailed, Err: err}
 	}
 	l.plane = dataplane.New(dataplane.Config{
-		Transport: l.transport, Control: l.receive, Worn: l.wearing, Logger: t.log, Now: time.Now,
+		Transport: l.transport, Control: l.receive, Worn: l.wearing, Busy: l.busy, Logger: t.log, Now: time.Now,
 	})
 	t.plane.Store(l.plane)
 	defer func() { err = errors.Join(err, l.close()) }()
@@ -170,6 +174,8 @@ func (l *line) loop(ctx context.Context) (end error) {
 			err = l.replace(sa)
 		case <-alarm.C():
 			err = l.expire(time.Now())
+		case <-l.awake:
+			l.stall.begin(time.Now(), l.plane.LastInbound())
 		case _, ok := <-changes:
 			if !ok {
 				changes = nil
@@ -189,6 +195,7 @@ func (l *line) loop(ctx context.Context) (end error) {
 		if err != nil {
 			l.log.Debug("the session refused an input", "err", err)
 		}
+		l.attend(time.Now())
 		l.proceed(time.Now())
 		l.drain()
 	}

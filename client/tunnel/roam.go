@@ -66,6 +66,7 @@ func (l *line) roam() {
 	if !l.up || l.done || l.finished != nil {
 		return
 	}
+	l.roamed = true
 	l.tellAddresses(l.strand)
 	local, remote, ok := l.way()
 	switch {
@@ -157,6 +158,9 @@ func (l *line) moved(e ike.Moved) {
 		l.local = e.Local
 	}
 	elsewhere := e.Remote != l.info.GatewayAddress
+	if before == l.local && !elsewhere && e.Behind.Us == l.info.BehindNAT && !l.roamed {
+		return // it was the NAT that has moved, or nothing at all
+	}
 	l.info.GatewayAddress, l.info.BehindNAT = e.Remote, e.Behind.Us
 	l.note(Move{At: time.Now(), From: before, To: l.local, Gateway: e.Remote})
 	l.log.Info("the line has moved", "from", before, "to", l.local, "gateway", e.Remote, "behind_nat", e.Behind.Us)
@@ -190,6 +194,9 @@ func (l *line) moveRefused(e ike.MoveRefused) {
 // may have forgotten us while this machine slept. A user who would have to sign in
 // for that is given a moment's peace first, since most silences end by themselves.
 func (l *line) silent() {
+	if !l.roamed { // no more than the stall of a line whose network is what it was
+		return
+	}
 	var at time.Time
 	if l.cfg.Profile.Client.Auth == profile.ClientMSCHAPv2 {
 		at = time.Now().Add(hesitation)
@@ -216,6 +223,7 @@ func (l *line) replaceFor(why string, local netip.AddrPort, at time.Time) {
 
 // forget gives up a plan that has lost its reason.
 func (l *line) forget(why string) {
+	l.roamed = false
 	if l.next != nil && l.next.why == why && l.next.orphaned == nil {
 		l.log.Info("the successor is not needed any more", "why", why)
 		l.abandon(l.next)

@@ -67,7 +67,10 @@ type Config struct {
 	// soft limit of its lifetime (esp.Config.Soft, esp.WornAt): it should be
 	// replaced. It is called from the loops and must not block, nor call the Plane.
 	// nil: nobody wants to know.
-	Worn   func(inboundSPI uint32, why esp.Wear)
+	Worn func(inboundSPI uint32, why esp.Wear)
+	// Busy is told when a packet goes out after a second or more without one. The
+	// same holds for it as for Worn. nil: nobody wants to know.
+	Busy   func()
 	Logger *slog.Logger     // nil: nothing is logged
 	Now    func() time.Time // for rate limits and LastOutbound; nil: time.Now
 }
@@ -83,6 +86,7 @@ type Plane struct {
 	transport Transport
 	control   func(ControlDatagram) bool
 	worn      func(inboundSPI uint32, why esp.Wear)
+	busy      func()
 	logger    *slog.Logger
 	now       func() time.Time
 
@@ -123,6 +127,7 @@ func New(c Config) *Plane {
 		transport: c.Transport,
 		control:   c.Control,
 		worn:      c.Worn,
+		busy:      c.Busy,
 		logger:    c.Logger,
 		now:       c.Now,
 		lingers:   make(map[uint32]*time.Timer),
@@ -140,6 +145,9 @@ func New(c Config) *Plane {
 	}
 	if p.worn == nil {
 		p.worn = func(uint32, esp.Wear) {}
+	}
+	if p.busy == nil {
+		p.busy = func() {}
 	}
 	p.born = p.now()
 	p.table.Store(&table{pathMTU: DefaultPathMTU})

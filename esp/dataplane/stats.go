@@ -117,8 +117,14 @@ func (p *Plane) LastInbound() uint64 { return p.counters.authentic.Load() }
 // sent counts packets that have gone to the gateway.
 func (p *Plane) sent(packets, octets int) {
 	p.counters.sent(packets, octets)
-	p.counters.lastSent.Store(int64(p.now().Sub(p.born)) + 1)
+	now := int64(p.now().Sub(p.born)) + 1
+	if before := p.counters.lastSent.Swap(now); before == 0 || now-before >= int64(rest) {
+		p.busy()
+	}
 }
+
+// rest is how long nothing has gone out before what follows is told to Busy.
+const rest = time.Second
 
 // LastOutbound is when packets last went to the gateway; zero: never since New.
 func (p *Plane) LastOutbound() time.Time {

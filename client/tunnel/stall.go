@@ -1,0 +1,87 @@
+package tunnel
+
+import (
+	"time"
+
+	"github.com/homeward-vpn/homeward/ike"
+)
+
+// A NAT that gives us another place swallows what comes in, and nothing tells. As
+// long as packets go out, the line looks several times a second whether any come
+// in: where none does, the gateway is asked where it sees us (RFC 7296 2.4,
+// RFC 4555 3.8). Behind a NAT it is told at once that it may have changed, which
+// saves the way there and back that asking first would cost (RFC 4555 3.8 allows
+// it), and does no harm where it has not.
+//
+// Most of such silences are the end of a conversation, which the last word of ours
+// has ended: so the question is put seldom, and a quiet line is not looked at.
+
+const (
+	// lookEvery is the time between two looks at a busy line.
+	lookEvery = 75 * time.Millisecond
+	// stallAfter is how long nothing has come in when the question is put.
+	stallAfter = 150 * time.Millisecond
+	// stallPause is the least time between two questions.
+	stallPause = 10 * time.Second
+	// restAfter is how long nothing has gone out when the looking ends.
+	restAfter = time.Second
+)
+
+// stall is what a line has seen of its traffic.
+type stall struct {
+	next    time.Time // when it looks again; zero: not until packets go out
+	inbound uint64    // packets that had come in by the last look
+	looked  time.Time
+	since   time.Time // packets came in after this, and by heard
+	heard   time.Time
+	asked   time.Time
+}
+
+// busy takes word from the plane's goroutine that packets go out again after a rest.
+func (l *line) busy() {
+	select {
+	case l.awake <- struct{}{}:
+	default: // known already
+	}
+}
+
+// begin starts the looking.
+func (s *stall) begin(now time.Time, inbound uint64) {
+	if s.next.IsZero() {
+		*s = stall{next: now.Add(lookEvery), inbound: inbound, looked: now, since: now, heard: now, asked: s.asked}
+	}
+}
+
+// look takes one look, and says whether the line seems to have stalled. sent is
+// when packets last went out.
+func (s *stall) look(now time.Time, inbound uint64, sent time.Time) bool {
+	if inbound != s.inbound {
+		s.inbound, s.since, s.heard = inbound, s.looked, now
+	}
+	s.looked, s.next = now, now.Add(lookEvery)
+	if now.Sub(sent) > restAfter {
+		s.next = time.Time{}
+		return false
+	}
+	if !sent.After(s.since) || now.Sub(s.heard) < stallAfter || !s.asked.IsZero() && now.Sub(s.asked) < stallPause {
+		return false
+	}
+	s.asked = now
+	return true
+}
+
+// attend does what is due about stalls.
+func (l *line) attend(now time.Time) {
+	if l.stall.next.IsZero() || l.stall.next.After(now) || !l.up {
+		return
+	}
+	if !l.stall.look(now, l.plane.LastInbound(), l.plane.LastOutbound()) {
+		return
+	}
+	l.log.Debug("packets go out and none come in", "behind_nat", l.info.BehindNAT)
+	if l.mobile && l.info.BehindNAT {
+		l.later(ike.Move{})
+		return
+	}
+	l.later(ike.CheckLiveness{})
+}
