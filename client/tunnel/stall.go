@@ -45,10 +45,10 @@ func (l *line) busy() {
 	}
 }
 
-// begin starts the looking.
+// begin starts the looking: the packet that woke the line counts.
 func (s *stall) begin(now time.Time, inbound uint64) {
 	if s.next.IsZero() {
-		*s = stall{next: now.Add(lookEvery), inbound: inbound, looked: now, since: now, heard: now, asked: s.asked}
+		*s = stall{next: now.Add(lookEvery), inbound: inbound, looked: now, since: now.Add(-restAfter), heard: now, asked: s.asked}
 	}
 }
 
