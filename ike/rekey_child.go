@@ -98,9 +98,11 @@ func (s *Session) answerCreateChild(now time.Time, sa *ikeSA, ps []wire.Payload)
 		old = s.childByOutbound(binary.BigEndian.Uint32(n.SPI))
 	}
 	if old == nil {
-		return []wire.Payload{&wire.NotifyPayload{
-			Protocol: n.Protocol, SPI: slices.Clone(n.SPI), NotifyType: wire.NotifyChildSANotFound,
-		}}, nil
+		lost := &wire.NotifyPayload{SPI: slices.Clone(n.SPI), NotifyType: wire.NotifyChildSANotFound}
+		if len(n.SPI) > 0 { // RFC 7296 3.10
+			lost.Protocol = n.Protocol
+		}
+		return []wire.Payload{lost}, nil
 	}
 	if old.state == childDeleting || old.state == childReplaced || old.crossed() || !s.peerRekeys.take(now) {
 		return refuse(wire.NotifyTemporaryFailure, nil)

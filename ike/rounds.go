@@ -52,6 +52,11 @@ func (c *Config) checkRounds() error {
 			return errors.New("ike: config with a further authentication without identity or eap method")
 		}
 	}
+	if c.Gateway == GatewayPSK && (c.Client == ClientEAP || len(c.Further) > 0) {
+		// Everybody who has the key could be the gateway, and have the password guessed
+		// or passed on (RFC 7296 2.16, 5).
+		return errors.New("ike: config with eap, and a gateway without a certificate")
+	}
 	if len(c.EAPOnly) > 0 && c.Client != ClientEAP {
 		return errors.New("ike: config with an eap-only gateway, and a client that does not use eap")
 	}

@@ -31,16 +31,16 @@ func checkNarrowed(offered []wire.TrafficSelector, p *wire.TSPayload) ([]wire.Tr
 	return slices.Clone(p.Selectors), nil
 }
 
-// narrow is the responder's side at a rekey: of the selectors in use, those
-// that the peer's offer covers whole (RFC 7296 2.9.2).
+// narrow is the responder's side at a rekey: the selectors in use, if the peer's
+// offer covers all of them, and else none. What takes over from an SA carries all
+// that it did (RFC 7296 2.9.2).
 func narrow(inUse, offered []wire.TrafficSelector) []wire.TrafficSelector {
-	var out []wire.TrafficSelector
 	for _, t := range inUse {
-		if containedIn(t, offered) {
-			out = append(out, t)
+		if !containedIn(t, offered) {
+			return nil
 		}
 	}
-	return out
+	return inUse
 }
 
 // containedIn says whether one selector is within one of a list.

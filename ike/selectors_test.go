@@ -53,8 +53,8 @@ func TestCheckNarrowed(t *testing.T) {
 	}
 }
 
-// RFC 7296 2.9.2: at a peer's rekey the selectors in use stay, as far as its
-// offer covers them.
+// RFC 7296 2.9.2: at a peer's rekey the selectors in use stay, if its offer covers
+// them all.
 func TestNarrow(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -62,7 +62,8 @@ func TestNarrow(t *testing.T) {
 		inUse, offered, want []wire.TrafficSelector
 	}{
 		{"all covered", selectors("10.0.0.9/32"), selectors("0.0.0.0/0"), selectors("10.0.0.9/32")},
-		{"one of two", selectors("10.0.0.0/24", "fd00::/64"), selectors("0.0.0.0/0"), selectors("10.0.0.0/24")},
+		{"two in one offer each", selectors("10.0.0.0/24", "fd00::/64"), selectors("::/0", "0.0.0.0/0"), selectors("10.0.0.0/24", "fd00::/64")},
+		{"one of two", selectors("10.0.0.0/24", "fd00::/64"), selectors("0.0.0.0/0"), nil},
 		{"covered in part only", selectors("10.0.0.0/24"), selectors("10.0.0.0/25"), nil},
 		{"none", selectors("10.0.0.0/24"), nil, nil},
 	} {

@@ -57,7 +57,10 @@ func pairFor(t *testing.T, first string, c iketest.PairConfig) *iketest.Pair {
 	case "certificate":
 		return byCertificate(t, c, iketest.P256)
 	case "shared key":
-		return newPair(t, both(byPSK(), c))
+		return newPair(t, both(iketest.PairConfig{ // the gateway's own proof stays its certificate
+			Client:  func(c *ike.Config) { c.Client = ike.ClientPSK },
+			Gateway: func(r *iketest.ResponderConfig) { r.Client = iketest.ClientByPSK },
+		}, c))
 	default:
 		return newPair(t, c)
 	}

@@ -28,6 +28,7 @@ func (r *Responder) handleInit(now time.Time, p Packet, m *wire.Message) {
 	}
 	r.trace(now, "--> IKE_SA_INIT { %s }", wire.Describe(m.Payloads))
 	r.Received[wire.ExchangeIKESAInit]++
+	r.holdForm(now, m.Header, formOf(p.Data))
 	if m.Flags != wire.FlagInitiator {
 		r.complain(now, "IKE_SA_INIT request with flags %#x (RFC 7296 3.1)", uint8(m.Flags))
 	}

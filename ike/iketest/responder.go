@@ -118,6 +118,7 @@ type Responder struct {
 	early    map[uint32]bool     // see noteEarlyDelete
 	refused  int
 	serials  int
+	nonces   map[string]wire.SPI    // that the client has used, and for which IKE SA
 	given    []wire.TrafficSelector // the client's addresses
 
 	// Complaints lists what the client did against the RFC, in words.

@@ -140,6 +140,7 @@ func (sa *ikeSA) handle(now time.Time, p Packet, m *wire.Message) {
 			sa.r.complain(now, "%s: %v", describe(p), err)
 			return
 		}
+		sa.r.holdForm(now, m.Header, inside(m.Header, first, plain))
 		sa.inside, sa.insideFirst = plain, first
 		sa.handleRequest(now, p, m.Header, payloads)
 	case m.MessageID > sa.expected:
@@ -150,6 +151,7 @@ func (sa *ikeSA) handle(now time.Time, p Packet, m *wire.Message) {
 // check holds an authentic message against the rules that a client can break
 // without being noticed: flags, ports and identical repetitions.
 func (sa *ikeSA) check(now time.Time, p Packet, m *wire.Message) {
+	sa.r.holdForm(now, m.Header, formOf(p.Data))
 	want := wire.FlagInitiator
 	if sa.initiator {
 		want = 0
@@ -366,6 +368,7 @@ func (sa *ikeSA) handleResponse(now time.Time, m *wire.Message, first wire.Paylo
 		return
 	}
 	sa.r.trace(now, "--> %v response %d { %s }", m.Exchange, m.MessageID, wire.Describe(payloads))
+	sa.r.holdForm(now, m.Header, inside(m.Header, first, plain))
 	q := sa.request
 	sa.request = nil
 	if q.reply != nil {
