@@ -25,6 +25,7 @@ type Page struct {
 	SHA256  string // of the whole body, hex
 	Body    string // its first 64 KiB
 	Elapsed time.Duration
+	Pause   time.Duration // the longest between two pieces of the body
 }
 
 // keepBody is how much of a page's body is kept.
@@ -112,14 +113,29 @@ func fetch(method, url string, body io.Reader) (page Page, err error) {
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	h := sha256.New()
 	var head bytes.Buffer
-	first, err := io.Copy(io.MultiWriter(h, &head), io.LimitReader(resp.Body, keepBody))
+	pieces := &watched{Reader: resp.Body, last: time.Now()}
+	first, err := io.Copy(io.MultiWriter(h, &head), io.LimitReader(pieces, keepBody))
 	if err != nil {
 		return Page{}, err
 	}
-	rest, err := io.Copy(h, resp.Body)
+	rest, err := io.Copy(h, pieces)
 	if err != nil {
 		return Page{}, err
 	}
 	return Page{Status: resp.StatusCode, Length: first + rest, SHA256: hex.EncodeToString(h.Sum(nil)),
-		Body: head.String(), Elapsed: time.Since(start)}, nil
+		Body: head.String(), Elapsed: time.Since(start), Pause: pieces.pause}, nil
+}
+
+// watched notes the longest pause between two pieces.
+type watched struct {
+	io.Reader
+	last  time.Time
+	pause time.Duration
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.Reader.Read(b)
+	now := time.Now()
+	w.pause, w.last = max(w.pause, now.Sub(w.last)), now
+	return n, err
 }

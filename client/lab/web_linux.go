@@ -18,7 +18,8 @@ import (
 //
 //	GET  /          a page that greets, and says from where it sees the reader
 //	GET  /seen      that address alone
-//	GET  /blob?n=N  N bytes that are the same each time; BlobSHA256 is their hash
+//	GET  /blob?n=N  N bytes that are the same each time; BlobSHA256 is their hash;
+//	                with &pace=P no more than P bytes in a second
 //	POST /sink      answers with the length and the SHA-256 of what was sent
 type webServer struct {
 	server   *http.Server
@@ -88,12 +89,47 @@ func (w *webServer) blob(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, "n must be a number of bytes", http.StatusBadRequest)
 		return
 	}
+	body := blob(n)
+	if pace := r.URL.Query().Get("pace"); pace != "" {
+		p, err := strconv.ParseInt(pace, 10, 64)
+		if err != nil || p < 1 {
+			http.Error(rw, "pace must be a number of bytes", http.StatusBadRequest)
+			return
+		}
+		body = &paced{Reader: body, pace: p, since: time.Now()}
+	}
 	rw.Header().Set("Content-Type", "application/octet-stream")
 	rw.Header().Set("Content-Length", strconv.FormatInt(n, 10))
 	// A reader that goes away ends this, and knows it.
-	if _, err := io.Copy(rw, blob(n)); err != nil {
+	if _, err := io.Copy(flusher{rw, http.NewResponseController(rw)}, body); err != nil {
 		return
 	}
+}
+
+// paced gives no more than pace bytes in a second, in small pieces.
+type paced struct {
+	io.Reader
+	pace, read int64
+	since      time.Time
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	due := p.since.Add(time.Duration(float64(p.read) / float64(p.pace) * float64(time.Second)))
+	<-time.After(time.Until(due))
+	n, err := p.Reader.Read(b[:min(len(b), int(max(1, p.pace/100)))])
+	p.read += int64(n)
+	return n, err
+}
+
+// flusher sends every piece at once.
+type flusher struct {
+	io.Writer
+	*http.ResponseController
+}
+
+func (f flusher) Write(b []byte) (int, error) {
+	n, err := f.Writer.Write(b)
+	return n, errors.Join(err, f.Flush())
 }
 
 func (w *webServer) sink(rw http.ResponseWriter, r *http.Request) {
