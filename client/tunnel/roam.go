@@ -218,7 +218,11 @@ func (l *line) replaceFor(why string, local netip.AddrPort, at time.Time) {
 			remotes = append(remotes, to)
 		}
 	}
-	l.handOver(plan{why: why, remotes: remotes, at: at})
+	l.handOver(plan{why: why, remotes: remotes, at: at, change: func(c *ike.Config) {
+		// Nothing more is heard of the session in use. Only once it is forgotten do
+		// some gateways, strongSwan for one, give its addresses to us again (RFC 7296 2.4).
+		c.InitialContact = true
+	}})
 }
 
 // forget gives up a plan that has lost its reason.

@@ -26,7 +26,8 @@ const (
 	roundTrip = 2 * halfWay
 	// gapTarget is how long a move may interrupt the line, less a round trip.
 	gapTarget = 300 * time.Millisecond
-	// blindTarget is the same for what has to be found out.
+	// blindTarget is the same for what has to be found out, by a profile that
+	// asks the gateway after two seconds of silence.
 	blindTarget = 5 * time.Second
 	// longestGap fails whatever the machine was busy with besides.
 	longestGap = 10 * time.Second
@@ -71,6 +72,7 @@ func depart(t *testing.T, o lab.GatewayOptions) *travel {
 		u.Relay.SetBoth(lab.Impairment{Delay: halfWay})
 	}
 	r.importFile(lab.OfficeProfile)
+	r.edit(func(p map[string]any) { p["session"].(map[string]any)["liveness"] = "2s" })
 	r.connect(lab.OfficeProfile)
 	v := &travel{rig: r, page: make(chan lab.Page, 1)}
 	var err error
@@ -175,6 +177,7 @@ func TestMoving(t *testing.T) {
 // TestMovingWithoutMOBIKE: the gateway knows no MOBIKE, so a move is a new session
 // that asks for the addresses of the old one, and the transfer survives that too.
 func TestMovingWithoutMOBIKE(t *testing.T) {
+	t.Parallel()
 	v := depart(t, lab.GatewayOptions{NoMOBIKE: true})
 	before, addresses := v.theSA(), v.status().Addresses
 	for _, s := range scenes(v.Uplinks) {
