@@ -14,15 +14,20 @@ import (
 // it), and does no harm where it has not.
 //
 // Most of such silences are the end of a conversation, which the last word of ours
-// has ended: so the question is put seldom, and a quiet line is not looked at.
+// has ended: so the question is put seldom, but for a stream that breaks off while
+// packets still go out, and a quiet line is not looked at.
 
 const (
 	// lookEvery is the time between two looks at a busy line.
 	lookEvery = 75 * time.Millisecond
 	// stallAfter is how long nothing has come in when the question is put.
 	stallAfter = 150 * time.Millisecond
-	// stallPause is the least time between two questions.
-	stallPause = 10 * time.Second
+	// stallPause is the least time between two questions, and streamPause that
+	// between two about a stream.
+	stallPause  = 10 * time.Second
+	streamPause = 500 * time.Millisecond
+	// streamLooks is how many looks in a row find packets where there is a stream.
+	streamLooks = 4
 	// restAfter is how long nothing has gone out when the looking ends.
 	restAfter = time.Second
 )
@@ -35,6 +40,7 @@ type stall struct {
 	since   time.Time // packets came in after this, and by heard
 	heard   time.Time
 	asked   time.Time
+	flow    int // looks in a row that found packets, up to heard
 }
 
 // busy takes word from the plane's goroutine that packets go out again after a rest.
@@ -56,14 +62,22 @@ func (s *stall) begin(now time.Time, inbound uint64) {
 // when packets last went out.
 func (s *stall) look(now time.Time, inbound uint64, sent time.Time) bool {
 	if inbound != s.inbound {
+		if s.heard != s.looked {
+			s.flow = 0
+		}
 		s.inbound, s.since, s.heard = inbound, s.looked, now
+		s.flow++
 	}
 	s.looked, s.next = now, now.Add(lookEvery)
 	if now.Sub(sent) > restAfter {
 		s.next = time.Time{}
 		return false
 	}
-	if !sent.After(s.since) || now.Sub(s.heard) < stallAfter || !s.asked.IsZero() && now.Sub(s.asked) < stallPause {
+	pause := stallPause
+	if s.flow >= streamLooks && now.Sub(sent) < stallAfter {
+		pause = streamPause
+	}
+	if !sent.After(s.since) || now.Sub(s.heard) < stallAfter || !s.asked.IsZero() && now.Sub(s.asked) < pause {
 		return false
 	}
 	s.asked = now

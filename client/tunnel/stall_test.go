@@ -39,6 +39,46 @@ func transfer(t *testing.T, o *office, d time.Duration, each func(at time.Durati
 	return max(gap, time.Since(last))
 }
 
+// TestStallOfAStream: a stream that breaks off while packets still go out is asked
+// about soon after the last question; a conversation is not.
+func TestStallOfAStream(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	var s stall
+	s.begin(now, 0)
+	inbound, questions := uint64(0), 0
+	look := func(in bool) {
+		now = now.Add(lookEvery)
+		if in {
+			inbound++
+		}
+		if s.look(now, inbound, now.Add(-lookEvery/2)) {
+			questions++
+		}
+	}
+	for range 4 { // a stream that stalls every two seconds
+		for range 20 {
+			look(true)
+		}
+		for range 7 {
+			look(false)
+		}
+	}
+	if questions != 4 {
+		t.Errorf("%d questions about a stream that has stalled four times", questions)
+	}
+	questions = 0
+	for range 40 { // words, each a moment after the other, for half a minute
+		look(true)
+		for range 9 {
+			look(false)
+		}
+	}
+	if questions < 2 || questions > 4 {
+		t.Errorf("%d questions in half a minute of conversation", questions)
+	}
+}
+
 // TestNATMappingUnderTransfer: a NAT that gives us another place under a running
 // download is noticed because nothing comes in any more, and the gateway sends to
 // the new place after less than 300 ms (RFC 4555 3.8). Silence that is merely the
