@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 // Uplinks are the client's ways to the internet. Each has networks, addresses
@@ -56,8 +58,8 @@ func newUplinks(client *Namespace) *Uplinks {
 
 func (u *Uplinks) all() []*Uplink { return []*Uplink{u.WiFi, u.LTE, u.Cable, u.Six} }
 
-// Up brings the uplink up as a DHCP client does: the link, its addresses, and
-// last the way out.
+// Up brings the uplink up as a DHCP client does: the link, its addresses, a word
+// with each router, and last the way out.
 func (u *Uplink) Up() error {
 	lines := []string{"link set " + u.Device + " up"}
 	for _, a := range u.Addresses {
@@ -67,13 +69,31 @@ func (u *Uplink) Up() error {
 		}
 		lines = append(lines, fmt.Sprintf("addr replace %s dev %s%s", a, u.Device, nodad))
 	}
-	for _, r := range u.Routers {
-		lines = append(lines, fmt.Sprintf("route replace default via %s dev %s metric %d", r, u.Device, u.metric))
-	}
 	if err := ipBatch(u.machine, lines...); err != nil {
 		return fmt.Errorf("lab: bringing %s up: %w", u.Device, err)
 	}
+	var routes []string
+	for _, r := range u.Routers {
+		if err := u.meet(r); err != nil {
+			return err
+		}
+		routes = append(routes, fmt.Sprintf("route replace default via %s dev %s metric %d", r, u.Device, u.metric))
+	}
+	if err := ipBatch(u.machine, routes...); err != nil {
+		return fmt.Errorf("lab: bringing %s up: %w", u.Device, err)
+	}
 	return nil
+}
+
+// meet returns when a router answers. A device that has just come up may lose its
+// first packet, and the kernel asks for a neighbour again after a second only.
+func (u *Uplink) meet(router netip.Addr) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return Until(ctx, fmt.Sprintf("%v answers on %s", router, u.Device), func() (bool, error) {
+		_, err := u.machine.Run(ctx, "ping", "-n", "-c", "1", "-W", "2", "-I", u.Device, router.String())
+		return err == nil, nil // not yet
+	})
 }
 
 // Down takes the uplink away, as when a cable is pulled or the Wi-Fi is out of

@@ -170,6 +170,7 @@ func (l *line) moved(e ike.Moved) {
 	l.forget(becauseOfSilence)
 	l.adapt()
 	if before != l.local || elsewhere {
+		l.stall.asked = time.Time{} // that was of another path
 		l.plane.SetPathMTU(surePath)
 		l.narrow = false
 		l.beginSearch()

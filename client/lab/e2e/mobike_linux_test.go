@@ -15,8 +15,8 @@ type scene struct {
 	name string
 	do   []func() error
 	from string // where the gateway sees the client from afterwards
-	// blind: the client's machine changes in nothing, so that the change must be
-	// found out by what does not arrive any more.
+	// blind: the client's machine changes in nothing, so that the change is found
+	// out by what does not arrive any more.
 	blind bool
 }
 
@@ -26,11 +26,8 @@ const (
 	roundTrip = 2 * halfWay
 	// gapTarget is how long a move may interrupt the line, less a round trip.
 	gapTarget = 300 * time.Millisecond
-	// blindTarget is the same for what has to be found out, by a profile that
-	// asks the gateway after two seconds of silence.
-	blindTarget = 5 * time.Second
 	// longestGap fails whatever the machine was busy with besides.
-	longestGap = 10 * time.Second
+	longestGap = 2 * time.Second
 )
 
 // scenes lead from the Wi-Fi over every uplink, both families and new mappings
@@ -39,10 +36,10 @@ func scenes(u *lab.Uplinks) []scene {
 	outside := func(u *lab.Uplink) string { return u.Addresses[0].Addr().String() }
 	do := func(f ...func() error) []func() error { return f }
 	return []scene{
+		{name: "the Wi-Fi's NAT forgets the mapping", do: do(func() error { return u.WiFi.Relay.Rebind(false) }), from: lab.RouterOutside.String(), blind: true},
 		{name: "Wi-Fi lost, LTE there", do: do(u.LTE.Up, u.WiFi.Down), from: lab.CarrierOutside.String()},
 		{name: "a cable plugged in beside LTE", do: do(u.Cable.Up), from: outside(u.Cable)},
 		{name: "cable pulled", do: do(u.Cable.Down), from: lab.CarrierOutside.String()},
-		{name: "LTE's NAT forgets the mapping", do: do(func() error { return u.LTE.Relay.Rebind(false) }), from: lab.CarrierOutside.String(), blind: true},
 		{name: "LTE's NAT moves to another address", do: do(func() error { return u.LTE.Relay.Rebind(true) }), from: lab.CarrierSecond.String(), blind: true},
 		{name: "IPv4 lost, IPv6 there", do: do(u.Six.Up, u.LTE.Down), from: outside(u.Six)},
 		{name: "IPv6 lost, IPv4 there", do: do(u.Cable.Up, u.Six.Down), from: outside(u.Cable)},
@@ -55,12 +52,12 @@ type travel struct {
 	*rig
 	probe *lab.Probe
 	page  chan lab.Page
-	gaps  []time.Duration // of the scenes that the client's machine shows
+	gaps  []time.Duration // of the scenes so far
 }
 
 const (
 	// The transfer lasts longer than the scenes.
-	travelBytes = 12 << 20
+	travelBytes = 8 << 20
 	travelPace  = 1 << 19 // in a second
 )
 
@@ -72,7 +69,7 @@ func depart(t *testing.T, o lab.GatewayOptions) *travel {
 		u.Relay.SetBoth(lab.Impairment{Delay: halfWay})
 	}
 	r.importFile(lab.OfficeProfile)
-	r.edit(func(p map[string]any) { p["session"].(map[string]any)["liveness"] = "2s" })
+	r.verbose()
 	r.connect(lab.OfficeProfile)
 	v := &travel{rig: r, page: make(chan lab.Page, 1)}
 	var err error
@@ -115,11 +112,7 @@ func (v *travel) play(s scene) {
 	v.answered(time.Now(), 40, "packets come back")
 	gap := v.probe.Gap(begin)
 	v.t.Logf("%-36s gap %v", s.name, gap.Round(time.Millisecond))
-	if !s.blind {
-		v.gaps = append(v.gaps, gap)
-	} else if gap > blindTarget {
-		v.t.Errorf("%s: the line carried nothing for %v, want less than %v", s.name, gap, blindTarget)
-	}
+	v.gaps = append(v.gaps, gap)
 	if gap > longestGap {
 		v.t.Errorf("%s: the line carried nothing for %v", s.name, gap)
 	}
@@ -152,9 +145,8 @@ func (v *travel) arrive() {
 }
 
 // TestMoving takes a line over every uplink while it carries a transfer, which
-// survives on the same IKE SA (RFC 4555). The gap of each move is printed; in the
-// middle of all moves that the machine shows it is below the target. It runs
-// alone, for it measures.
+// survives on the same IKE SA (RFC 4555). The gap of each move is printed, and the
+// median is below the target. It runs alone, for it measures.
 func TestMoving(t *testing.T) {
 	v := depart(t, lab.GatewayOptions{})
 	before, addresses := v.theSA(), v.status().Addresses

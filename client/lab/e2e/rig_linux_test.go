@@ -80,6 +80,18 @@ func start(t *testing.T, o lab.Options) *rig {
 	return r
 }
 
+// verbose has the service tell all it ever tells.
+func (r *rig) verbose() {
+	r.t.Helper()
+	if err := r.Homeward.Stop(r.ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	r.Homeward.LogLevel = "debug"
+	if err := r.Homeward.Start(r.ctx); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // end takes the rig down and looks for what was left behind.
 func (r *rig) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -29,7 +29,7 @@ func TestNoSecretIsTold(t *testing.T) {
 	w.needles.password("the password", password)
 	w.needles.password("the wrong password", wrong)
 	w.needles.password("the shared key", shared)
-	w.debug()
+	r.verbose()
 
 	w.profile(lab.Mobileconfig{Name: "by password", EAP: true, CA: [][]byte{r.PKI.CA.DER()}})
 	r.fails(wrong+"\n", "connect", "by password", "--user", lab.UserName, "--password-stdin")
@@ -59,18 +59,6 @@ func TestNoSecretIsTold(t *testing.T) {
 type secretsWalk struct {
 	*rig
 	needles *needles
-}
-
-// debug has the service tell all it ever tells.
-func (w *secretsWalk) debug() {
-	w.t.Helper()
-	if err := w.Homeward.Stop(w.ctx); err != nil {
-		w.t.Fatal(err)
-	}
-	w.Homeward.LogLevel = "debug"
-	if err := w.Homeward.Start(w.ctx); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // keychainProfiles are those whose secrets the user's program keeps.
