@@ -10,8 +10,11 @@ import (
 
 // How long the data plane and we wait around the end of a Child SA.
 const (
-	linger      = 5 * time.Second  // packets still under way after a Delete
-	forgetAfter = 45 * time.Second // for a Delete that the peer owes us
+	linger = 5 * time.Second // packets still under way after a Delete
+	// forgetAfter is how long a Delete is awaited that the peer owes us. A peer
+	// that lacks our answer repeats its request first, and seldom towards the end:
+	// strongSwan lets up to 76 seconds pass between two tries.
+	forgetAfter = 90 * time.Second
 )
 
 // childState says what is going on with a Child SA.
@@ -32,13 +35,13 @@ type child struct {
 	localTS, remoteTS []wire.TrafficSelector
 	initiated         bool // our request made it
 	state             childState
-	active            bool      // ChildActive has been emitted
-	queued            bool      // a rekey waits for the window
-	deleteSent        bool      // childDeleting: our request is under way
-	unwanted          bool      // childDeleting: on the owner's wish
-	rekeyAt           time.Time // soft lifetime
-	expires           time.Time // hard lifetime: no refused rekey is tried again beyond it
-	tries             int
+	active            bool           // ChildActive has been emitted
+	queued            bool           // a rekey waits for the window
+	deleteSent        bool           // childDeleting: our request is under way
+	unwanted          bool           // childDeleting: on the owner's wish
+	rekeyAt           time.Time      // soft lifetime
+	expires           time.Time      // hard lifetime: no refused rekey is tried again beyond it
+	putOff            postponement   // of its rekey, by the peer
 	predecessor       *child         // the SA that it takes over from, by the peer's rekey
 	crossing          *childCrossing // the peer's rekey of it, while ours was under way
 }

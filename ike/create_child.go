@@ -23,6 +23,7 @@ import (
 const (
 	maxRefusals   = 4 // INVALID_KE_PAYLOAD and the like, followed at once
 	maxRekeyTries = 10
+	refusedLong   = 3 * time.Minute // and not before so long (RFC 7296 2.25)
 	retryFirst    = 5 * time.Second
 	retryMost     = time.Minute
 	retryLeast    = time.Second / 4
@@ -30,12 +31,12 @@ const (
 
 // createChild rekeys a Child SA, or makes one where there is none any more.
 type createChild struct {
-	old      *child // nil: from scratch
-	want     pair   // from scratch: what to ask for
-	first    bool   // of a childless start: without it there is no line
-	told     bool   // on the gateway's word that there is more to carry
-	tries    int    // from scratch: how often it was put off
-	group    uint16 // that the peer asked for; 0: our choice
+	old      *child       // nil: from scratch
+	want     pair         // from scratch: what to ask for
+	first    bool         // of a childless start: without it there is no line
+	told     bool         // on the gateway's word that there is more to carry
+	putOff   postponement // from scratch: by the peer
+	group    uint16       // that the peer asked for; 0: our choice
 	noPFS    bool
 	refusals int
 
@@ -86,7 +87,7 @@ func (s *Session) startCreateChild() error {
 
 // again is the same request for another try.
 func (e *createChild) again() *createChild {
-	return &createChild{old: e.old, want: e.want, first: e.first, told: e.told, tries: e.tries, refusals: e.refusals + 1}
+	return &createChild{old: e.old, want: e.want, first: e.first, told: e.told, putOff: e.putOff, refusals: e.refusals + 1}
 }
 
 // build implements exchange. A Child SA that the peer has rekeyed or deleted
@@ -241,6 +242,9 @@ func (e *createChild) refused(s *Session, sa *ikeSA, now time.Time, n *wire.Noti
 	if n.NotifyType == wire.NotifyAuthenticationFailed || n.NotifyType == wire.NotifyInvalidSyntax {
 		return &Failure{Cause: CauseProtocol, Notify: n.NotifyType}
 	}
+	if n.NotifyType == wire.NotifyTemporaryFailure {
+		s.extendPatience(now) // it is busy, perhaps with what we wait for
+	}
 	if e.old != nil {
 		if s.childByInbound(e.old.inbound) != e.old {
 			return s.checkChildless() // the peer deleted it meanwhile
@@ -301,17 +305,17 @@ func mayDropPFS(ps []suite.Proposal) bool {
 // end will not come round: the IKE SA is closed (RFC 7296 2.25), unless it is one
 // of several Child SAs that the peer will not have; then that one goes.
 func (e *createChild) later(s *Session, now time.Time, why wire.NotifyType) error {
-	tries, expires := &e.tries, time.Time{}
+	putOff, expires := &e.putOff, time.Time{}
 	if e.old != nil {
-		tries, expires = &e.old.tries, e.old.expires
+		putOff, expires = &e.old.putOff, e.old.expires
 	}
-	at, err := s.retryAt(now, tries, expires, why)
+	at, err := s.retryAt(now, putOff, expires, why)
 	switch {
 	case err == nil && e.old != nil:
 		s.timers.set(timerRekeyChild, uint64(e.old.inbound), at)
 		return nil
 	case err == nil:
-		s.postponed = append(s.postponed, &createChild{want: e.want, first: e.first, told: e.told, tries: e.tries})
+		s.postponed = append(s.postponed, &createChild{want: e.want, first: e.first, told: e.told, putOff: e.putOff})
 		s.timers.set(timerCreateChild, 0, at)
 		return nil
 	case e.old == nil && !s.childless():
@@ -324,18 +328,28 @@ func (e *createChild) later(s *Session, now time.Time, why wire.NotifyType) erro
 	return err
 }
 
+// postponement is how often, and since when, the peer has put off the same thing.
+type postponement struct {
+	tries int
+	since time.Time
+}
+
 // retryAt counts a refused rekey and says when to try again: sooner towards the
-// end of the SA's hard lifetime, and never beyond it. expires zero: there is none.
-func (s *Session) retryAt(now time.Time, tries *int, expires time.Time, why wire.NotifyType) (time.Time, error) {
-	*tries++
-	pause := min(retryFirst<<(*tries-1), retryMost)
+// end of the SA's hard lifetime, and never beyond it. The owner's commands are
+// counted too, so that the number alone is no sign of a peer that will not come
+// round: minutes must have passed. expires zero: there is none.
+func (s *Session) retryAt(now time.Time, r *postponement, expires time.Time, why wire.NotifyType) (time.Time, error) {
+	if r.tries++; r.tries == 1 {
+		r.since = now
+	}
+	pause := min(retryFirst<<min(r.tries-1, maxRekeyTries), retryMost)
 	if !expires.IsZero() {
 		pause = min(pause, expires.Sub(now)/2)
 	}
-	if *tries > maxRekeyTries || pause < retryLeast {
+	if r.tries > maxRekeyTries && now.Sub(r.since) >= refusedLong || pause < retryLeast {
 		return time.Time{}, &Failure{
 			Cause: CauseProtocol, Notify: why,
-			Err: fmt.Errorf("gateway refused to rekey %d times", *tries),
+			Err: fmt.Errorf("gateway refused to rekey %d times", r.tries),
 		}
 	}
 	return s.jitter(now, pause, pause/4)

@@ -138,6 +138,43 @@ func (s *Session) oweUpdate() {
 	if !slices.ContainsFunc(s.current.queue, waits) {
 		s.current.enqueueFirst(&updateAddresses{})
 	}
+	if old := s.heldFor; old != nil && !s.current.initiator && !s.current.heard && !slices.ContainsFunc(old.queue, isReminder) {
+		old.enqueueFirst(&reminder{})
+	}
+}
+
+// reminder is UPDATE_SA_ADDRESSES on an IKE SA that the gateway is replacing. Until
+// it has our answer to its rekey it knows no other, repeats the request to where
+// we were, and would never hear of the move on the new one, which it has yet to
+// make. That one is told as well, once the gateway has spoken on it.
+type reminder struct{}
+
+func isReminder(e exchange) bool { _, ok := e.(*reminder); return ok }
+
+func (*reminder) kind() wire.ExchangeType { return wire.ExchangeInformational }
+
+// pace implements paced.
+func (*reminder) pace(Retransmit) Retransmit { return urgent }
+
+// build implements exchange.
+func (*reminder) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload, error) {
+	if sa != s.heldFor {
+		return nil, nil // the gateway has it after all
+	}
+	return s.updatePayloads(sa)
+}
+
+// handle implements exchange: what the answer says is asked again on the new one.
+func (*reminder) handle(*Session, *ikeSA, time.Time, []wire.Payload) error { return nil }
+
+// updatePayloads are those of an UPDATE_SA_ADDRESSES for the path in use.
+func (s *Session) updatePayloads(sa *ikeSA) ([]wire.Payload, error) {
+	detection, err := s.detection(sa, s.path.remote)
+	if err != nil {
+		return nil, err
+	}
+	ps := []wire.Payload{&wire.NotifyPayload{NotifyType: wire.NotifyUpdateSAAddresses}}
+	return append(append(ps, detection...), s.noNATs(s.path)...), nil
 }
 
 // updateAddresses is UPDATE_SA_ADDRESSES for the path in use when it is built.
@@ -161,12 +198,10 @@ func (e *updateAddresses) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payl
 	}
 	m.owed = false
 	e.move, e.path = m.moves, s.path
-	ps := []wire.Payload{&wire.NotifyPayload{NotifyType: wire.NotifyUpdateSAAddresses}}
-	detection, err := s.detection(sa, s.path.remote)
+	ps, err := s.updatePayloads(sa)
 	if err != nil {
 		return nil, err
 	}
-	ps = append(append(ps, detection...), s.noNATs(s.path)...)
 	if !slices.Contains(m.proven, s.path.remote.Addr().Unmap()) {
 		if e.cookie, err = s.random(cookie2Len); err != nil {
 			return nil, err

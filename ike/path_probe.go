@@ -146,7 +146,11 @@ func (s *Session) resume(now time.Time) error {
 			check.lost = true // its answer speaks of no path in particular
 		}
 		t.path, t.probed = s.path, false
-		t.restart(urgent)
+		if sa == s.current || sa == s.heldFor {
+			t.restart(urgent)
+		} else if _, armed := s.timers.at(timerRetransmit, sa.id); armed {
+			continue // a farewell, which each move would give another life
+		}
 		if err := s.retransmit(now, sa.id); err != nil {
 			return err
 		}

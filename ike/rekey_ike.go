@@ -258,6 +258,9 @@ func (e *rekeyIKE) refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyP
 	if n.NotifyType == wire.NotifyAuthenticationFailed || n.NotifyType == wire.NotifyInvalidSyntax {
 		return &Failure{Cause: CauseProtocol, Notify: n.NotifyType}
 	}
+	if n.NotifyType == wire.NotifyTemporaryFailure {
+		s.extendPatience(now) // it is busy, perhaps with what we wait for
+	}
 	if x := sa.crossing; x != nil && x.sa == nil && sa.rekeyOf(sa) != nil {
 		x.won = true // and is waited for
 		return nil
@@ -274,7 +277,7 @@ func (e *rekeyIKE) refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyP
 		}
 	}
 	sa.rekeying = false
-	at, err := s.retryAt(now, &sa.rekeyTries, sa.expires, n.NotifyType)
+	at, err := s.retryAt(now, &sa.putOff, sa.expires, n.NotifyType)
 	if err != nil {
 		return err
 	}

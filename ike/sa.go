@@ -39,9 +39,9 @@ type ikeSA struct {
 	seenAs              []byte          // where the peer sees us: its NAT_DETECTION_DESTINATION_IP
 	rekeyAt             time.Time       // soft lifetime
 	expires             time.Time       // hard lifetime, as of a child
-	rekeyTries          int
-	rekeying            bool         // our rekey of it is queued or under way
-	crossing            *ikeCrossing // the peer's rekey of it, answered while ours was under way
+	putOff              postponement    // of its rekey, by the peer
+	rekeying            bool            // our rekey of it is queued or under way
+	crossing            *ikeCrossing    // the peer's rekey of it, answered while ours was under way
 	unfinished          []*unfinished
 	syncs               bool // the peer synchronises message IDs (RFC 6311)
 	synced              synchronised

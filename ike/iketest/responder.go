@@ -78,6 +78,7 @@ type ResponderConfig struct {
 	// RefuseChild: IKE_AUTH succeeds, but with this error in place of a Child SA.
 	RefuseChild wire.NotifyType
 
+	Tries         int  // of a request of its own; 0: 11
 	MessageIDSync bool // RFC 6311
 	// Uncovered: AUTH leaves the IKE_INTERMEDIATE exchanges out, against RFC 9242.
 	Uncovered bool

@@ -2,6 +2,7 @@ package iketest
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
@@ -340,7 +341,7 @@ func (sa *ikeSA) timeout(now time.Time) {
 		sa.drop()
 		return
 	}
-	if sa.request.tries >= lastTry {
+	if sa.request.tries >= cmp.Or(sa.r.cfg.Tries, lastTry) {
 		sa.r.trace(now, "   gateway gives up: no answer to request %d", sa.request.id)
 		sa.r.Dead++
 		sa.drop()

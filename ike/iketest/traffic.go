@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/homeward-vpn/homeward/ike/suite"
@@ -21,6 +22,7 @@ type lingering struct {
 }
 
 func (p *Pair) linger(sa *ClientSA, d time.Duration) {
+	maps.DeleteFunc(p.gone, func(_ uint32, old lingering) bool { return p.Now.After(old.until) })
 	if p.gone == nil {
 		p.gone = map[uint32]lingering{}
 	}

@@ -20,6 +20,13 @@ func (t *Transcript) Add(now time.Time, format string, args ...any) {
 // Mark draws a line with a title, to find one's way.
 func (t *Transcript) Mark(title string) { t.lines = append(t.lines, "---- "+title) }
 
+// Keep forgets all but the newest lines, once there are twice as many.
+func (t *Transcript) Keep(lines int) {
+	if len(t.lines) > 2*lines {
+		t.lines = append([]string(nil), t.lines[len(t.lines)-lines:]...)
+	}
+}
+
 // String gives the whole transcript, one line each.
 func (t *Transcript) String() string { return strings.Join(t.lines, "\n") }
 
