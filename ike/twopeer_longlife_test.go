@@ -18,8 +18,9 @@ const (
 	lifeRekeys = 10_000
 	lifeMoves  = 1_000
 	// lifeGrowth is what the heap may differ by between a tenth of the life and
-	// its end: what chance leaves under way, not what each rekey leaves behind.
-	lifeGrowth = 512 << 10
+	// its end: what chance leaves under way. An SA left behind at each rekey would
+	// be ten times as much.
+	lifeGrowth = 2 << 20
 	traceLines = 200 // of the transcript, for when it goes wrong
 )
 
