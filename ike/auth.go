@@ -73,11 +73,11 @@ const (
 	questionCredentials
 )
 
-// newAuthentication keeps what IKE_AUTH needs of IKE_SA_INIT. response is kept.
-func (s *Session) newAuthentication(sa *ikeSA, response []byte, ps []wire.Payload) *authentication {
+// newAuthentication keeps what IKE_AUTH needs of IKE_SA_INIT, and both messages.
+func (s *Session) newAuthentication(sa *ikeSA, request, response []byte, ps []wire.Payload) *authentication {
 	nonce, _ := wire.Find[*wire.NoncePayload](ps)
 	a := &authentication{
-		sa: sa, request: s.init.request, response: response,
+		sa: sa, request: request, response: response,
 		ni: s.init.nonce, nr: bytes.Clone(nonce.Data),
 	}
 	if n, ok := wire.Notify(ps, wire.NotifySignatureHashAlgorithms); ok {

@@ -51,9 +51,30 @@ type initiation struct {
 	cookies int
 	groups  int
 	tried   int
-	request []byte // the octets sent last: a part of the AUTH octets
+	request []byte    // the octets sent last: a part of the AUTH octets
+	earlier []offered // with other groups
 	sent    transmission
 	hint    *Failure // what an unprotected error would mean
+}
+
+// offered is one form of the request. Answers to each may still come: who forges
+// INVALID_KE_PAYLOAD can have us ask for a group that the gateway does not know, but
+// not forget the one that it does.
+type offered struct {
+	kx      suite.KeyExchange
+	request []byte
+}
+
+// withGroup gives the request that had this group, the last one of several.
+func (in *initiation) withGroup(group uint16) (offered, bool) {
+	if in.kx.Group() == group {
+		return offered{in.kx, in.request}, true
+	}
+	i := slices.IndexFunc(in.earlier, func(o offered) bool { return o.kx.Group() == group })
+	if i < 0 {
+		return offered{}, false
+	}
+	return in.earlier[i], true
 }
 
 // connect starts the handshake.
@@ -86,9 +107,19 @@ func (s *Session) newInitiation(id uint64) (*initiation, error) {
 	return &initiation{id: id, spi: spi, nonce: nonce, source: source}, nil
 }
 
-// useGroup draws a private value of a group and sends IKE_SA_INIT with it.
+// useGroup sends IKE_SA_INIT with a private value of a group: a new one, or that
+// which the group has had before.
 func (s *Session) useGroup(now time.Time, group uint16) error {
-	if err := s.drawGroup(group); err != nil {
+	in := s.init
+	before, again := offered{}, false
+	if in.kx != nil {
+		before, again = in.withGroup(group)
+		in.earlier = slices.DeleteFunc(in.earlier, func(o offered) bool { return o.kx.Group() == in.kx.Group() })
+		in.earlier = append(in.earlier, offered{in.kx, in.request})
+	}
+	if again {
+		in.kx = before.kx
+	} else if err := s.drawGroup(group); err != nil {
 		return err
 	}
 	return s.sendInit(now)
@@ -303,7 +334,8 @@ func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error
 	if len(s.sas) == maxCandidates {
 		s.dropSA(s.staleCandidate())
 	}
-	sa.auth = s.newAuthentication(sa, bytes.Clone(d.Data), m.Payloads)
+	asked, _ := s.init.withGroup(sa.suite.Group[0])
+	sa.auth = s.newAuthentication(sa, asked.request, bytes.Clone(d.Data), m.Payloads)
 	if err := s.addSA(sa); err != nil {
 		return dropped(DropInitAnswer, err)
 	}
@@ -362,13 +394,14 @@ func (s *Session) negotiateInit(remote wire.SPI, ps []wire.Payload) (*ikeSA, err
 	if err := checkNonce(nonce.Data, chosen.PRF[0]); err != nil {
 		return nil, err
 	}
-	if ke.Group != in.kx.Group() || ke.Group != chosen.Group[0] {
+	asked, known := in.withGroup(ke.Group)
+	if !known || ke.Group != chosen.Group[0] {
 		return nil, errors.New("key exchange of another group than chosen")
 	}
 	if _, ok := wire.Notify(ps, wire.NotifyIntermediateExchangeSupport); !ok && len(chosen.Additional()) > 0 {
 		return nil, &Failure{Cause: CauseNoProposal, Err: errors.New("additional key exchanges without IKE_INTERMEDIATE")}
 	}
-	shared, err := in.kx.Shared(ke.Data)
+	shared, err := asked.kx.Shared(ke.Data)
 	if err != nil {
 		return nil, err
 	}

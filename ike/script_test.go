@@ -69,8 +69,9 @@ type script struct {
 	suite             suite.Proposal
 	keys              *suite.Keys
 	protector         *suite.Protector
-	nextID            uint32 // of the peer's own requests
-	childSPI          uint32 // inbound at the peer
+	nextID            uint32         // of the peer's own requests
+	childSPI          uint32         // inbound at the peer
+	extras            []wire.Payload // more of IKE_SA_INIT's answer
 }
 
 func newScript(t testing.TB, cfg Config) *script {
@@ -200,13 +201,14 @@ func (p *script) initReply() []byte {
 	}
 	answer := suite.ToWire([]suite.Proposal{chosen}, wire.ProtocolIKE, nil)
 	answer[0].Number = number
-	p.response = p.plain(p.spiR,
+	p.response = p.plain(p.spiR, append([]wire.Payload{
 		&wire.SAPayload{Proposals: answer},
 		&wire.KEPayload{Group: ke.Group, Data: kx.Public()},
 		&wire.NoncePayload{Data: p.nr},
 		&wire.NotifyPayload{NotifyType: wire.NotifyNATDetectionSourceIP, Data: natHash(p.spiI, p.spiR, serverAddr)},
 		&wire.NotifyPayload{NotifyType: wire.NotifyNATDetectionDestinationIP, Data: natHash(p.spiI, p.spiR, clientAddr)},
-		&wire.NotifyPayload{NotifyType: wire.NotifyFragmentationSupported})
+		&wire.NotifyPayload{NotifyType: wire.NotifyFragmentationSupported},
+	}, p.extras...)...)
 	return p.response
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/homeward-vpn/homeward/ike/wire"
@@ -54,6 +55,9 @@ func (s *Session) synchronise(now time.Time, r received, first wire.PayloadType,
 	}
 	w, last := &r.sa.window, &r.sa.synced
 	m1, p1 := binary.BigEndian.Uint32(n.Data[4:]), binary.BigEndian.Uint32(n.Data[8:])
+	if m1 == math.MaxUint32 || p1 == math.MaxUint32 {
+		return true, dropped(DropMalformed, errNoMessageID)
+	}
 	if bytes.Equal(last.request, r.from.Data) && w.expected == last.m1 {
 		s.send(s.backTo(r.from), last.response) // nothing has come since: the answer was lost
 		return true, nil

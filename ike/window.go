@@ -56,7 +56,7 @@ func (w *window) place(h wire.Header) relation {
 		return outside
 	}
 	switch {
-	case h.MessageID == w.expected:
+	case h.MessageID == w.expected && w.expected != math.MaxUint32: // what comes after it would begin anew
 		return awaited
 	case w.response != nil && h.MessageID+1 == w.expected:
 		return repeated

@@ -66,6 +66,23 @@ func TestWindowPlace(t *testing.T) {
 	}
 }
 
+// RFC 7296 2.2: the peer's message IDs do not begin anew either. What was recorded on
+// this IKE SA long ago is not taken for new.
+func TestPeerMessageIDsDoNotWrap(t *testing.T) {
+	t.Parallel()
+	w := window{expected: math.MaxUint32 - 1}
+	last := wire.Header{Exchange: wire.ExchangeInformational, MessageID: math.MaxUint32 - 1}
+	if w.place(last) != awaited {
+		t.Error("the last but one is not taken")
+	}
+	w.accept()
+	for _, id := range []uint32{math.MaxUint32, 0, 1} {
+		if got := w.place(wire.Header{Exchange: wire.ExchangeInformational, MessageID: id}); got != outside {
+			t.Errorf("message %d is %d, want it outside", id, got)
+		}
+	}
+}
+
 // RFC 7296 2.1: waits grow, to a limit, and tries are counted.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
