@@ -59,6 +59,18 @@ func (h *hostile) signed(scheme auth.Scheme, method uint8, chain ...[]byte) []wi
 	return append(ps, proof)
 }
 
+// judge is the owner's word on the chain that came last; nil: it is trusted.
+func (h *hostile) judge(word error) error {
+	h.t.Helper()
+	q, ok := event[NeedVerdict](h.script)
+	if !ok {
+		h.t.Fatal("nobody is asked about the chain")
+	}
+	err := h.s.Do(h.now, Verdict{ID: q.ID, Err: word})
+	h.drain()
+	return err
+}
+
 // errStranger is the owner's word on a chain.
 var errStranger = errors.New("nobody vouches for this certificate")
 
@@ -77,13 +89,7 @@ func hostileCertificates() []misbehaviour {
 		if err := h.respond(ps...); err != nil {
 			return err
 		}
-		q, ok := event[NeedVerdict](h.script)
-		if !ok {
-			h.t.Fatal("nobody is asked about the chain")
-		}
-		err := h.s.Do(h.now, Verdict{ID: q.ID, Err: errStranger})
-		h.drain()
-		return err
+		return h.judge(errStranger)
 	}
 	return []misbehaviour{
 		row("a signature by SHA-1 where RFC 7427 is known", ends(CauseGatewayAuth), knowsBetter, func(h *hostile) error {

@@ -44,8 +44,10 @@ func bomb(kind uint16, n int, value func(i int) []byte) *wire.CPPayload {
 // hosts gives different addresses.
 func hosts(i int) []byte { return binary.BigEndian.AppendUint32(nil, 0x0b000000+uint32(i)) }
 
-// byEAP makes the client sign in with a password, and the gateway with the shared key.
-func byEAP(c *Config) { c.Client, c.EAPMethods, c.EAPIdentity = ClientEAP, []uint8{26}, "alice" }
+// byEAP makes the client sign in with a password, and the gateway with a certificate.
+func byEAP(c *Config) {
+	c.Client, c.Gateway, c.EAPMethods, c.EAPIdentity = ClientEAP, GatewayCertificate, []uint8{26}, "alice"
+}
 
 // eapRequest is a packet of the server: code, identifier, type and data.
 func eapRequest(code, id, kind byte, data []byte) *wire.EAPPayload {
@@ -53,12 +55,20 @@ func eapRequest(code, id, kind byte, data []byte) *wire.EAPPayload {
 	return &wire.EAPPayload{Data: append(append(b, kind), data...)}
 }
 
-// proof is the gateway's IDr and AUTH.
-func (h *hostile) proof() []wire.Payload { return h.authReply()[:2] }
+// beginEAP proves who the gateway is, and begins EAP with a packet.
+func (h *hostile) beginEAP(packet wire.Payload) error {
+	h.t.Helper()
+	const digitalSignature = 14
+	proof := h.signed(auth.RSASHA256, digitalSignature, hostileCert(hostileKey().Public()))
+	if err := h.respond(append(proof, packet)...); err != nil {
+		return err
+	}
+	return h.judge(nil)
+}
 
 // endlessly goes on until something is wrong.
 func endlessly(h *hostile, packet func(i int) wire.Payload) error {
-	if err := h.respond(append(h.proof(), packet(0))...); err != nil {
+	if err := h.beginEAP(packet(0)); err != nil {
 		return err
 	}
 	for i := 1; i < 1000; i++ {
@@ -189,7 +199,7 @@ func hostileEAP() []misbehaviour {
 		return misbehaviour{name: name, by: gateway, when: whileProving, want: want, setup: byEAP, act: act}
 	}
 	one := func(name string, want fate, packet ...byte) misbehaviour {
-		return row(name, want, func(h *hostile) error { return h.respond(append(h.proof(), &wire.EAPPayload{Data: packet})...) })
+		return row(name, want, func(h *hostile) error { return h.beginEAP(&wire.EAPPayload{Data: packet}) })
 	}
 	return []misbehaviour{
 		row("endless questions for the identity", ends(CauseProtocol), func(h *hostile) error {
@@ -210,7 +220,7 @@ func hostileEAP() []misbehaviour {
 		one("success at once", ends(CauseProtocol), 3, 1, 0, 4),
 		one("a password asked for by a challenge of no length", ends(CauseProtocol), 1, 1, 0, 10, 26, 1, 1, 0, 5, 0),
 		row("a method that would show the password", ends(CauseEAPMethod), func(h *hostile) error {
-			if err := h.respond(append(h.proof(), eapRequest(1, 1, 6, []byte("password?")))...); err != nil {
+			if err := h.beginEAP(eapRequest(1, 1, 6, []byte("password?"))); err != nil {
 				return err
 			}
 			if count[NeedCredentials](h.script) != 0 {

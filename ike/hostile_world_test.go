@@ -224,7 +224,13 @@ func (m misbehaviour) reach(t *testing.T) *hostile {
 	case whileReaching:
 		h.do(Connect{})
 	case whileProving:
-		h.toAuth()
+		h.do(Connect{})
+		if err := h.script.deliver(h.initReply()); err != nil {
+			t.Fatal(err)
+		}
+		if q, ok := event[NeedPSK](h.script); ok {
+			h.do(PSK{ID: q.ID, Key: []byte(scriptPSK)})
+		}
 	case whileConnected:
 		h.establish()
 	}
