@@ -12,7 +12,10 @@
 //
 // A Session has three inputs: HandleDatagram, HandleTimeout and Do. After every
 // one of them, whatever it returned, the caller drains PollTransmit and
-// PollEvent until both say false, and arms its one timer for NextTimeout:
+// PollEvent until both say false, and arms its one timer for NextTimeout. What
+// comes out keeps its order over both: each says false while the other has what
+// came before, such as the ChildAdded for an SA of which the next datagram tells
+// the peer.
 //
 //	s, err := ike.New(cfg)
 //	err = s.Do(now, ike.Connect{})

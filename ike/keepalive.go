@@ -20,7 +20,7 @@ func (s *Session) keepAlive(now time.Time) {
 		return
 	}
 	s.counters.Sent++
-	s.out = append(s.out, Datagram{Local: s.path.local, Remote: s.path.remote, Keepalive: true})
+	s.out = append(s.out, output{datagram: Datagram{Local: s.path.local, Remote: s.path.remote, Keepalive: true}})
 	s.timers.set(timerNATKeepalive, 0, now.Add(s.cfg.NATKeepalive))
 }
 

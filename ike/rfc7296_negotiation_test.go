@@ -361,3 +361,58 @@ func TestEAPWantsACertificate(t *testing.T) {
 		}
 	}
 }
+
+// RFC 7296 2.8: a new Child SA can receive before the answer that makes it goes
+// out, and sends after it; and ours is in use before the old one's Delete goes out.
+func TestOutputsKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	// order drains the Session and names what comes, in its order.
+	order := func(p *script) (names []string) {
+		for {
+			if d, ok := p.s.PollTransmit(); ok {
+				d.Data = bytes.Clone(d.Data)
+				p.sent = append(p.sent, d)
+				names = append(names, "datagram")
+			} else if e, ok := p.s.PollEvent(); ok {
+				p.events = append(p.events, e)
+				switch e.(type) {
+				case ChildAdded:
+					names = append(names, "added")
+				case ChildActive:
+					names = append(names, "active")
+				}
+			} else {
+				return names
+			}
+		}
+	}
+	give := func(p *script, data []byte) {
+		t.Helper()
+		if err := p.s.HandleDatagram(p.now, Datagram{Local: clientAddr, Remote: serverAddr, Data: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := scriptConfig(1)
+	cfg.RemoteTS = selectors("10.0.0.0/8")
+	p := established(t, cfg)
+	rekey := p.rekeyRequest(p.childSPI, 0x55667788, p.octets(32))
+	rekey[3] = &wire.TSPayload{Selectors: cfg.RemoteTS}
+	give(p, p.seal(wire.ExchangeCreateChildSA, 0, false, rekey...))
+	if got := order(p); !slices.Equal(got, []string{"added", "datagram"}) {
+		t.Errorf("the peer's rekey: %q", got)
+	}
+	fresh := p.rekeyRequest(0, 0x66778899, p.octets(32))[1:]
+	fresh[2] = &wire.TSPayload{Selectors: cfg.RemoteTS}
+	give(p, p.seal(wire.ExchangeCreateChildSA, 1, false, fresh...))
+	if got := order(p); !slices.Equal(got, []string{"added", "datagram", "active"}) {
+		t.Errorf("the peer's own Child SA: %q", got)
+	}
+
+	p = established(t, scriptConfig(1))
+	_, request := p.startRekey()
+	h, _ := wire.ParseHeader(p.last().Data)
+	give(p, p.seal(h.Exchange, h.MessageID, true, p.childReply(request, 0x55667788, p.octets(32))...))
+	if got := order(p); !slices.Equal(got, []string{"added", "active", "datagram"}) {
+		t.Errorf("our rekey: %q", got)
+	}
+}

@@ -118,12 +118,15 @@ func (p *script) pass(d time.Duration) error {
 }
 
 func (p *script) drain() {
-	for d, ok := p.s.PollTransmit(); ok; d, ok = p.s.PollTransmit() {
-		d.Data = append([]byte(nil), d.Data...)
-		p.sent = append(p.sent, d)
-	}
-	for e, ok := p.s.PollEvent(); ok; e, ok = p.s.PollEvent() {
-		p.events = append(p.events, e)
+	for {
+		if d, ok := p.s.PollTransmit(); ok {
+			d.Data = append([]byte(nil), d.Data...)
+			p.sent = append(p.sent, d)
+		} else if e, ok := p.s.PollEvent(); ok {
+			p.events = append(p.events, e)
+		} else {
+			return
+		}
 	}
 }
 

@@ -52,8 +52,7 @@ type Session struct {
 	phase    phase
 	timers   timerTable
 	counters Counters
-	out      []Datagram
-	events   []Event
+	out      []output
 
 	path        path
 	init        *initiation // until a protected message settles which IKE SA it is
@@ -237,23 +236,33 @@ func (s *Session) fire(now time.Time, key timerKey) error {
 	return nil
 }
 
-// PollTransmit gives the next datagram to send. Drain it after every input.
+// output is a datagram or, where that is not nil, an event. There is one queue of
+// them, for their order matters: an SA can receive before the peer is told of it,
+// and sends only then (RFC 7296 2.8).
+type output struct {
+	datagram Datagram
+	event    Event
+}
+
+// PollTransmit gives the next datagram to send; false: there is none before the
+// next event. Drain it after every input.
 func (s *Session) PollTransmit() (Datagram, bool) {
-	if len(s.out) == 0 {
+	if len(s.out) == 0 || s.out[0].event != nil {
 		return Datagram{}, false
 	}
-	d := s.out[0]
+	d := s.out[0].datagram
 	s.out = s.out[1:]
 	return d, true
 }
 
-// PollEvent gives the next event. Drain it after every input.
+// PollEvent gives the next event; false: there is none before the next datagram.
+// Drain it after every input.
 func (s *Session) PollEvent() (Event, bool) {
-	if len(s.events) == 0 {
+	if len(s.out) == 0 || s.out[0].event == nil {
 		return nil, false
 	}
-	e := s.events[0]
-	s.events = s.events[1:]
+	e := s.out[0].event
+	s.out = s.out[1:]
 	return e, true
 }
 
@@ -276,7 +285,7 @@ func (s *Session) AppendSPIs(spis []wire.SPI) []wire.SPI {
 }
 
 // emit queues an event.
-func (s *Session) emit(e Event) { s.events = append(s.events, e) }
+func (s *Session) emit(e Event) { s.out = append(s.out, output{event: e}) }
 
 // stepRank orders the steps.
 var stepRank = map[StepName]int{StepReaching: 1, StepChecking: 2, StepSigningIn: 3, StepSettingUp: 4}
@@ -310,7 +319,7 @@ func (s *Session) conclude(now time.Time, err error) error {
 		s.finish(pumpErr)
 		err = errors.Join(err, pumpErr)
 	}
-	if len(s.out) > 0 {
+	if slices.ContainsFunc(s.out, func(o output) bool { return o.event == nil }) {
 		s.noteSent(now, now)
 	}
 	return err

@@ -73,7 +73,7 @@ func (s *Session) begin(now time.Time, sa *ikeSA, e exchange) error {
 func (s *Session) send(p path, packets [][]byte) {
 	for _, b := range packets {
 		s.counters.Sent++
-		s.out = append(s.out, Datagram{Local: p.local, Remote: p.remote, Encap: p.encap, Data: b})
+		s.out = append(s.out, output{datagram: Datagram{Local: p.local, Remote: p.remote, Encap: p.encap, Data: b}})
 	}
 }
 

@@ -46,11 +46,14 @@ func firstMessage() ([]byte, error) {
 	if err := s.Do(time.Now(), ike.Connect{}); err != nil {
 		return nil, fmt.Errorf("lab: occupying the gateway: %w", err)
 	}
-	d, ok := s.PollTransmit()
-	if !ok {
-		return nil, errors.New("lab: occupying the gateway: there is no first message")
+	for { // the message comes behind the event that says so
+		if d, ok := s.PollTransmit(); ok {
+			return d.Data, nil
+		}
+		if _, ok := s.PollEvent(); !ok {
+			return nil, errors.New("lab: occupying the gateway: there is no first message")
+		}
 	}
-	return d.Data, nil
 }
 
 // answered sends a message until there is an answer of any kind.
