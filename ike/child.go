@@ -79,6 +79,7 @@ func (s *Session) age(now time.Time, c *child) (err error) {
 func (s *Session) addChild(c *child, keys suite.ChildKeys, replaces uint32) {
 	s.children = append(s.children, c)
 	s.timers.set(timerRekeyChild, uint64(c.inbound), c.rekeyAt)
+	s.timers.set(timerEndChild, uint64(c.inbound), s.endOf(c.rekeyAt, c.expires))
 	esn := len(c.suite.ESN) > 0 && c.suite.ESN[0] == suite.ESNYes
 	s.emit(ChildAdded{
 		SA: ChildSA{
@@ -104,8 +105,9 @@ func (s *Session) activate(c *child) {
 // for traffic on the new (RFC 7296 2.8).
 func (s *Session) removeChild(c *child) {
 	s.children = slices.DeleteFunc(s.children, func(o *child) bool { return o == c })
-	s.timers.stop(timerRekeyChild, uint64(c.inbound))
-	s.timers.stop(timerForgetChild, uint64(c.inbound))
+	for _, k := range []timerKind{timerRekeyChild, timerForgetChild, timerEndChild} {
+		s.timers.stop(k, uint64(c.inbound))
+	}
 	s.current.forgetRekeyOf(c)
 	s.yieldToHeir(c)
 	s.emit(ChildRemoved{InboundSPI: c.inbound, Linger: linger})
@@ -128,7 +130,7 @@ func (s *Session) retire(c *child) {
 	c.state = childDeleting
 	s.timers.stop(timerRekeyChild, uint64(c.inbound))
 	s.timers.stop(timerForgetChild, uint64(c.inbound))
-	s.current.enqueue(&deleteChild{c})
+	s.current.enqueue(&deleteChild{c: c})
 }
 
 // deleteUnwanted deletes a Child SA on the owner's wish.
@@ -188,12 +190,15 @@ func (s *Session) childless() bool {
 //
 //	--> INFORMATIONAL { D(ESP, our inbound SPI) }
 //	<-- INFORMATIONAL { D(ESP, the peer's inbound SPI) }
-type deleteChild struct{ c *child }
+type deleteChild struct {
+	c        *child
+	outlived bool // it was too old, and is gone here
+}
 
 func (*deleteChild) kind() wire.ExchangeType { return wire.ExchangeInformational }
 
 func (e *deleteChild) build(s *Session, _ *ikeSA, _ time.Time) ([]wire.Payload, error) {
-	if s.childByInbound(e.c.inbound) != e.c {
+	if s.childByInbound(e.c.inbound) != e.c && !e.outlived {
 		return nil, nil // the peer was faster
 	}
 	e.c.deleteSent = true

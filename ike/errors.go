@@ -26,7 +26,7 @@ var (
 	errRepeatedSPI = errors.New("the source of randomness repeats itself")
 	errNoMessageID = errors.New("no message id is left")
 	errNoChildLeft = errors.New("no child sa is left")
-	errNoNetwork   = errors.New("the ike sa has come to its end without a network")
+	errOutlived    = errors.New("the ike sa has come to its end, and no rekey was answered")
 )
 
 // DropReason says why a datagram was dropped. The texts are constant and few,

@@ -54,6 +54,7 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	}
 	sa.expires = now.Add(s.cfg.IKELifetime)
 	s.timers.set(timerRekeyIKE, sa.id, sa.rekeyAt)
+	s.timers.set(timerEndIKE, 0, s.endOf(sa.rekeyAt, sa.expires))
 	s.emit(Established{
 		GatewayIdentity: a.gateway, Suite: sa.suite, Remote: s.path.remote, Behind: s.nat,
 		Configuration: cfg, RekeyAt: sa.rekeyAt, PeerFragments: sa.fragments, MOBIKE: s.mobility.on,

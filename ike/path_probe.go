@@ -125,7 +125,6 @@ func (s *Session) pause() {
 	}
 	s.timers.stop(timerLiveness, 0)
 	s.timers.stop(timerNATKeepalive, 0)
-	s.timers.set(timerOutlived, 0, s.current.expires)
 }
 
 // resume lets requests under way out again, on the path in use and with a short
@@ -133,7 +132,6 @@ func (s *Session) pause() {
 func (s *Session) resume(now time.Time) error {
 	if s.paused {
 		s.paused = false
-		s.timers.stop(timerOutlived, 0)
 		s.armLiveness(now)
 		s.armKeepalive(now)
 	}

@@ -196,6 +196,7 @@ func (s *Session) replaceIKE(now time.Time, old, heir, retire *ikeSA) error {
 	s.timers.stop(timerRekeyIKE, old.id)
 	s.current, heir.state, heir.rekeyAt, heir.expires = heir, ikeLive, at, now.Add(s.cfg.IKELifetime)
 	s.timers.set(timerRekeyIKE, heir.id, at)
+	s.timers.set(timerEndIKE, 0, s.endOf(at, heir.expires))
 	s.emit(IKERekeyed{Suite: heir.suite, RekeyAt: at})
 	s.log.Debug("ike sa rekeyed", "sa", heir)
 	if retire != nil {

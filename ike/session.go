@@ -230,8 +230,10 @@ func (s *Session) fire(now time.Time, key timerKey) error {
 		s.forgetFragments(now, key.owner)
 	case timerUpdate:
 		s.oweUpdate()
-	case timerOutlived:
-		return &Failure{Cause: CausePeerDead, Err: errNoNetwork}
+	case timerEndIKE:
+		return &Failure{Cause: CausePeerDead, Err: errOutlived}
+	case timerEndChild:
+		s.endChild(uint32(key.owner))
 	}
 	return nil
 }

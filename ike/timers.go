@@ -23,7 +23,8 @@ const (
 	timerNATKeepalive                      // 0: the NAT's mapping wants a packet
 	timerFragments                         // IKE SA: half a message has waited long enough
 	timerUpdate                            // 0: time to ask again whether the path is agreed to
-	timerOutlived                          // 0: the IKE SA has come to its end without a network
+	timerEndIKE                            // 0: the current IKE SA is too old to be used
+	timerEndChild                          // Child SA: it is too old to be used
 )
 
 // timerKey names one timer.
