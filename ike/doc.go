@@ -82,5 +82,5 @@
 // informational.go, path_check.go; mobike.go with mobike_peer.go and path_probe.go;
 // redirect.go and reauth.go; what they negotiate:
 // config_payload.go, config_answer.go, selectors.go, quirks.go; and what they keep:
-// sa.go, child.go.
+// sa.go, child.go, lifetime.go.
 package ike

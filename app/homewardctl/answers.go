@@ -143,8 +143,11 @@ func (w *answers) further(ctx context.Context, p control.Prompt) ([]byte, error)
 
 // sharedKey answers for a PSK.
 func (w *answers) sharedKey(ctx context.Context, p control.Prompt) ([]byte, error) {
-	secret, _, err := w.secret(ctx, p, w.profile.Username, func(s profile.Secrets) []byte { return s.PSK })
-	return secret, err
+	secret, kept, err := w.secret(ctx, p, w.profile.Username, func(s profile.Secrets) []byte { return s.PSK })
+	if kept || err != nil {
+		return secret, err
+	}
+	return credential.SharedKey(secret), nil
 }
 
 // secret finds what to answer; kept says that it comes from the store.

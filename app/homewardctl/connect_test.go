@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -346,6 +347,9 @@ func TestSharedKey(t *testing.T) {
 		t.Errorf("said %q", r.err.String())
 	}
 	r.person.will("correct-horse-battery-staple-42")
+	r.ok("connect", "site")
+	r.ok("disconnect")
+	r.person.will(fmt.Sprintf("0x%x", "correct-horse-battery-staple-42")) // RFC 7296 2.15
 	r.ok("connect", "site")
 }
 

@@ -122,8 +122,12 @@ func TestReauthentication(t *testing.T) {
 				if sas != 1 || complaints != nil {
 					t.Errorf("%d IKE SAs, complaints %v", sas, complaints)
 				}
-				if n := o.gateway.InitialContacts; n != 1 {
-					t.Errorf("INITIAL_CONTACT %d times, want with the first session only (RFC 7296 2.4)", n)
+				want := 0 // a password or a shared key may be in use elsewhere
+				if cfg.Profile.Client.Auth == profile.ClientCertificate {
+					want = 1
+				}
+				if n := o.gateway.InitialContacts; n != want {
+					t.Errorf("INITIAL_CONTACT %d times, want %d, and with the first session only (RFC 7296 2.4)", n, want)
 				}
 				if !slices.Contains(o.gateway.Asked, insideAddr) {
 					t.Errorf("asked for %v, want the address in use (RFC 7296 2.19)", o.gateway.Asked)

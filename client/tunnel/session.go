@@ -90,24 +90,27 @@ const minIPv6 = 1280
 func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials) (ike.Config, error) {
 	p := t.cfg.Profile
 	cfg := ike.Config{
-		Rand:           rand.Reader,
-		Logger:         t.log,
-		Local:          local,
-		Remote:         remote,
-		Certificates:   p.Client.Certificates,
-		EAPMethods:     []uint8{eap.TypeMSCHAPv2},
-		EAPIdentity:    creds.username,
-		LocalTS:        []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()},
-		RemoteTS:       []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()},
-		RequestIPv4:    true,
-		RequestIPv6:    p.Traffic.MTU == 0 || p.Traffic.MTU >= minIPv6,
-		IKELifetime:    time.Duration(p.IKE.Lifetime),
-		ChildLifetime:  time.Duration(p.Child.Lifetime),
-		Liveness:       time.Duration(p.Session.Liveness),
-		NATKeepalive:   time.Duration(p.Session.NATKeepalive),
-		NoRedirect:     p.Session.NoRedirect,
-		NoMOBIKE:       p.Session.NoMOBIKE,
-		InitialContact: true,
+		Rand:          rand.Reader,
+		Logger:        t.log,
+		Local:         local,
+		Remote:        remote,
+		Certificates:  p.Client.Certificates,
+		EAPMethods:    []uint8{eap.TypeMSCHAPv2},
+		EAPIdentity:   creds.username,
+		LocalTS:       []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()},
+		RemoteTS:      []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()},
+		RequestIPv4:   true,
+		RequestIPv6:   p.Traffic.MTU == 0 || p.Traffic.MTU >= minIPv6,
+		IKELifetime:   time.Duration(p.IKE.Lifetime),
+		ChildLifetime: time.Duration(p.Child.Lifetime),
+		Liveness:      time.Duration(p.Session.Liveness),
+		NATKeepalive:  time.Duration(p.Session.NATKeepalive),
+		NoRedirect:    p.Session.NoRedirect,
+		NoMOBIKE:      p.Session.NoMOBIKE,
+		// A name and its password, or a shared key, may be used on several machines at a
+		// time, whose lines this would end; the key of a certificate is one machine's
+		// (RFC 7296 2.4).
+		InitialContact: p.Client.Auth == profile.ClientCertificate,
 	}
 	cfg.Childless = childless(p.Session.Childless)
 	if err := signIn(&cfg, p, creds); err != nil {
