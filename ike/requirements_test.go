@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,12 +32,14 @@ var testName = regexp.MustCompile(`^([a-z0-9/]+)\.((?:Test|Fuzz)\w+)(/(.+))?$`)
 
 // TestRequirements holds the list against the tests: each line is well formed
 // and in its RFC's section, says something that no other line says, and names
-// tests that exist, or why it is left out.
+// tests that exist, or why it is left out; every section has lines, or says why it
+// has none.
 func TestRequirements(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]int)
 	known := make(map[string]*testFuncs)
-	for _, r := range readRequirements(t) {
+	list := readRequirements(t)
+	for _, r := range list.requirements {
 		key := r.rfc + r.section + r.level + strings.ToLower(r.text)
 		if before := seen[key]; before != 0 {
 			t.Errorf("line %d says the same as line %d", r.line, before)
@@ -48,11 +51,118 @@ func TestRequirements(t *testing.T) {
 			}
 		}
 	}
+	for _, rfc := range list.rfcs {
+		if list.count(rfc.number) == (tally{}) && !list.explained[rfc.number] {
+			t.Errorf("RFC %s has no line", rfc.number)
+		}
+	}
+	for a, b := range pairsOf(list.rfcs) {
+		if b.first && a.number > b.number {
+			t.Errorf("the section of RFC %s stands behind that of RFC %s", b.number, a.number)
+		}
+	}
 }
 
+// TestRequirementsInReadme holds the README against the list: its table counts what
+// the list has, and what it says is left out is what the list leaves out.
+func TestRequirementsInReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := readRequirements(t)
+	table := list.table()
+	if !strings.Contains(string(text), "\n"+table+"\n") {
+		t.Errorf("the table of README.md is to be:\n\n%s", table)
+	}
+	_, left, found := strings.Cut(string(text), "\n## What is left out\n")
+	if !found {
+		t.Fatal("README.md does not say what is left out")
+	}
+	named := make(map[string]bool)
+	for _, m := range regexp.MustCompile("`(\\d{4} [0-9A-Z.]+)`").FindAllStringSubmatch(left, -1) {
+		named[m[1]] = true
+	}
+	for _, r := range list.requirements {
+		if key := r.rfc + " " + r.section; r.out != "" && !named[key] {
+			t.Errorf("README.md does not name what line %d leaves out: %s", r.line, key)
+		}
+	}
+	for key := range named {
+		if !slices.ContainsFunc(list.requirements, func(r requirement) bool { return r.out != "" && r.rfc+" "+r.section == key }) {
+			t.Errorf("README.md names %s, of which nothing is left out", key)
+		}
+	}
+}
+
+// requirements is the list.
+type requirements struct {
+	rfcs         []rfc // in the order of the sections
+	explained    map[string]bool
+	requirements []requirement
+}
+
+// rfc is one RFC of a section's header.
+type rfc struct {
+	number, title string
+	first         bool // of its header
+}
+
+// tally counts the lines of one RFC.
+type tally struct{ shown, out int }
+
+func (l *requirements) count(number string) (n tally) {
+	for _, r := range l.requirements {
+		switch {
+		case r.rfc != number:
+		case r.out != "":
+			n.out++
+		default:
+			n.shown++
+		}
+	}
+	return n
+}
+
+// table is the README's.
+func (l *requirements) table() string {
+	var b strings.Builder
+	b.WriteString("| RFC | requirements | shown | left out |\n|---|---:|---:|---:|\n")
+	var all tally
+	ordered := slices.Clone(l.rfcs)
+	slices.SortFunc(ordered, func(a, b rfc) int { return strings.Compare(a.number, b.number) })
+	for _, r := range ordered {
+		n := l.count(r.number)
+		all.shown, all.out = all.shown+n.shown, all.out+n.out
+		fmt.Fprintf(&b, "| %s %s | %d | %d | %d |\n", r.number, r.title, n.shown+n.out, n.shown, n.out)
+	}
+	fmt.Fprintf(&b, "| all | %d | %d | %d |", all.shown+all.out, all.shown, all.out)
+	return b.String()
+}
+
+// pairsOf gives neighbours, of which the second begins a header.
+func pairsOf(list []rfc) func(func(a, b rfc) bool) {
+	return func(yield func(a, b rfc) bool) {
+		for i, before := 1, 0; i < len(list); i++ {
+			if !list[i].first {
+				continue
+			}
+			if !yield(list[before], list[i]) {
+				return
+			}
+			before = i
+		}
+	}
+}
+
+// headerRFC is one RFC of a header such as "# RFC 3686 AES-CTR in ESP, RFC 5930 AES-CTR in IKEv2".
+var headerRFC = regexp.MustCompile(`RFC (\d{4}) (.+?)(?:, |$)`)
+
 // readRequirements reads the list.
-func readRequirements(t *testing.T) (list []requirement) {
+func readRequirements(t *testing.T) *requirements {
 	t.Helper()
+	list := &requirements{explained: make(map[string]bool)}
 	f, err := os.Open("testdata/requirements.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +175,12 @@ func readRequirements(t *testing.T) (list []requirement) {
 		switch {
 		case strings.HasPrefix(line, "# RFC ") && line != "# RFC section LEVEL | requirement | dir.Test, dir.Test/subtest":
 			section = line
+			for i, m := range headerRFC.FindAllStringSubmatch(line, -1) {
+				list.rfcs = append(list.rfcs, rfc{number: m[1], title: m[2], first: i == 0})
+			}
+			continue
+		case strings.HasPrefix(line, "# It has no MUST: ") && len(list.rfcs) > 0:
+			list.explained[list.rfcs[len(list.rfcs)-1].number] = true
 			continue
 		case strings.HasPrefix(line, "#") || line == "":
 			continue
@@ -83,7 +199,7 @@ func readRequirements(t *testing.T) (list []requirement) {
 		} else {
 			r.tests = strings.Split(m[5], ", ")
 		}
-		list = append(list, r)
+		list.requirements = append(list.requirements, r)
 	}
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
