@@ -9,7 +9,18 @@ import "time"
 const (
 	peerRekeyBurst = 16          // at once
 	peerRekeyEvery = time.Second // and then
+
+	// What may stand at a time before the peer's rekeys have to wait. One that
+	// deletes what it has replaced has two or three; one that repeats its requests
+	// without end could have the old ones stay for ever (extendPatience).
+	maxIKESAs   = 16
+	maxReplaced = 48 // Child SAs beside those that carry traffic
 )
+
+// mayRekey says whether the peer may have one more SA now, and counts it.
+func (s *Session) mayRekey(now time.Time) bool {
+	return len(s.sas) < maxIKESAs && len(s.children) < s.cfg.MaxChildren+maxReplaced && s.peerRekeys.take(now)
+}
 
 // allowance is a token bucket. The zero value is full.
 type allowance struct {

@@ -128,6 +128,7 @@ func (a *authentication) takeLast(s *Session, now time.Time, ps []wire.Payload) 
 	if err := auth.VerifyPSK(proof, a.prf(), a.gatewayEAPKey(), a.gatewayOctets()); err != nil {
 		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: err})
 	}
+	s.settle(a.sa)
 	if f := s.redirectIn(ps); f != nil {
 		return a.turnTo(s, f)
 	}

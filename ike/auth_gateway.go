@@ -98,6 +98,7 @@ func (a *authentication) takeVerdict(s *Session, now time.Time, v Verdict) error
 
 // trust goes on with a gateway that has proven who it is.
 func (a *authentication) trust(s *Session, now time.Time) error {
+	s.settle(a.sa)
 	a.psk.Clear()
 	a.psk = nil
 	ps := a.rest

@@ -35,7 +35,9 @@ func (s *Session) perform(now time.Time, c Command) error {
 		s.deleteSession(now)
 		return nil
 	case Verdict:
-		return withAnswer(s, c.ID, questionVerdict, func(a *authentication) error { return a.takeVerdict(s, now, c) })
+		return withAnswer(s, c.ID, questionVerdict, func(a *authentication) error {
+			return s.doubt(now, a.sa, a.takeVerdict(s, now, c))
+		})
 	case Signature:
 		return withAnswer(s, c.ID, questionSignature, func(a *authentication) error { return a.takeSignature(s, c) })
 	case Credentials:

@@ -57,15 +57,17 @@
 // of retries, an error notification is kept as a hint and believed only when
 // nothing better has come two seconds later (a redirect with our nonce in it, which
 // only a reader of the request can have made, a moment later), and of several
-// IKE_SA_INIT responses each is tried, up to a bound, until one of them leads to a
-// protected message (RFC 7296 2.4, 2.6, 2.21.1, RFC 5685 3).
+// IKE_SA_INIT responses each is tried, up to a bound, until one of them leads to the
+// gateway's proof of who it is; one that leads to a failure is dropped, and that, too,
+// is only a hint (RFC 7296 2.4, 2.6, 2.21.1, RFC 5685 3). With it go its questions:
+// an answer to one of them is ErrUnknownQuestion.
 //
 // # Bounds
 //
 // A Session tries at most twelve IKE_SA_INIT responses, three at a time. It keeps
 // one request and one response per IKE SA and direction, and one message of up
 // to 64 fragments under reassembly per direction. Retries of every kind are
-// counted, and so are the rekeys of the peer; of those that need additional key
+// counted, and so are the rekeys of the peer, which wait while 16 IKE SAs stand; of those that need additional key
 // exchanges at most four per IKE SA wait for the rest, for half a minute. Up to 16 Child SAs carry traffic at a
 // time, whoever made them (Config.MaxChildren), and a client proves itself four
 // times at most.
@@ -75,7 +77,7 @@
 // session.go and do.go (inputs and outputs), receive.go (a datagram's way in),
 // transmit.go (a message's way out), window.go, schedule.go, reassembly.go,
 // fragment.go, timers.go, keepalive.go; then
-// the exchanges: init.go with encap.go and nat.go, intermediate.go, auth.go with auth_gateway.go, auth_eap.go,
+// the exchanges: init.go with candidate.go, encap.go and nat.go, intermediate.go, auth.go with auth_gateway.go, auth_eap.go,
 // rounds.go, childless.go and establish.go, create_child.go with additional.go,
 // rekey_child.go and rekey_ike.go, followup.go and followup_answer.go,
 // crossing_child.go and crossing_ike.go, sync.go,

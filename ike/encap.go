@@ -39,7 +39,7 @@ func (s *Session) leavePlain(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	next.cookies, next.groups, next.tried = was.cookies, was.groups, was.tried
+	next.cookies, next.groups, next.seen = was.cookies, was.groups, was.seen
 	s.init = next
 	s.path.remote, s.path.encap = replacePort(s.path.remote, s.cfg.NATTPort), true
 	s.timers.stop(timerCookie, 0)

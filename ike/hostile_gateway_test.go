@@ -13,8 +13,8 @@ import (
 )
 
 // While IKE_AUTH is under way, by whoever stands at the other end of the IKE SA: it
-// has keys, and proves who it is, or does not. Its first answer decides, so that what
-// breaks the rules there is the end (RFC 7296 2.21.2).
+// has keys, and proves who it is, or does not. What breaks the rules is the end, where
+// nothing better comes (RFC 7296 2.21.2).
 
 // withoutType leaves payloads of a type out.
 func withoutType(ps []wire.Payload, kind wire.PayloadType) []wire.Payload {
@@ -229,7 +229,9 @@ func hostileEAP() []misbehaviour {
 			return h.respond(&wire.EAPPayload{Data: []byte{4, 1, 0, 4}})
 		}),
 		one("an EAP response", ends(CauseProtocol), 2, 1, 0, 5, 1),
-		one("an EAP packet cut short", ends(CauseProtocol), 1, 1),
+		row("an EAP packet cut short", ends(CauseProtocol), func(h *hostile) error {
+			return h.respond(append(h.authReply()[:2], &wire.EAPPayload{Data: []byte{1, 1}})...)
+		}),
 		one("an EAP length beyond the packet", ends(CauseProtocol), 1, 1, 255, 255, 1),
 		one("a Nak as a request", ends(CauseProtocol), 1, 1, 0, 6, 3, 26),
 		one("failure at once", ends(CauseRejected), 4, 1, 0, 4),

@@ -165,6 +165,24 @@ func hostileLive() []misbehaviour {
 			}
 			return err
 		}),
+		row("the gateway's word about its addresses, from a stranger's", serves, func(h *hostile) error {
+			h.byMOBIKE()
+			was := h.s.path
+			err := h.deliverFrom(netip.MustParseAddrPort("192.0.2.66:4500"), h.next(note(wire.NotifyNoAdditionalAddresses)))
+			if late := h.pass(3 * time.Second); late != nil {
+				h.t.Fatal(late)
+			}
+			// The gateway has got what went to its own address, and answers from there.
+			_, update := h.open(h.last())
+			cookie, _ := wire.Notify(update, wire.NotifyCookie2)
+			if late := h.deliverFrom(was.remote, h.answer(cookie)); late != nil {
+				h.t.Fatal(late)
+			}
+			if h.s.path.remote != was.remote {
+				h.t.Errorf("the path is %v, was %v", h.s.path, was)
+			}
+			return err
+		}),
 		{name: "everything after the end", when: whileConnected, want: ends(CauseClosedByGateway), by: gateway, act: func(h *hostile) error {
 			next := h.seal(wire.ExchangeInformational, h.nextID+1, false)
 			err := h.inform(&wire.DeletePayload{Protocol: wire.ProtocolIKE})

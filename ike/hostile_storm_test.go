@@ -237,6 +237,37 @@ func hostileStorms() []misbehaviour {
 		row("a storm of ike sa rekeys on the first ike sa", tells(wire.NotifyTemporaryFailure), storm(3000, 20*time.Millisecond, func(h *hostile, _ int) error {
 			return h.tell(wire.ExchangeCreateChildSA, h.ikeRekeyRequest(suite.GroupX25519)...)
 		})),
+		row("rekeys each second, each asked for twice, and nothing deleted", tells(wire.NotifyTemporaryFailure), func(h *hostile) (err error) {
+			for i := range 600 {
+				b := h.seal(wire.ExchangeCreateChildSA, h.nextID, false, h.rekeyRequest(h.childSPI, uint32(0x1000+i), h.octets(32))...)
+				h.nextID++
+				if err = h.deliver(b); err == nil {
+					h.childSPI = uint32(0x1000 + i)
+				}
+				h.each(serves, b) // which tells us that our answer has got lost
+				if late := errors.Join(h.answerAll(), h.pass(time.Second)); late != nil {
+					return late
+				}
+				if n := len(h.s.children); n > defaultMaxChildren+maxReplaced {
+					h.t.Fatalf("%d Child SAs stand", n)
+				}
+			}
+			return err
+		}),
+		row("ike rekeys each second, each asked for twice, and nothing deleted", tells(wire.NotifyTemporaryFailure), func(h *hostile) (err error) {
+			for range 100 {
+				if err = h.rekeyTwice(); err != nil && !tells(wire.NotifyTemporaryFailure).matches(err) {
+					return err
+				}
+				if late := h.pass(time.Second); late != nil {
+					return late
+				}
+				if n := len(h.s.sas); n > maxIKESAs {
+					h.t.Fatalf("%d IKE SAs stand", n)
+				}
+			}
+			return err
+		}),
 		row("a storm of new child sas", tells(wire.NotifyNoAdditionalSAs), storm(3000, 100*time.Millisecond, func(h *hostile, i int) error {
 			return h.tell(wire.ExchangeCreateChildSA, h.fresh(uint32(0x1000+i))...)
 		})),
@@ -366,7 +397,7 @@ func hostileStorms() []misbehaviour {
 				}
 			}
 			m := &h.s.mobility
-			if len(m.refused) > 300 || len(m.proven) > maxPeerAddresses {
+			if len(m.refused) > maxRefused || len(m.proven) > maxPeerAddresses {
 				h.t.Errorf("%d paths refused, %d addresses proven", len(m.refused), len(m.proven))
 			}
 			return nil
@@ -387,6 +418,41 @@ func (h *hostile) answerAll() error {
 	}
 	h.t.Fatal("it asks without end")
 	return nil
+}
+
+// rekeyTwice rekeys the IKE SA as the gateway, asks twice, and goes on with the new one,
+// if there is one.
+func (h *hostile) rekeyTwice() error {
+	h.t.Helper()
+	kx, err := suite.NewKeyExchange(suite.GroupX25519, h.rand)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	ni, spi := h.octets(32), h.octets(8)
+	b := h.seal(wire.ExchangeCreateChildSA, h.nextID, false,
+		&wire.SAPayload{Proposals: suite.ToWire(h.s.cfg.IKEProposals, wire.ProtocolIKE, spi)},
+		&wire.NoncePayload{Data: ni}, &wire.KEPayload{Group: suite.GroupX25519, Data: kx.Public()})
+	h.nextID++
+	refused := h.deliver(b)
+	_, answer := h.open(h.last())
+	h.each(serves, b)
+	sa, ok := wire.Find[*wire.SAPayload](answer)
+	if !ok {
+		return refused
+	}
+	ke, _ := wire.Find[*wire.KEPayload](answer)
+	nonce, _ := wire.Find[*wire.NoncePayload](answer)
+	chosen, theirs, err := suite.Choose(h.s.cfg.IKEProposals, sa.Proposals, wire.ProtocolIKE)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	shared, err := kx.Shared(ke.Data)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.began = true
+	h.become(chosen, shared, ni, nonce.Data, spi, theirs)
+	return refused
 }
 
 // withAddKE lets Child SAs have one key exchange more.

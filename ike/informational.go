@@ -126,7 +126,9 @@ func (s *Session) deletedByPeer(now time.Time, sa *ikeSA) error {
 		return nil
 	case sa == s.current, sa.auth != nil:
 		f := &Failure{Cause: CauseClosedByGateway, Err: errors.New("gateway deleted the ike sa")}
-		s.finish(f)
+		if sa == s.current {
+			s.finish(f)
+		}
 		return f
 	}
 	s.dropSA(sa)

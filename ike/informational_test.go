@@ -392,7 +392,8 @@ func TestOwnIKERekey(t *testing.T) {
 	wantDrop(t, p.deliver(old.seal(wire.ExchangeInformational, 9, false)), DropUnknownSPI)
 }
 
-// become makes the script the peer on a rekeyed IKE SA that we asked for.
+// become makes the script the peer on a rekeyed IKE SA: one that we asked for, unless
+// it began it.
 func (p *script) become(chosen suite.Proposal, shared suite.Secret, ni, nr, spiI, spiR []byte) {
 	p.t.Helper()
 	oldPRF, oldKey := p.suite.PRF[0], p.keys.SK_d
@@ -402,7 +403,7 @@ func (p *script) become(chosen suite.Proposal, shared suite.Secret, ni, nr, spiI
 	if p.keys, err = suite.DeriveRekeyed(chosen, oldPRF, oldKey, shared, ni, nr, p.spiI, p.spiR); err != nil {
 		p.t.Fatal(err)
 	}
-	if p.protector, err = suite.NewProtector(chosen, p.keys, false, p.rand); err != nil {
+	if p.protector, err = suite.NewProtector(chosen, p.keys, p.began, p.rand); err != nil {
 		p.t.Fatal(err)
 	}
 }

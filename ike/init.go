@@ -33,14 +33,18 @@ const (
 	staleTries    = 3  // of IKE_AUTH without an answer: a candidate may make room
 	maxCookieLen  = 64
 	hintWait      = 2 * time.Second
+	// rivalWait is how long a full answer to IKE_SA_INIT may still come where what
+	// has come can only be of somebody who has read our request: that may be a
+	// listener on the way, who cannot hold back the gateway's own answer.
+	rivalWait = 300 * time.Millisecond
 	// cookieWait is how long a full answer to the request without the cookie
 	// may still come. A gateway that never sent the cookie answers both
 	// requests, and then nobody can tell which of them its AUTH covers.
 	cookieWait = 200 * time.Millisecond
 )
 
-// initiation is IKE_SA_INIT from our first request until a protected message
-// has shown which answer was the gateway's.
+// initiation is IKE_SA_INIT from our first request until the gateway has proven
+// itself on one of the candidates.
 type initiation struct {
 	id      uint64
 	spi     wire.SPI
@@ -50,9 +54,9 @@ type initiation struct {
 	cookie  []byte
 	cookies int
 	groups  int
-	tried   int
-	request []byte    // the octets sent last: a part of the AUTH octets
-	earlier []offered // with other groups
+	seen    []wire.SPI // of the responses that were tried
+	request []byte     // the octets sent last: a part of the AUTH octets
+	earlier []offered  // with other groups
 	sent    transmission
 	hint    *Failure // what an unprotected error would mean
 }
@@ -308,65 +312,6 @@ func (s *Session) believeHint() error {
 		return nil
 	}
 	return s.init.hint
-}
-
-// tryCandidate makes an IKE SA from an IKE_SA_INIT response and begins IKE_AUTH
-// on it. Until a protected message comes back it may be a forgery, so that
-// other responses are tried beside it (RFC 7296 2.4).
-func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error {
-	switch {
-	case m.ResponderSPI == 0:
-		return dropped(DropInitAnswer, errors.New("responder spi of zero"))
-	case slices.ContainsFunc(s.sas, func(sa *ikeSA) bool { return sa.remoteSPI == m.ResponderSPI }):
-		return dropped(DropDuplicate, nil)
-	case s.init.tried == maxTried || len(s.sas) == maxCandidates && s.staleCandidate() == nil:
-		return dropped(DropRetries, nil)
-	}
-	sa, err := s.negotiateInit(m.ResponderSPI, m.Payloads)
-	if err != nil {
-		var f *Failure
-		if errors.As(err, &f) && len(s.sas) == 0 {
-			return s.keepHint(now, f)
-		}
-		return dropped(DropInitAnswer, err)
-	}
-	s.init.tried++
-	if len(s.sas) == maxCandidates {
-		s.dropSA(s.staleCandidate())
-	}
-	asked, _ := s.init.withGroup(sa.suite.Group[0])
-	sa.auth = s.newAuthentication(sa, asked.request, bytes.Clone(d.Data), m.Payloads)
-	if err := s.addSA(sa); err != nil {
-		return dropped(DropInitAnswer, err)
-	}
-	s.timers.stop(timerRetransmit, s.init.id)
-	s.timers.stop(timerHint, 0)
-	s.timers.stop(timerCookie, 0)
-	if len(s.sas) == 1 {
-		// From here on everything goes to the port for UDP encapsulation
-		// (RFC 7296 2.23), whatever NAT detection says.
-		s.path.remote = replacePort(s.path.remote, s.cfg.NATTPort)
-		s.path.encap = true
-		s.nat = s.detectNAT(d, m)
-	}
-	if n, ok := wire.Notify(m.Payloads, wire.NotifyNATDetectionDestinationIP); ok {
-		sa.seenAs = bytes.Clone(n.Data)
-	}
-	return sa.auth.beginIntermediate(s, now, sa.suite.Additional())
-}
-
-// staleCandidate is the candidate that has been asked in vain most often; nil
-// where none has been asked often enough. A few forged responses, each there
-// before the gateway's, can so not fill all places for the whole attempt.
-func (s *Session) staleCandidate() *ikeSA {
-	var stale *ikeSA
-	for _, sa := range s.sas {
-		t := sa.window.request
-		if t != nil && t.tries >= staleTries && (stale == nil || t.tries > stale.window.request.tries) {
-			stale = sa
-		}
-	}
-	return stale
 }
 
 // negotiateInit checks the response against the offer and derives the keys

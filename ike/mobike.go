@@ -31,9 +31,10 @@ import (
 
 // The bounds of what a move can lead to.
 const (
-	maxPeerAddresses = 16 // of the gateway, kept
-	maxOwnAddresses  = 8  // of ours, kept and told
-	natRetries       = 4  // UPDATE_SA_ADDRESSES after UNEXPECTED_NAT_DETECTED (RFC 4555 3.9)
+	maxPeerAddresses = 16                                 // of the gateway, kept
+	maxOwnAddresses  = 8                                  // of ours, kept and told
+	maxRefused       = maxPeerAddresses * maxOwnAddresses // paths; there are no more at a time
+	natRetries       = 4                                  // UPDATE_SA_ADDRESSES after UNEXPECTED_NAT_DETECTED (RFC 4555 3.9)
 	natRetryFirst    = 500 * time.Millisecond
 	cookie2Len       = 32 // 8 to 64 (RFC 4555 4.2.5)
 )
@@ -231,7 +232,7 @@ func (e *updateAddresses) handle(s *Session, sa *ikeSA, now time.Time, ps []wire
 	m.natTries = 0
 	m.confirmed = e.path
 	if host := e.path.remote.Addr().Unmap(); !slices.Contains(m.proven, host) {
-		m.proven = append(m.proven, host)
+		m.proven = lastOf(append(m.proven, host), maxPeerAddresses)
 	}
 	if nat, seen := s.detected(sa, ps); seen != nil {
 		s.nat, sa.seenAs = nat, seen
@@ -254,7 +255,7 @@ func (s *Session) updateRefused(now time.Time, e *updateAddresses, n *wire.Notif
 		m.natTries++
 		return nil
 	}
-	m.refused = append(m.refused, e.path)
+	m.refused = lastOf(append(m.refused, e.path), maxRefused)
 	if others := s.otherPaths(); len(others) > 0 {
 		return s.setPath(now, others[0])
 	}
@@ -332,6 +333,9 @@ func additionalPayloads(list []netip.Addr) []wire.Payload {
 func withFirst(first netip.Addr, list []netip.Addr) []netip.Addr {
 	return bounded(append([]netip.Addr{first}, list...), maxPeerAddresses)
 }
+
+// lastOf leaves the oldest out where there are too many.
+func lastOf[T any](list []T, most int) []T { return slices.Clone(list[max(0, len(list)-most):]) }
 
 // bounded copies a list: each address once, and not too many.
 func bounded(list []netip.Addr, most int) []netip.Addr {

@@ -67,11 +67,14 @@ func (s *Session) settlePath(now time.Time, sa *ikeSA, t *transmission, e exchan
 func sameEnd(a, b netip.AddrPort) bool { return sameHost(a, b) && a.Port() == b.Port() }
 
 // otherPaths lists the paths that could be tried instead of the one in use: from
-// each address of ours to each of the gateway's of that family.
+// each address of ours to each of the gateway's of that family. Those that it was
+// seen at stay among them, whatever it says: where a message came from is not
+// authentic, so that somebody who is faster than the gateway can have us believe in
+// an address that is not its own (RFC 4555 3.7).
 func (s *Session) otherPaths() []path {
 	m := &s.mobility
 	var out []path
-	hosts := withFirst(s.path.remote.Addr(), slices.Concat(m.theirs, m.known))
+	hosts := withFirst(s.path.remote.Addr(), slices.Concat(m.theirs, m.known, m.proven))
 	inUse := s.path.remote.Addr().Unmap()
 	for _, host := range hosts {
 		if host.IsPrivate() && !inUse.IsPrivate() {

@@ -51,7 +51,7 @@ func (s *Session) receive(now time.Time, d Datagram) error {
 	if err != nil {
 		return dropped(DropMalformed, err)
 	}
-	return s.open(now, received{from: d, msg: m, sa: sa, rel: rel})
+	return s.doubt(now, sa, s.open(now, received{from: d, msg: m, sa: sa, rel: rel}))
 }
 
 // open authenticates a message and, when it is whole, hands its payloads on.
@@ -138,8 +138,7 @@ func (r *received) buffer() *reassembly {
 	return &r.sa.window.requests
 }
 
-// heard notes an authenticated message. The first one settles which of the
-// IKE_SA_INIT responses was the gateway's (RFC 7296 2.4).
+// heard notes an authenticated message.
 func (s *Session) heard(now time.Time, r received) {
 	s.lastHeard = now
 	if s.silent {
@@ -152,17 +151,6 @@ func (s *Session) heard(now time.Time, r received) {
 	r.sa.heard = true
 	if r.sa == s.current && !r.sa.initiator {
 		s.release() // the peer knows the IKE SA that it asked for
-	}
-	if s.init == nil {
-		return
-	}
-	s.timers.stop(timerRetransmit, s.init.id)
-	s.timers.stop(timerHint, 0)
-	s.init = nil
-	for i := len(s.sas) - 1; i >= 0; i-- {
-		if s.sas[i] != r.sa {
-			s.dropSA(s.sas[i])
-		}
 	}
 }
 

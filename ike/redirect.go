@@ -14,7 +14,7 @@ import (
 // Redirect (RFC 5685): a gateway that is full, or about to rest, names another.
 //
 //	--> IKE_SA_INIT { ..., N(REDIRECT_SUPPORTED) }   <-- IKE_SA_INIT { N(REDIRECT, Ni) }
-//	                                   a hint with our nonce in it: Failure, after redirectWait
+//	                                   a hint with our nonce in it: Failure, after rivalWait
 //	--> IKE_AUTH { ... }               <-- IKE_AUTH { IDr, AUTH, N(REDIRECT) }
 //	                                   Failure, once the gateway is proven
 //	<-- INFORMATIONAL { N(REDIRECT) }  --> INFORMATIONAL { }
@@ -23,11 +23,6 @@ import (
 // The Session never goes there itself: its owner makes another with
 // Config.RedirectedFrom, holds the new gateway to the same names and anchors
 // (RFC 5685 3), and bounds how often that happens (RFC 5685 7).
-
-// redirectWait is how long a full answer to IKE_SA_INIT may still come where a
-// redirect has. Only who has read our request knows the nonce in it, yet that may
-// be a listener on the way who cannot hold back the gateway's own answer.
-const redirectWait = 300 * time.Millisecond
 
 // The kinds of gateway identities (RFC 5685 9.2).
 const (
@@ -130,7 +125,7 @@ func (s *Session) followRedirect(now time.Time, data []byte) error {
 		return dropped(DropDuplicate, nil)
 	}
 	in.hint = redirected(to)
-	s.timers.set(timerHint, 0, now.Add(redirectWait))
+	s.timers.set(timerHint, 0, now.Add(rivalWait))
 	return nil
 }
 

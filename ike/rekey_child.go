@@ -104,7 +104,7 @@ func (s *Session) answerCreateChild(now time.Time, sa *ikeSA, ps []wire.Payload)
 		}
 		return []wire.Payload{lost}, nil
 	}
-	if old.state == childDeleting || old.state == childReplaced || old.crossed() || !s.peerRekeys.take(now) {
+	if old.state == childDeleting || old.state == childReplaced || old.crossed() || !s.mayRekey(now) {
 		return refuse(wire.NotifyTemporaryFailure, nil)
 	}
 	return s.answerChild(now, sa, old, offer, nonce.Data, ps)
@@ -115,7 +115,7 @@ func (s *Session) answerNewChild(now time.Time, sa *ikeSA, offer *wire.SAPayload
 	switch {
 	case s.standing() >= s.cfg.MaxChildren:
 		return refuse(wire.NotifyNoAdditionalSAs, nil)
-	case !s.peerRekeys.take(now):
+	case !s.mayRekey(now):
 		return refuse(wire.NotifyTemporaryFailure, nil)
 	}
 	return s.answerChild(now, sa, nil, offer, ni, ps)

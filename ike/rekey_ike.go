@@ -290,7 +290,7 @@ func (e *rekeyIKE) refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyP
 // Child SA is being made or deleted by us (RFC 7296 2.25.2).
 func (s *Session) answerIKERekey(now time.Time, sa *ikeSA, offer *wire.SAPayload, ni []byte, ps []wire.Payload) ([]wire.Payload, func() error) {
 	ni = slices.Clone(ni)
-	if sa.childUnderWay() || sa.crossing != nil && sa.crossing.sa != nil || !s.peerRekeys.take(now) {
+	if sa.childUnderWay() || sa.crossing != nil && sa.crossing.sa != nil || !s.mayRekey(now) {
 		return refuse(wire.NotifyTemporaryFailure, nil)
 	}
 	// Gateways are about that derive the new keys with the old PRF, against

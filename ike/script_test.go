@@ -72,6 +72,7 @@ type script struct {
 	nextID            uint32         // of the peer's own requests
 	childSPI          uint32         // inbound at the peer
 	extras            []wire.Payload // more of IKE_SA_INIT's answer
+	began             bool           // the IKE SA, by a rekey of its own
 }
 
 func newScript(t testing.TB, cfg Config) *script {
@@ -233,6 +234,9 @@ func (p *script) header(kind wire.ExchangeType, id uint32, response bool) wire.H
 	if response {
 		h.Flags = wire.FlagResponse
 	}
+	if p.began {
+		h.Flags |= wire.FlagInitiator
+	}
 	return h
 }
 
@@ -370,6 +374,9 @@ func wantTold(t testing.TB, err error, notify wire.NotifyType) {
 func wantFatal(t testing.TB, p *script, err error, cause Cause) {
 	t.Helper()
 	var f *Failure
+	if err == nil && p.s.phase == phaseConnecting { // of who has proven nothing it is only a hint
+		err = p.pass(rivalWait)
+	}
 	if !errors.As(err, &f) || f.Cause != cause {
 		t.Fatalf("got %v, want a failure with cause %q", err, cause)
 	}

@@ -100,7 +100,7 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 	}
 	s.sendTry(now, id, t, wait)
 	s.probe(sa, t)
-	if sa.state == ikeCandidate && t.tries >= staleTries && s.init != nil && s.init.tried < maxTried {
+	if sa.state == ikeCandidate && !sa.heard && t.tries >= staleTries && s.init != nil && len(s.init.seen) < maxTried {
 		// What this IKE SA was made from may have been forged, and the gateway's
 		// own answer lost: ask for it again.
 		s.send(s.init.sent.path, s.init.sent.packets)
@@ -130,6 +130,8 @@ func (s *Session) unanswered(sa *ikeSA, t *transmission) error {
 	case sa.state == ikeCandidate && len(s.sas) > 1:
 		s.dropSA(sa)
 		return nil
+	case s.current == nil && s.init != nil && s.init.hint != nil:
+		return s.init.hint
 	case s.current == nil:
 		return &Failure{Cause: CauseNoAnswer, Err: err}
 	case sa == s.current:
