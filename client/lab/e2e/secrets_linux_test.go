@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/homeward-vpn/homeward/client/lab"
 )
@@ -24,7 +26,8 @@ import (
 func TestNoSecretIsTold(t *testing.T) {
 	t.Parallel()
 	password, wrong, shared := rand.Text(), rand.Text(), rand.Text()
-	r := start(t, lab.Options{Gateway: lab.GatewayOptions{LogKeys: true, PSK: shared, Users: map[string]string{lab.UserName: password}}})
+	gateway := lab.GatewayOptions{LogKeys: true, PSK: shared, Users: map[string]string{lab.UserName: password}}
+	r := start(t, lab.Options{Uplinks: true, Gateway: gateway})
 	w := &secretsWalk{rig: r, needles: newNeedles()}
 	w.needles.password("the password", password)
 	w.needles.password("the wrong password", wrong)
@@ -36,8 +39,10 @@ func TestNoSecretIsTold(t *testing.T) {
 	w.look()
 	r.must(password+"\n", "connect", "by password", "--user", lab.UserName, "--password-stdin")
 	w.use()
+	w.move()
 	w.lose()
 	r.must("", "disconnect")
+	w.signInAgain(gateway, password)
 
 	if _, err := r.StartKeychain(r.ctx, r.Lab); errors.Is(err, lab.ErrNoKeyring) {
 		t.Log("no keychain on this machine, so nobody signs in by certificate or shared key: ", err)
@@ -114,6 +119,51 @@ func (w *secretsWalk) use() {
 	w.look()
 }
 
+// move takes the line to another network and back.
+func (w *secretsWalk) move() {
+	w.t.Helper()
+	seen := func(from string) {
+		w.t.Helper()
+		if err := w.Gateway.WaitSAs(w.ctx, "the gateway sees the client at "+from, func(sas []lab.SA) bool {
+			return slices.ContainsFunc(sas, func(s lab.SA) bool { return s.State == "ESTABLISHED" && s.Remote == from })
+		}); err != nil {
+			w.t.Fatal(err)
+		}
+		w.opens(intranet("/"), lab.IntranetGreeting)
+	}
+	if err := errors.Join(w.Uplinks.LTE.Up(), w.Uplinks.WiFi.Down()); err != nil {
+		w.t.Fatal(err)
+	}
+	seen(lab.CarrierOutside.String())
+	w.look()
+	if err := w.Uplinks.Home(); err != nil {
+		w.t.Fatal(err)
+	}
+	seen(lab.RouterOutside.String())
+}
+
+// signInAgain has a gateway that wants everybody to sign in again soon.
+func (w *secretsWalk) signInAgain(gateway lab.GatewayOptions, password string) {
+	w.t.Helper()
+	soon := gateway
+	soon.Reauth, soon.Overtime = 3*time.Second, time.Second
+	if err := w.Gateway.Reload(w.ctx, soon); err != nil {
+		w.t.Fatal(err)
+	}
+	w.must(password+"\n", "connect", "by password", "--user", lab.UserName, "--password-stdin")
+	before := w.theSA()
+	if err := w.Gateway.WaitSAs(w.ctx, "the client has signed in again", func(sas []lab.SA) bool {
+		return len(sas) == 1 && sas[0].State == "ESTABLISHED" && sas[0].UniqueID != before.ike
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.look()
+	w.must("", "disconnect")
+	if err := w.Gateway.Reload(w.ctx, gateway); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // lose has the gateway end the line, and waits until it is back.
 func (w *secretsWalk) lose() {
 	w.t.Helper()
@@ -183,7 +233,11 @@ func (w *secretsWalk) search() {
 		}
 	}
 	w.t.Log(log)
-	w.t.Logf("%d secrets were looked for in %d texts, %d octets of log", len(w.needles.names), len(texts), len(log))
+	total := 0
+	for _, n := range w.needles.names {
+		total += n
+	}
+	w.t.Logf("%d secrets of %d kinds were looked for in %d texts, %d octets of log among them", total, len(w.needles.names), len(texts), len(log))
 }
 
 // printedKey is a secret in the gateway's log.
