@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/homeward-vpn/homeward/client/lab"
 )
@@ -108,90 +107,4 @@ func TestSeveralChildSAs(t *testing.T) {
 		r.opens(intranet("/seen"), "10.98.0.")
 		r.opens(second, "10.98.0.")
 	})
-}
-
-// TestRedirect: a gateway sends the client of a line that stands to another
-// (RFC 5685 5), by address and by name, and back; the line is there all the time.
-// A profile that wants no redirects stays where it is. strongSwan redirects in no
-// other moment: those of IKE_SA_INIT and IKE_AUTH are ike/iketest's.
-func TestRedirect(t *testing.T) {
-	t.Parallel()
-	r := start(t, lab.Options{Second: &lab.GatewayOptions{}})
-	r.importFile(lab.OfficeProfile)
-	r.connect(lab.OfficeProfile)
-	r.opens(intranet("/seen"), "")
-	for _, hop := range []struct {
-		from, to *lab.Gateway
-		name     string // as it is redirected to
-		address  string
-	}{
-		{r.Gateway, r.Second, lab.SecondGatewayAddress.String(), lab.SecondGatewayAddress.String()},
-		{r.Second, r.Gateway, lab.GatewayName, lab.GatewayAddress.String()},
-	} {
-		p := r.ping(400) // two seconds
-		if err := hop.from.Redirect(r.ctx, hop.name); err != nil {
-			t.Fatal(err)
-		}
-		if err := hop.to.WaitSAs(r.ctx, "the client has come over", func(sas []lab.SA) bool {
-			return len(sas) == 1 && sas[0].State == "ESTABLISHED" && len(sas[0].Children) == 1
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if err := hop.from.WaitSAs(r.ctx, "the client has left", func(sas []lab.SA) bool { return len(sas) == 0 }); err != nil {
-			t.Fatal(err)
-		}
-		p.allArrive()
-		if s := r.status(); s.State != "connected" || !strings.Contains(s.Gateway.Address, hop.address) {
-			t.Errorf("after the redirect to %s: %s at %s", hop.name, s.State, s.Gateway.Address)
-		}
-		r.opens(intranet("/"), lab.IntranetGreeting)
-	}
-	r.must("", "disconnect")
-
-	r.edit(func(p map[string]any) { p["session"].(map[string]any)["no_redirect"] = true })
-	r.connect(lab.OfficeProfile)
-	before := r.theSA()
-	if err := r.Gateway.Redirect(r.ctx, lab.SecondGatewayAddress.String()); err != nil {
-		// strongSwan does not ask whether the client takes redirects.
-		t.Log("the gateway: ", err)
-	}
-	r.ping(100).allArrive()
-	if sas, err := r.Second.SAs(r.ctx); err != nil || len(sas) != 0 {
-		t.Errorf("against the profile the client went to the other gateway: %+v (%v)", sas, err)
-	}
-	if after := r.theSA(); after != before {
-		t.Errorf("a refused redirect changed the line: %+v, then %+v", before, after)
-	}
-	r.must("", "disconnect")
-}
-
-// TestSigningInAgainLosesNothing: the gateway says how long a sign-in counts
-// (RFC 4478), and the client signs in again before that, beside the old line, with
-// no packet lost and without a question.
-func TestSigningInAgainLosesNothing(t *testing.T) {
-	t.Parallel()
-	for _, unique := range []string{"never", "replace"} {
-		t.Run("unique "+unique, func(t *testing.T) {
-			t.Parallel()
-			r := start(t, lab.Options{Gateway: lab.GatewayOptions{Reauth: 13 * time.Second, Overtime: 10 * time.Second, Unique: unique}})
-			r.importFile(lab.OfficeProfile)
-			r.connect(lab.OfficeProfile)
-			first := r.theSA()
-			address := r.status().Addresses
-			p := r.ping(3000) // fifteen seconds
-			if err := r.Gateway.WaitSAs(r.ctx, "the client has signed in again", func(sas []lab.SA) bool {
-				return slices.ContainsFunc(sas, func(s lab.SA) bool { return s.State == "ESTABLISHED" && s.UniqueID != first.ike })
-			}); err != nil {
-				t.Fatal(err)
-			}
-			p.allArrive()
-			if last := r.theSA(); last.ike == first.ike {
-				t.Error("the old IKE SA is still there")
-			}
-			if s := r.status(); s.State != "connected" || !slices.Equal(s.Addresses, address) {
-				t.Errorf("after signing in again: %s with %q, before with %q", s.State, s.Addresses, address)
-			}
-			r.must("", "disconnect")
-		})
-	}
 }

@@ -123,27 +123,6 @@ func TestGatewaySettings(t *testing.T) {
 	}
 }
 
-// TestReauthentication: a gateway that wants everybody to sign in anew after a
-// while (RFC 4478) ends the line then, and gets it back without a question.
-func TestReauthentication(t *testing.T) {
-	t.Parallel()
-	r := gateways(t, lab.GatewayOptions{})
-	r.visit(t, gatewayCase{options: lab.GatewayOptions{
-		ConnectionLines: "\t\treauth_time = 2s\n\t\trekey_time = 0s\n\t\tover_time = 1s\n\t\trand_time = 0s\n",
-	}}, func(r *rig) {
-		before := r.theSA()
-		if err := r.Gateway.WaitSAs(r.ctx, "the client has signed in anew", func(sas []lab.SA) bool {
-			return len(sas) == 1 && sas[0].State == "ESTABLISHED" && sas[0].UniqueID != before.ike && len(sas[0].Children) == 1
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if err := lab.Until(r.ctx, "the line is back", func() (bool, error) { return r.status().State == "connected", nil }); err != nil {
-			t.Fatal(err)
-		}
-		r.opens(intranet("/"), lab.IntranetGreeting)
-	})
-}
-
 // TestOwnRekeyAtGateways has the client rekey its Child SA at gateways that
 // insist on a key exchange of its own, that refuse one, and that want another
 // group than the IKE SA's.
