@@ -279,6 +279,7 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 		err = l.plane.Activate(inboundSPI)
 	}
 	s.traffic, s.sentAt = old.traffic, old.sentAt
+	l.stall.open = false
 	l.strand, l.unrenewed = s, nil
 	s.info.Moves = old.info.Moves
 	if elsewhere || s.local.Addr() != old.local.Addr() {

@@ -153,6 +153,7 @@ func (l *line) wait() {
 
 // moved takes the gateway's word on the path in use.
 func (l *line) moved(e ike.Moved) {
+	l.stall.open = false
 	before := l.local
 	if e.Local.IsValid() {
 		l.local = e.Local
@@ -187,6 +188,7 @@ func (l *line) note(m Move) {
 
 // moveRefused is for a gateway that takes no path that is known.
 func (l *line) moveRefused(e ike.MoveRefused) {
+	l.stall.open = false
 	l.log.Warn("the gateway refuses to follow", "to", e.Local, "why", e.Notify.String())
 	l.replaceFor(becauseOfNetwork, e.Local, time.Time{})
 }

@@ -40,7 +40,8 @@ type stall struct {
 	since   time.Time // packets came in after this, and by heard
 	heard   time.Time
 	asked   time.Time
-	flow    int // looks in a row that found packets, up to heard
+	open    bool // the gateway has not answered a move that was asked for
+	flow    int  // looks in a row that found packets, up to heard
 }
 
 // busy takes word from the plane's goroutine that packets go out again after a rest.
@@ -54,7 +55,7 @@ func (l *line) busy() {
 // begin starts the looking: the packet that woke the line counts.
 func (s *stall) begin(now time.Time, inbound uint64) {
 	if s.next.IsZero() {
-		*s = stall{next: now.Add(lookEvery), inbound: inbound, looked: now, since: now.Add(-restAfter), heard: now, asked: s.asked}
+		*s = stall{next: now.Add(lookEvery), inbound: inbound, looked: now, since: now.Add(-restAfter), heard: now, asked: s.asked, open: s.open}
 	}
 }
 
@@ -94,7 +95,12 @@ func (l *line) attend(now time.Time) {
 	}
 	l.log.Debug("packets go out and none come in", "behind_nat", l.info.BehindNAT)
 	if l.mobile && l.info.BehindNAT {
-		l.later(ike.Move{})
+		// A move begins the retransmissions anew: one that is asked for again and
+		// again would keep a dead gateway alive.
+		if !l.stall.open {
+			l.stall.open = true
+			l.later(ike.Move{})
+		}
 		return
 	}
 	l.later(ike.CheckLiveness{})

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/esp/esptest"
 	"github.com/homeward-vpn/homeward/ike/iketest"
 	"github.com/homeward-vpn/homeward/ike/wire"
@@ -149,4 +150,42 @@ func TestStallWithoutNAT(t *testing.T) {
 		}
 		r.stop()
 	})
+}
+
+// TestDeadGatewayUnderTraffic: packets that go out and are never answered do not
+// keep a dead gateway alive (RFC 7296 2.4).
+func TestDeadGatewayUnderTraffic(t *testing.T) {
+	t.Parallel()
+	for name, client := range map[string]string{"behind a NAT": "192.0.2.200:61001", "without one": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := newOffice(t, func(c *iketest.ResponderConfig) { c.MOBIKE = &iketest.MOBIKE{} })
+				if client != "" {
+					o.clients = map[bool]netip.AddrPort{true: netip.MustParseAddrPort(client)}
+				}
+				r := run(t, o.config())
+				r.up()
+				<-time.After(10 * time.Second)
+				o.narrow(1) // nothing gets through any more
+				began := time.Now()
+				for {
+					select {
+					case err := <-r.result:
+						if took := time.Since(began); !isCause(err, diagnose.CauseLineLost) || took > time.Minute {
+							t.Errorf("after %v the line ends with %v", took, err)
+						}
+						return
+					case <-time.After(100 * time.Millisecond):
+						o.tun.Inject(udpPair(insideAddr, serverAddr, "hello?"))
+					}
+					if time.Since(began) > 10*time.Minute {
+						t.Error("the gateway is dead for ten minutes and the line still stands")
+						r.stop()
+						return
+					}
+				}
+			})
+		})
+	}
 }

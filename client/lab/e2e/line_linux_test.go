@@ -39,9 +39,20 @@ var pingSummary = regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`
 // allArrive waits for the end of the stream and wants every packet back, once.
 func (p *pings) allArrive() {
 	p.r.t.Helper()
+	p.nearlyAllArrive(0)
+}
+
+// nearlyAllArrive lets a few packets be lost.
+func (p *pings) nearlyAllArrive(few int) {
+	p.r.t.Helper()
 	out := <-p.result
-	m := pingSummary.FindStringSubmatch(out)
-	if m == nil || m[1] != m[2] || m[1] != fmt.Sprint(p.count) || strings.Contains(out, "duplicates") {
+	var sent, received int
+	if m := pingSummary.FindStringSubmatch(out); m != nil {
+		if _, err := fmt.Sscan(m[1]+" "+m[2], &sent, &received); err != nil {
+			p.r.t.Error(err)
+		}
+	}
+	if sent != p.count || received < sent-few || strings.Contains(out, "duplicates") {
 		p.r.t.Errorf("packets were lost or doubled:\n%s", out)
 	}
 }
