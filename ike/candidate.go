@@ -71,7 +71,7 @@ func (s *Session) staleCandidate() *ikeSA {
 	var stale *ikeSA
 	for _, sa := range s.sas {
 		t := sa.window.request
-		if t != nil && t.tries >= staleTries && (stale == nil || t.tries > stale.window.request.tries) {
+		if t != nil && t.sent() >= staleTries && (stale == nil || t.sent() > stale.window.request.sent()) {
 			stale = sa
 		}
 	}

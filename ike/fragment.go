@@ -21,8 +21,8 @@ const cutTries = 2
 
 // cutting is how a message was made into datagrams, and how it is made anew.
 type cutting struct {
-	size  int // largest IP datagram that was allowed; 0: whatever the message makes
-	since int // tries before this cut
+	size   int // largest IP datagram that was allowed; 0: whatever the message makes
+	before int // tries of earlier cuts
 	// anew gives the message in datagrams of at most size octets; nil: the packets
 	// stay as they are.
 	anew func(size int) ([][]byte, error)
@@ -72,9 +72,11 @@ func (s *Session) recut(packets [][]byte, c *cutting) (anew [][]byte, ok bool, e
 }
 
 // recutRequest cuts a request under way anew that has gone unanswered for long
-// enough.
+// enough. Each cut has the whole schedule from its first wait on (RFC 7383 2.5.2):
+// a path that carries the new one is found soon, and the last one gets all the
+// patience there is.
 func (s *Session) recutRequest(t *transmission) error {
-	if t.tries-t.cut.since <= cutTries {
+	if t.tries < cutTries {
 		return nil
 	}
 	packets, ok, err := s.recut(t.packets, &t.cut)
@@ -82,10 +84,14 @@ func (s *Session) recutRequest(t *transmission) error {
 		return internal(err)
 	}
 	if ok {
-		t.packets, t.cut.since = packets, t.tries-1
+		t.packets = packets
+		t.cut.before, t.tries, t.wait = t.sent(), 0, 0
 	}
 	return nil
 }
+
+// sent is how often a request has been sent, in whatever cuts, on its schedule.
+func (t *transmission) sent() int { return t.cut.before + t.tries }
 
 // recutResponse cuts our answer anew where the peer has asked for it again and
 // again (RFC 7383 2.5.2).

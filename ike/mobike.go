@@ -45,6 +45,7 @@ type mobility struct {
 	on        bool         // both ends have said MOBIKE_SUPPORTED
 	ours      []netip.Addr // that this machine has, as the owner says; nil: not told
 	told      []netip.Addr // of ours, those that the gateway was told of as additional ones
+	retell    bool         // it was told from several addresses, and is to be told once more
 	theirs    []netip.Addr // where the gateway says it can be reached, the one it spoke from first
 	known     []netip.Addr // where the owner says it can be reached
 	proven    []netip.Addr // of the gateway: it was seen to receive there (RFC 4555 3.7)
@@ -280,7 +281,7 @@ func (s *Session) setAddresses(c Addresses) {
 // done in IKE_AUTH, where 3.4 would allow it: with EAP that request goes out
 // before the gateway has proven who it is.
 func (s *Session) tellAddresses() {
-	if !s.mobility.on || slices.Equal(s.additional(), s.mobility.told) {
+	if !s.mobility.on || !s.mobility.retell && slices.Equal(s.additional(), s.mobility.told) {
 		return
 	}
 	waits := func(e exchange) bool { _, ok := e.(*tellAddresses); return ok }
@@ -303,10 +304,10 @@ func (*tellAddresses) kind() wire.ExchangeType { return wire.ExchangeInformation
 
 func (*tellAddresses) build(s *Session, _ *ikeSA, _ time.Time) ([]wire.Payload, error) {
 	list := s.additional()
-	if slices.Equal(list, s.mobility.told) {
+	if !s.mobility.retell && slices.Equal(list, s.mobility.told) {
 		return nil, nil
 	}
-	s.mobility.told = list
+	s.mobility.told, s.mobility.retell = list, false
 	return append(additionalPayloads(list), s.noNATs(s.path)...), nil
 }
 

@@ -32,7 +32,7 @@ func (s *Session) probe(sa *ikeSA, t *transmission) {
 	if t.pace == urgent {
 		after = probeAfterUrgent
 	}
-	if sa != s.current || !s.mobility.on || t.tries <= after && !t.probed {
+	if sa != s.current || !s.mobility.on || t.sent() <= after && !t.probed {
 		return
 	}
 	for _, p := range s.otherPaths() {
@@ -43,8 +43,8 @@ func (s *Session) probe(sa *ikeSA, t *transmission) {
 
 // settlePath moves to the path on which a probe was answered. The request was
 // sent there, and the gateway answers to where it came from. An UPDATE_SA_ADDRESSES
-// that went out from several addresses has told the gateway any one of them, so
-// that another must follow in any case (RFC 4555 3.5).
+// or a list of addresses that went out from several of them has told the gateway
+// any one, so that another must follow in any case (RFC 4555 3.6).
 func (s *Session) settlePath(now time.Time, sa *ikeSA, t *transmission, e exchange, d Datagram) error {
 	if t == nil || !t.probed || sa != s.current || !d.Remote.IsValid() {
 		return nil
@@ -53,11 +53,15 @@ func (s *Session) settlePath(now time.Time, sa *ikeSA, t *transmission, e exchan
 		return sameEnd(p.remote, d.Remote) && (!d.Local.IsValid() || !p.local.IsValid() || sameEnd(p.local, d.Local))
 	})
 	inUse := sameEnd(s.path.remote, d.Remote) && (!d.Local.IsValid() || sameEnd(s.path.local, d.Local))
+	if _, ok := e.(*tellAddresses); ok {
+		s.mobility.retell = true
+	}
 	if inUse || i < 0 {
 		if _, ok := e.(*updateAddresses); ok {
 			s.mobility.moves++
 			s.oweUpdate()
 		}
+		s.tellAddresses()
 		return nil
 	}
 	return s.setPath(now, s.otherPaths()[i])
@@ -145,6 +149,9 @@ func (s *Session) resume(now time.Time) error {
 		}
 		if check, ok := sa.window.exchange.(*pathCheck); ok {
 			check.lost = true // its answer speaks of no path in particular
+		}
+		if _, ok := sa.window.exchange.(*tellAddresses); ok && t.path != s.path {
+			s.mobility.retell = true
 		}
 		t.path, t.probed = s.path, false
 		if sa == s.current || sa == s.heldFor {

@@ -98,7 +98,7 @@ func (s *Session) nextTry(sa *ikeSA, t *transmission) (time.Duration, bool, erro
 
 // restart begins the tries of a transmission anew; its octets stay.
 func (t *transmission) restart(pace Retransmit) {
-	t.pace, t.tries, t.wait, t.cut.since = pace, 0, 0, 0
+	t.pace, t.tries, t.wait, t.cut.before = pace, 0, 0, 0
 }
 
 // suspect takes an unprotected hint that an established peer may be gone, and

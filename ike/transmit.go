@@ -88,6 +88,9 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 		return nil
 	}
 	t := sa.window.request
+	if err := s.recutRequest(t); err != nil {
+		return err
+	}
 	wait, ok, err := s.nextTry(sa, t)
 	if err != nil {
 		return err
@@ -95,12 +98,9 @@ func (s *Session) retransmit(now time.Time, id uint64) error {
 	if !ok {
 		return s.unanswered(sa, t)
 	}
-	if err := s.recutRequest(t); err != nil {
-		return err
-	}
 	s.sendTry(now, id, t, wait)
 	s.probe(sa, t)
-	if sa.state == ikeCandidate && !sa.heard && t.tries >= staleTries && s.init != nil && len(s.init.seen) < maxTried {
+	if sa.state == ikeCandidate && !sa.heard && t.sent() >= staleTries && s.init != nil && len(s.init.seen) < maxTried {
 		// What this IKE SA was made from may have been forged, and the gateway's
 		// own answer lost: ask for it again.
 		s.send(s.init.sent.path, s.init.sent.packets)
@@ -113,7 +113,7 @@ func (s *Session) sendTry(now time.Time, id uint64, t *transmission, wait time.D
 	s.send(t.path, t.packets)
 	if t.again {
 		s.counters.Retransmitted += uint64(len(t.packets))
-		s.debug("retransmission", slog.String("exchange", t.kind.String()), slog.Int("try", t.tries))
+		s.debug("retransmission", slog.String("exchange", t.kind.String()), slog.Int("try", t.sent()))
 	}
 	t.again = true
 	s.timers.set(timerRetransmit, id, now.Add(wait))
@@ -122,7 +122,7 @@ func (s *Session) sendTry(now time.Time, id uint64, t *transmission, wait time.D
 // unanswered decides what an IKE SA without an answer means: a candidate may
 // have been a forgery, and one that is replaced anyway is forgotten.
 func (s *Session) unanswered(sa *ikeSA, t *transmission) error {
-	err := fmt.Errorf("no answer to %v after %d tries", t.kind, t.tries)
+	err := fmt.Errorf("no answer to %v after %d tries", t.kind, t.sent())
 	switch {
 	case s.phase == phaseClosing:
 		s.finish(s.failure)

@@ -61,8 +61,8 @@ func prefixed(info schemeInfo, signature []byte) ([]byte, error) {
 
 // VerifyAuth checks the peer's signature over octets with the key of its
 // certificate: methods 1, 9, 10, 11 and 14. It does not judge the certificate
-// itself. allowSHA1 lets SHA-1 signatures pass, which method 1 has by default
-// (RFC 7296 3.8).
+// itself. allowSHA1 lets SHA-1 pass with method 1, which has it by default
+// (RFC 7296 3.8). With method 14 it never passes (RFC 8247 3.2): we do not announce it.
 func VerifyAuth(p *wire.AuthPayload, leafDER []byte, octets []byte, allowSHA1 bool) error {
 	key, err := parseKey(leafDER)
 	if err != nil {
@@ -74,7 +74,7 @@ func VerifyAuth(p *wire.AuthPayload, leafDER []byte, octets []byte, allowSHA1 bo
 	case MethodECDSA256, MethodECDSA384, MethodECDSA521:
 		return verifyECDSA(key, p.Method, octets, p.Data)
 	case MethodSignature:
-		return verifySignature(key, octets, p.Data, allowSHA1)
+		return verifySignature(key, octets, p.Data)
 	}
 	return fmt.Errorf("auth: method %d is not a known signature method: %w", p.Method, ErrScheme)
 }
@@ -123,7 +123,7 @@ func verifyECDSA(key publicKey, method uint8, octets, signature []byte) error {
 
 // verifySignature is method 14: one octet of length, AlgorithmIdentifier,
 // signature (RFC 7427 3).
-func verifySignature(key publicKey, octets, data []byte, allowSHA1 bool) error {
+func verifySignature(key publicKey, octets, data []byte) error {
 	if len(data) < 1 || len(data) < 1+int(data[0]) {
 		return fmt.Errorf("auth: AlgorithmIdentifier cut short: %w", ErrVerify)
 	}
@@ -135,7 +135,7 @@ func verifySignature(key publicKey, octets, data []byte, allowSHA1 bool) error {
 	if err := verifyWith(key, alg, octets, data[n:]); err != nil {
 		return err
 	}
-	if alg.hash == crypto.SHA1 && !allowSHA1 {
+	if alg.hash == crypto.SHA1 {
 		return fmt.Errorf("auth: %w: %w", ErrVerify, ErrSHA1)
 	}
 	return nil

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"crypto"
+	"errors"
 	"testing"
 
 	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
@@ -34,7 +35,8 @@ func runWycheproof(t *testing.T, file string, least int, wrap func(signature []b
 			}
 			n++
 			err := VerifyAuth(wrap(v.Sig), cert, v.Msg, true)
-			if (err == nil) != (v.Result == "valid") {
+			good := err == nil || errors.Is(err, ErrSHA1) // which says that it would verify
+			if good != (v.Result == "valid") {
 				t.Errorf("%s %d (%s, %s): %v", file, v.ID, v.Comment, v.Result, err)
 			}
 		}
