@@ -93,7 +93,7 @@ type Plane struct {
 	table atomic.Pointer[table] // immutable; replaced under mu
 	tun   atomic.Pointer[device]
 
-	// outMu is held while a batch is sealed, inMu while one is opened and
+	// outMu is held while a batch is sealed and sent, inMu while one is opened and
 	// written to the TUN; both are uncontended but for key changes. Order:
 	// mu before outMu before inMu.
 	outMu, inMu sync.Mutex

@@ -101,8 +101,10 @@ func (s *sender) run() {
 	}
 }
 
-// batch handles the first n buffers.
+// batch handles the first n buffers. It holds outMu from the look at the table
+// until the last packet is sent: see settleOutbound.
 func (s *sender) batch(n int) {
+	s.p.outMu.Lock()
 	t := s.p.table.Load()
 	s.out = s.out[:0]
 	stride := t.stride(s.full)
@@ -111,7 +113,6 @@ func (s *sender) batch(n int) {
 		s.spread(n, stride)
 	}
 
-	s.p.outMu.Lock()
 	packets, octets := 0, 0
 	for i := range n {
 		s.routes[i] = s.route(t, i, n == 1)
@@ -129,11 +130,11 @@ func (s *sender) batch(n int) {
 		}
 		i = end
 	}
-	s.p.outMu.Unlock()
-
 	if len(s.out) > 0 && s.send(s.out, t.peer) {
 		s.p.sent(packets, octets)
 	}
+	s.p.outMu.Unlock()
+
 	if stride != s.stride && stride > 0 {
 		s.arrange(stride)
 	}

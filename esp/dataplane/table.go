@@ -129,8 +129,10 @@ func (p *Plane) AddSA(in *esp.Inbound, out *esp.Outbound) error {
 
 // Activate sends outbound traffic that its selectors cover through the pair with
 // this inbound SPI. Where those of several pairs overlap, a pair takes precedence
-// over one that covers all that it does, else over those activated earlier.
+// over one that covers all that it does, else over those activated earlier. When it
+// returns no packet is under way in here that was routed before.
 func (p *Plane) Activate(inboundSPI uint32) error {
+	defer p.settleOutbound()
 	return p.change(func(t *table) error {
 		sa := t.inbound[inboundSPI]
 		if sa == nil || sa.out == nil {
@@ -156,8 +158,10 @@ func (t *table) rank(out *esp.Outbound) int {
 
 // Switch sends all outbound traffic through the pair with this inbound SPI, and to
 // another peer over a path of the given MTU, in one step: no packet goes to one
-// peer through an SA of the other's. Pairs activated earlier still receive.
+// peer through an SA of the other's. Pairs activated earlier still receive. It
+// returns as Activate does.
 func (p *Plane) Switch(inboundSPI uint32, peer netip.AddrPort, pathMTU int) error {
+	defer p.settleOutbound()
 	return p.change(func(t *table) error {
 		sa := t.inbound[inboundSPI]
 		if sa == nil || sa.out == nil {
@@ -168,6 +172,14 @@ func (p *Plane) Switch(inboundSPI uint32, peer netip.AddrPort, pathMTU int) erro
 		t.pathMTU = max(pathMTU, MinPathMTU)
 		return nil
 	})
+}
+
+// settleOutbound waits until a batch that has seen the table before is sent: who
+// has moved traffic to another SA deletes the one before, and no packet of that may
+// come to the gateway behind the Delete (RFC 7296 2.8).
+func (p *Plane) settleOutbound() {
+	p.outMu.Lock()
+	defer p.outMu.Unlock()
 }
 
 func (t *table) dropOutbound(spi uint32) {
