@@ -39,7 +39,7 @@ func (l *line) handle(ev ike.Event) {
 	case ike.MoveRefused:
 		l.moveRefused(e)
 	case ike.PeerSilent:
-		l.silent()
+		l.silent(e)
 	case ike.PeerHeard:
 		l.forget(becauseOfSilence)
 	case ike.PathNarrow:
@@ -146,16 +146,16 @@ func (l *line) changed() {
 func (l *line) fail(f *diagnose.Failure) {
 	if l.finished == nil {
 		l.finished = f
-		l.overdue = time.After(goodbye)
 	}
-	l.later(ike.Delete{})
+	l.quit()
 }
 
 func (l *line) closed(e ike.Closed) {
 	if l.orphan(e.Failure) {
 		return
 	}
-	l.done = true
+	l.gone = true
+	l.done = !l.quitting()
 	if l.finished != nil || e.Failure == nil {
 		return
 	}

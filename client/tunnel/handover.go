@@ -67,23 +67,26 @@ type handover struct {
 	// questions is for those of the try under way, and cancel withdraws them.
 	questions context.Context
 	cancel    func()
+	tried     time.Time    // when the last try began
 	orphaned  *ike.Failure // why the session in use is gone
 	patience  time.Time    // orphaned: when the line gives up
 }
 
-// handOver begins a plan. What was planned before is given up, but for its end.
+// handOver begins a plan. What was planned before is given up, but for its end, and
+// for what holds of any plan: that the password was refused, and that the line has
+// no session left.
 func (l *line) handOver(p plan) {
-	if old := l.next; old != nil {
-		if p.end.IsZero() || !old.end.IsZero() && old.end.Before(p.end) {
-			p.end = old.end
-		}
-		l.abandon(old)
-	}
 	if p.at.IsZero() {
 		p.at = time.Now()
 	}
+	h := &handover{plan: p, at: p.at}
+	if old := l.next; old != nil {
+		h.end = earlier(p.end, old.end)
+		h.fresh, h.orphaned, h.patience = old.fresh, old.orphaned, old.patience
+		l.abandon(old)
+	}
 	l.log.Info("another session is to take over", "why", p.why, "at", p.at.Round(time.Second))
-	l.next = &handover{plan: p, at: p.at}
+	l.next = h
 }
 
 // successor is the strand of the try under way, nil where there is none.
@@ -94,14 +97,19 @@ func (l *line) successor() *strand {
 	return l.next.strand
 }
 
-// abandon ends a try under way.
+// abandon ends a try under way. One whose sign-in the gateway may be granting in this
+// moment is waited for, and then deleted: else the gateway would keep it.
 func (l *line) abandon(h *handover) {
 	if h.cancel != nil {
 		h.cancel()
 	}
 	if s := h.strand; s != nil {
 		h.strand = nil
-		l.leave(s, time.Now())
+		at := time.Now()
+		if s.signingIn() {
+			at = at.Add(goodbye)
+		}
+		l.leave(s, at)
 	}
 	if l.next == h {
 		l.next = nil
@@ -124,7 +132,7 @@ func (l *line) proceed(now time.Time) {
 	}
 	h := l.next
 	switch {
-	case h == nil || !l.up:
+	case h == nil || !l.up || l.quitting():
 	case h.orphaned != nil && !h.patience.After(now):
 		l.over(h.orphaned)
 	case !h.at.IsZero() && !h.at.After(now):
@@ -195,6 +203,7 @@ func (l *line) tryNext(h *handover, creds *credentials) {
 		remote = h.remotes[h.tries%len(h.remotes)]
 	}
 	h.tries++
+	h.tried = time.Now()
 	if h.gateway == (gateway{}) {
 		h.gateway.id = l.gateway.id
 	}
@@ -221,6 +230,8 @@ func (l *line) tryNext(h *handover, creds *credentials) {
 // rising takes the events of a successor.
 func (l *line) rising(s *strand, ev ike.Event) {
 	switch e := ev.(type) {
+	case ike.Step:
+		s.step = e.Name
 	case ike.Established:
 		s.established(e)
 	case ike.Reauthenticate:
@@ -263,15 +274,16 @@ func (l *line) fallen(s *strand, e ike.Closed) {
 	l.tryFailed(h, err)
 }
 
-// takeOver moves the line to the successor. To another gateway, or on another
-// path, SA and peer change in one step; else the old SAs stay active for what
-// the new one does not carry, until they go.
+// takeOver moves the line to the successor. To another gateway SA and peer change in
+// one step; else the old SAs stay active for what the new one does not carry, until
+// they go.
 func (l *line) takeOver(s *strand, inboundSPI uint32) {
 	h, old := l.next, l.strand
 	l.next = nil
 	h.cancel()
 	s.creds.clear()
 	elsewhere := s.info.GatewayAddress != old.info.GatewayAddress
+	anotherPath := elsewhere || s.local.Addr() != old.local.Addr()
 	var err error
 	if elsewhere {
 		err = l.plane.Switch(inboundSPI, s.info.GatewayAddress, surePath)
@@ -280,9 +292,9 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 	}
 	s.traffic, s.sentAt = old.traffic, old.sentAt
 	l.stall.open = false
-	l.strand, l.unrenewed = s, nil
+	l.strand, l.unrenewed, l.gone = s, nil, false
 	s.info.Moves = old.info.Moves
-	if elsewhere || s.local.Addr() != old.local.Addr() {
+	if anotherPath {
 		l.note(Move{At: time.Now(), From: old.local, To: s.local, Gateway: s.info.GatewayAddress})
 	}
 	if h.orphaned == nil {
@@ -299,8 +311,13 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 	l.adapt()
 	l.askForMore()
 	l.planSignIn()
-	if elsewhere {
+	if anotherPath {
+		l.newPath()
+	} else if l.checking { // the question was the old session's
 		l.beginSearch()
+	}
+	if local, _, ok := l.way(); !ok || local.Addr() != s.local.Addr() {
+		l.roam() // the network has changed since the session began
 	}
 }
 
@@ -331,10 +348,14 @@ func (l *line) adapt() {
 	l.emit(Up{Network: n, Info: l.info})
 }
 
-// falling takes the events of a strand that has carried the line. New keys of
-// its Child SA still receive, but traffic goes to them no more.
+// falling takes the events of a strand that has carried the line, or is not to any
+// more. New keys of its Child SA still receive, but traffic goes to them no more.
 func (l *line) falling(s *strand, ev ike.Event) {
 	switch e := ev.(type) {
+	case ike.NeedVerdict, ike.NeedSignature, ike.NeedPSK, ike.NeedCredentials, ike.Established:
+		// Of a successor that is not wanted any more.
+		s.leaveAt = time.Time{}
+		s.later(ike.Delete{})
 	case ike.ChildAdded:
 		if err := l.added(s, e); err != nil {
 			l.log.Debug("an SA of the session that ends is not used", "err", err)
@@ -364,7 +385,7 @@ func (l *line) orphan(f *ike.Failure) bool {
 		return false
 	}
 	l.log.Info("the session in use has ended before its successor stands", "cause", string(f.Cause))
-	h.orphaned, h.patience = f, time.Now().Add(orphanPatience)
+	h.orphaned, h.patience, l.gone = f, time.Now().Add(orphanPatience), true
 	l.discardSAs(l.strand)
 	return true
 }
@@ -409,21 +430,4 @@ func (l *line) giveUp(h *handover) {
 	if h.why != whySignIn {
 		l.planSignIn()
 	}
-}
-
-// over ends the line because its session has.
-func (l *line) over(f *ike.Failure) {
-	l.done = true
-	if l.finished == nil {
-		l.finished = l.ending(f)
-	}
-}
-
-// farewell tells the gateway goodbye on every session that still stands, without
-// waiting for an answer.
-func (l *line) farewell() {
-	for _, s := range l.strands() {
-		s.later(ike.Delete{})
-	}
-	l.drain()
 }

@@ -60,10 +60,11 @@ type line struct {
 	checking  bool  // one of them is being asked for
 	narrow    bool  // IKE's messages had to be cut for a path below surePath
 	stall     stall
-	roamed    bool              // the network has changed, and the gateway has not been heard since
+	roamed    time.Time         // the network has changed; zero: and the gateway was heard since
 	unrenewed *diagnose.Failure // why the last successor did not take over
 	marked    []byte            // scratch: non-ESP marker and message
 	finished  error
+	gone      bool // the session in use has ended
 	done      bool
 	overdue   <-chan time.Time // the end of the patience with a gateway that is told goodbye
 }
@@ -187,10 +188,9 @@ func (l *line) loop(ctx context.Context) (end error) {
 		case <-stop:
 			stop = nil
 			cancel()
-			l.overdue = time.After(goodbye)
-			l.later(ike.Delete{})
+			l.quit()
 		case <-l.overdue:
-			return l.finished
+			l.done = true
 		}
 		if err != nil {
 			l.log.Debug("the session refused an input", "err", err)
@@ -198,6 +198,7 @@ func (l *line) loop(ctx context.Context) (end error) {
 		l.attend(time.Now())
 		l.proceed(time.Now())
 		l.drain()
+		l.done = l.done || l.quitting() && l.gone && len(l.leaving) == 0
 	}
 	l.farewell()
 	return l.finished
@@ -212,6 +213,45 @@ func (l *line) arm(alarm Alarm) error {
 		return alarm.Stop()
 	}
 	return alarm.Set(time.Until(at))
+}
+
+// over ends the line because its session has.
+func (l *line) over(f *ike.Failure) {
+	l.done = true
+	if l.finished == nil {
+		l.finished = l.ending(f)
+	}
+}
+
+// quit begins the end of the line: every session is deleted, and the gateway has a
+// moment to say that it knows.
+func (l *line) quit() {
+	if l.quitting() {
+		return
+	}
+	l.overdue = time.After(goodbye)
+	if l.next != nil {
+		l.abandon(l.next)
+	}
+	for _, s := range l.leaving {
+		if s.info.IKEEstablished.IsZero() {
+			continue // abandoned
+		}
+		s.leaveAt = time.Time{}
+		s.later(ike.Delete{})
+	}
+	l.later(ike.Delete{})
+}
+
+func (l *line) quitting() bool { return l.overdue != nil }
+
+// farewell tells the gateway goodbye on every session that still stands, without
+// waiting for an answer.
+func (l *line) farewell() {
+	for _, s := range l.strands() {
+		s.later(ike.Delete{})
+	}
+	l.drain()
 }
 
 // broken explains the end of the plane: the device or the socket died.

@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"slices"
+	"time"
 
 	"github.com/homeward-vpn/homeward/ike"
 )
@@ -32,6 +33,14 @@ var pathSizes = []int{largestPath, 1492, 1400}
 // narrowSizes are asked for after that where IKE's own messages had to be cut
 // smaller than surePath to get through.
 var narrowSizes = []int{surePath, 1024, 800}
+
+// newPath begins with what nearly every path carries.
+func (l *line) newPath() {
+	l.stall.asked = time.Time{} // that was of another path
+	l.plane.SetPathMTU(surePath)
+	l.narrow = false
+	l.beginSearch()
+}
 
 // beginSearch starts the search anew.
 func (l *line) beginSearch() {

@@ -60,7 +60,7 @@ func (l *line) redirected(to ike.GatewayID) {
 		l.log.Warn("too many redirects: the line stays where it is", "other", to.String())
 		return
 	}
-	l.find(next, func(addrs []netip.Addr, err error) {
+	l.find(next, func() {}, func(addrs []netip.Addr, err error) {
 		if err != nil {
 			l.log.Warn("the other gateway cannot be found: the line stays where it is", "other", to.String(), "err", err)
 			return
@@ -69,12 +69,13 @@ func (l *line) redirected(to ike.GatewayID) {
 	})
 }
 
-// find looks a gateway up and has the loop go on with its addresses.
-func (l *line) find(g gateway, then func([]netip.Addr, error)) {
+// find looks a gateway up and has the loop go on with its addresses; or calls
+// never, where the line ends first.
+func (l *line) find(g gateway, never func(), then func([]netip.Addr, error)) {
 	ctx := l.life
 	l.asking.Go(func() {
 		addrs, err := l.resolve(ctx, g.id)
-		l.call(ctx, func() { then(addrs, err) }, func() {})
+		l.call(ctx, func() { then(addrs, err) }, never)
 	})
 }
 
@@ -94,7 +95,7 @@ func (l *line) turn(h *handover, to ike.GatewayID, creds *credentials) error {
 		return err
 	}
 	again := creds.again()
-	l.find(next, func(addrs []netip.Addr, err error) {
+	l.find(next, again.clear, func(addrs []netip.Addr, err error) {
 		switch {
 		case l.next != h:
 			again.clear()

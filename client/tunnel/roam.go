@@ -31,6 +31,8 @@ const (
 	// hesitation is how long a silent gateway is waited for before the user would
 	// have to sign in again because of it.
 	hesitation = 3 * time.Second
+	// stillUnderWay is how long after a change what comes in may have been sent before.
+	stillUnderWay = time.Second
 )
 
 // Why a successor is wanted.
@@ -63,10 +65,10 @@ func (l *line) watchNetwork(ctx context.Context) <-chan struct{} {
 // roam follows a change of the network. Before the line is up there is nothing to
 // move: the handshake's next try goes the new way by itself.
 func (l *line) roam() {
-	if !l.up || l.done || l.finished != nil {
+	if !l.up || l.done || l.quitting() {
 		return
 	}
-	l.roamed = true
+	l.roamed = time.Now()
 	l.tellAddresses(l.strand)
 	local, remote, ok := l.way()
 	switch {
@@ -78,6 +80,8 @@ func (l *line) roam() {
 	}
 	l.info.Waiting = false
 	switch {
+	case l.gone:
+		l.replaceFor(becauseOfNetwork, local, time.Time{})
 	case local.Addr() == l.local.Addr() && remote.Addr() == l.info.GatewayAddress.Addr():
 		l.later(ike.CheckLiveness{Urgent: true})
 		l.adapt()
@@ -159,7 +163,8 @@ func (l *line) moved(e ike.Moved) {
 		l.local = e.Local
 	}
 	elsewhere := e.Remote != l.info.GatewayAddress
-	if before == l.local && !elsewhere && e.Behind.Us == l.info.BehindNAT && !l.roamed {
+	if before == l.local && !elsewhere && e.Behind.Us == l.info.BehindNAT {
+		l.forget(becauseOfSilence)
 		return // it was the NAT that has moved, or nothing at all
 	}
 	l.info.GatewayAddress, l.info.BehindNAT = e.Remote, e.Behind.Us
@@ -171,10 +176,7 @@ func (l *line) moved(e ike.Moved) {
 	l.forget(becauseOfSilence)
 	l.adapt()
 	if before != l.local || elsewhere {
-		l.stall.asked = time.Time{} // that was of another path
-		l.plane.SetPathMTU(surePath)
-		l.narrow = false
-		l.beginSearch()
+		l.newPath()
 	}
 }
 
@@ -196,9 +198,9 @@ func (l *line) moveRefused(e ike.MoveRefused) {
 // silent brings up a successor beside a session whose gateway does not answer: it
 // may have forgotten us while this machine slept. A user who would have to sign in
 // for that is given a moment's peace first, since most silences end by themselves.
-func (l *line) silent() {
-	if !l.roamed { // no more than the stall of a line whose network is what it was
-		return
+func (l *line) silent(e ike.PeerSilent) {
+	if l.roamed.IsZero() || e.Since.After(l.roamed.Add(stillUnderWay)) {
+		return // no more than the stall of a line whose network is what it was
 	}
 	var at time.Time
 	if l.cfg.Profile.Client.Auth == profile.ClientMSCHAPv2 {
@@ -221,6 +223,14 @@ func (l *line) replaceFor(why string, local netip.AddrPort, at time.Time) {
 			remotes = append(remotes, to)
 		}
 	}
+	if h := l.next; h != nil && h.why == why && h.strand == nil {
+		// Planned already: the user may be asked, and a refusal has its pause.
+		h.remotes = remotes
+		if soon := h.tried.Add(firstPause); !h.at.IsZero() && why == becauseOfNetwork && soon.Before(h.at) {
+			h.at = soon
+		}
+		return
+	}
 	l.handOver(plan{why: why, remotes: remotes, at: at, change: func(c *ike.Config) {
 		// Nothing more is heard of the session in use. Only once it is forgotten do
 		// some gateways, strongSwan for one, give its addresses to us again (RFC 7296 2.4).
@@ -228,9 +238,13 @@ func (l *line) replaceFor(why string, local netip.AddrPort, at time.Time) {
 	}})
 }
 
-// forget gives up a plan that has lost its reason.
+// forget gives up a plan that has lost its reason, unless the gateway may be ending
+// the session in use for it.
 func (l *line) forget(why string) {
-	l.roamed = false
+	l.roamed = time.Time{}
+	if s := l.successor(); s != nil && s.signingIn() {
+		return
+	}
 	if l.next != nil && l.next.why == why && l.next.orphaned == nil {
 		l.log.Info("the successor is not needed any more", "why", why)
 		l.abandon(l.next)

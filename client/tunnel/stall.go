@@ -23,7 +23,7 @@ const (
 	// stallAfter is how long nothing has come in when the question is put.
 	stallAfter = 150 * time.Millisecond
 	// stallPause is the least time between two questions, and streamPause that
-	// between two about a stream.
+	// between two about a stream; it doubles while none is followed by packets.
 	stallPause  = 10 * time.Second
 	streamPause = 500 * time.Millisecond
 	// streamLooks is how many looks in a row find packets where there is a stream.
@@ -42,6 +42,7 @@ type stall struct {
 	asked   time.Time
 	open    bool // the gateway has not answered a move that was asked for
 	flow    int  // looks in a row that found packets, up to heard
+	vain    int  // questions since heard
 }
 
 // busy takes word from the plane's goroutine that packets go out again after a rest.
@@ -66,7 +67,7 @@ func (s *stall) look(now time.Time, inbound uint64, sent time.Time) bool {
 		if s.heard != s.looked {
 			s.flow = 0
 		}
-		s.inbound, s.since, s.heard = inbound, s.looked, now
+		s.inbound, s.since, s.heard, s.vain = inbound, s.looked, now, 0
 		s.flow++
 	}
 	s.looked, s.next = now, now.Add(lookEvery)
@@ -76,12 +77,13 @@ func (s *stall) look(now time.Time, inbound uint64, sent time.Time) bool {
 	}
 	pause := stallPause
 	if s.flow >= streamLooks && now.Sub(sent) < stallAfter {
-		pause = streamPause
+		pause = min(streamPause<<min(s.vain, 8), stallPause)
 	}
 	if !sent.After(s.since) || now.Sub(s.heard) < stallAfter || !s.asked.IsZero() && now.Sub(s.asked) < pause {
 		return false
 	}
 	s.asked = now
+	s.vain++
 	return true
 }
 

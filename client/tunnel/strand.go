@@ -43,6 +43,8 @@ type strand struct {
 	uses     int                // how often a Child SA came into use
 	wished   []netip.Prefix     // networks that were asked for one by one
 	info     Info
+	step     ike.StepName  // of the handshake
+	open     int           // questions that wait for their answer
 	sendErr  error         // why the last datagram could not leave
 	traffic  uint64        // plane.LastInbound at the last look
 	sentAt   time.Time     // plane.LastOutbound at the last look
@@ -128,6 +130,7 @@ func (l *line) answer(a answered) error {
 		discard(a.command)
 		return ike.ErrClosed
 	}
+	a.strand.open--
 	if c, ok := a.command.(ike.Credentials); ok && c.Err == nil {
 		a.strand.creds.used(c.Password)
 	}
@@ -197,17 +200,17 @@ func (l *line) drainOne(s *strand) (some bool) {
 	}
 }
 
-// take performs an event: questions are everybody's, all else depends on which
-// strand it is.
+// take performs an event, as is right for the strand that it comes from. The
+// questions of those that end are not asked any more.
 func (l *line) take(s *strand, ev ike.Event) {
 	switch {
+	case s != l.strand && s != l.successor():
+		l.falling(s, ev)
 	case l.asked(s, ev):
 	case s == l.strand:
 		l.handle(ev)
-	case s == l.successor():
-		l.rising(s, ev)
 	default:
-		l.falling(s, ev)
+		l.rising(s, ev)
 	}
 }
 
@@ -326,6 +329,7 @@ func (l *line) ask(s *strand, q Question, answer func(Answer, error) ike.Command
 		// Withdrawn with its try.
 		ctx, q.Again, q.Until = h.questions, true, h.end
 	}
+	s.open++
 	l.asking.Go(func() {
 		a, err := l.cfg.Ask(ctx, q)
 		select {
@@ -334,6 +338,12 @@ func (l *line) ask(s *strand, q Question, answer func(Answer, error) ike.Command
 			clear(a.Secret)
 		}
 	})
+}
+
+// signingIn says whether the gateway may have taken the session for the one that
+// counts, and its answer is only under way.
+func (s *strand) signingIn() bool {
+	return s.step != "" && s.step != ike.StepReaching && s.open == 0
 }
 
 // later keeps a command for when the session is drained: what Poll gave is

@@ -67,7 +67,9 @@ type office struct {
 
 	mu      sync.Mutex
 	pathMTU int // IP packets above this are lost; 0: none
-	others  map[netip.Addr]*iketest.Responder
+	// delay is how long the gateways' messages are on their way.
+	delay  time.Duration
+	others map[netip.Addr]*iketest.Responder
 	// clients are the client's ends by family, as its NAT shows them; also are
 	// further addresses of the office's own gateway.
 	clients map[bool]netip.AddrPort
@@ -223,7 +225,7 @@ func (o *office) narrow(mtu int) {
 
 func (o *office) depart(p iketest.Packet) {
 	o.mu.Lock()
-	here := o.clients[p.To.Addr().Is4()] == p.To
+	here, delay := o.clients[p.To.Addr().Is4()] == p.To, o.delay
 	o.mu.Unlock()
 	if !here {
 		return
@@ -232,7 +234,20 @@ func (o *office) depart(p iketest.Packet) {
 	if p.Encap {
 		data = append([]byte{0, 0, 0, 0}, p.Data...)
 	}
-	o.client.Deliver(esptest.Datagram{Peer: p.From, Data: data})
+	client, d := o.client, esptest.Datagram{Peer: p.From, Data: data}
+	if delay == 0 {
+		client.Deliver(d)
+		return
+	}
+	d.Data = slices.Clone(data)
+	time.AfterFunc(delay, func() { client.Deliver(d) })
+}
+
+// slow makes the gateways' messages take their time.
+func (o *office) slow(delay time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.delay = delay
 }
 
 // tell runs f on the gateway's goroutine.
