@@ -52,6 +52,7 @@ type initiation struct {
 	source  []byte // NAT_DETECTION_SOURCE_IP
 	kx      suite.KeyExchange
 	cookie  []byte
+	taken   []byte // the next cookie, until cookieWait is over
 	cookies int
 	groups  int
 	seen    []wire.SPI // of the responses that were tried
@@ -227,7 +228,7 @@ func (s *Session) receiveInit(now time.Time, d Datagram, h wire.Header) error {
 	if _, ok := wire.Find[*wire.SAPayload](m.Payloads); ok {
 		return s.tryCandidate(now, d, m)
 	}
-	if len(s.sas) > 0 {
+	if len(in.seen) > 0 {
 		return dropped(DropUnexpected, nil) // a full answer has come already
 	}
 	if n, ok := wire.Notify(m.Payloads, wire.NotifyCookie); ok {
@@ -252,13 +253,13 @@ func (s *Session) followCookie(now time.Time, cookie []byte) error {
 	switch {
 	case len(cookie) == 0 || len(cookie) > maxCookieLen:
 		return dropped(DropInitAnswer, errors.New("cookie of a wrong length"))
-	case bytes.Equal(cookie, in.cookie):
+	case bytes.Equal(cookie, in.cookie), bytes.Equal(cookie, in.taken):
 		return dropped(DropDuplicate, nil)
 	case in.cookies == maxCookies:
 		return dropped(DropRetries, nil)
 	}
 	in.cookies++
-	in.cookie = bytes.Clone(cookie)
+	in.taken = bytes.Clone(cookie)
 	s.timers.set(timerCookie, 0, now.Add(cookieWait))
 	return nil
 }
@@ -266,9 +267,10 @@ func (s *Session) followCookie(now time.Time, cookie []byte) error {
 // sendCookie sends the request with the cookie, unless a full answer to the one
 // without has come meanwhile.
 func (s *Session) sendCookie(now time.Time) error {
-	if s.init == nil || len(s.sas) > 0 {
+	if s.init == nil || len(s.init.seen) > 0 {
 		return nil
 	}
+	s.init.cookie, s.init.taken = s.init.taken, nil
 	return s.sendInit(now)
 }
 
