@@ -92,6 +92,9 @@ func TestAnswersGoBackWhereRequestsCameFrom(t *testing.T) {
 		p.nextID++
 		for _, what := range []string{"answer", "answer to the repetition"} {
 			sent := len(p.sent)
+			if what != "answer" {
+				d.Local = netip.AddrPortFrom(d.Local.Addr().Next(), 7)
+			}
 			if err := p.s.HandleDatagram(p.now, d); err != nil {
 				t.Fatal(err)
 			}

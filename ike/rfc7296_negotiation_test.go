@@ -251,7 +251,8 @@ func TestKeysAreForgotten(t *testing.T) {
 	if len(sa.auth.psk) == 0 {
 		t.Fatal("no shared key to forget")
 	}
-	secrets := []suite.Secret{sa.auth.psk}
+	sa.auth.msk = suite.Secret("the key that an EAP method has made") // RFC 7296 2.16: for AUTH alone
+	secrets := []suite.Secret{sa.auth.psk, sa.auth.msk}
 	if err := p.reply(p.authReply()...); err != nil {
 		t.Fatal(err)
 	}
