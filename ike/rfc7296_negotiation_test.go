@@ -220,9 +220,9 @@ func TestUnknownErrorFailsItsRequest(t *testing.T) {
 		wantFatal(t, p, p.reply(errorNotify(unknown, nil)), CauseProtocol)
 	})
 	for name, rekey := range map[string]func(p *script){
-		"rekey of a Child SA":  func(p *script) { p.startRekey() },
-		"rekey of the IKE SA":  func(p *script) { p.do(RekeyIKE{}) },
-		"one more of Child SA": func(p *script) { p.do(CreateChild{RemoteTS: selectors("10.0.0.0/8")}) },
+		"rekey of a Child SA": func(p *script) { p.startRekey() },
+		"rekey of the IKE SA": func(p *script) { p.do(RekeyIKE{}) },
+		"one more Child SA":   func(p *script) { p.do(CreateChild{RemoteTS: selectors("10.0.0.0/8")}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -236,6 +236,21 @@ func TestUnknownErrorFailsItsRequest(t *testing.T) {
 			}
 			if count[ChildAdded](p) != added || count[IKERekeyed](p) != rekeyed || p.s.children[0].state != childLive {
 				t.Errorf("events %+v", p.events)
+			}
+			if name == "one more Child SA" { // and is told
+				if r, ok := event[ChildRefused](p); !ok || r.Notify != unknown {
+					t.Errorf("events %+v", p.events)
+				}
+				return
+			}
+			sent := len(p.sent) // and is tried again
+			if err := p.pass(10 * time.Second); err != nil {
+				t.Fatal(err)
+			}
+			if len(p.sent) == sent {
+				t.Error("given up")
+			} else if h, _ := p.open(p.last()); h.Exchange != wire.ExchangeCreateChildSA {
+				t.Errorf("we send %v", h.Exchange)
 			}
 		})
 	}
