@@ -13,9 +13,11 @@
 //	  -> everything else: performer -> Done, Failed, TunnelDown -> inbox
 //
 // A password or shared key that the user gave is kept in memory for as long as
-// the user wants the line, so that a lost line comes back without them. It is
-// cleared with the wish, and when the gateway refuses it; it is never written
-// anywhere.
+// the user wants the line, so that a lost line comes back, and one that stands is
+// renewed (RFC 4478), without them. It is cleared with the wish, and when the gateway
+// refuses it; it is never written anywhere. One that the user gives for a line that
+// stands is kept only once that has been renewed with it; where two that were right
+// have been refused later, they are codes for one time, and no other is kept.
 //
 // The package never parses what the network sends and never decides what
 // follows what. app/homewardd makes the parts and calls New, Recover and Run;

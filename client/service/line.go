@@ -104,9 +104,13 @@ func (s *Service) tell(l *line, ev tunnel.Event) {
 	case tunnel.Up:
 		l.mu.Lock()
 		again := l.up
+		renewed := again && !ev.Info.SignedInAt.Equal(l.info.SignedInAt)
 		l.up, l.net, l.info = true, ev.Network, ev.Info
 		l.warnings = slices.Clone(ev.Network.Refused)
 		l.mu.Unlock()
+		if renewed {
+			s.prompts.renewed()
+		}
 		if again { // the gateway changed what it gave
 			s.inbox.put(message{event: supervisor.TunnelChanged{Tunnel: l.id, Network: true}})
 			return
@@ -114,8 +118,12 @@ func (s *Service) tell(l *line, ev tunnel.Event) {
 		s.inbox.put(message{event: supervisor.TunnelUp{Tunnel: l.id}})
 	case tunnel.Changed:
 		l.mu.Lock()
+		renewed := !ev.Info.SignedInAt.Equal(l.info.SignedInAt)
 		l.info = ev.Info
 		l.mu.Unlock()
+		if renewed {
+			s.prompts.renewed()
+		}
 		s.inbox.put(message{event: supervisor.TunnelChanged{Tunnel: l.id}})
 	}
 }

@@ -28,7 +28,16 @@ type prompts struct {
 	open   map[uint64]*question
 	given  map[tunnel.QuestionKind]given // by the user, for this wish
 	proven bool                          // the line has stood with them
+	// untried are answers for a line that stands, until it has been renewed with
+	// them: what the gateway has refused must not be given to it again.
+	untried map[tunnel.QuestionKind]given
+	// spoilt counts answers that were right once and then refused. A password may
+	// change; what is spoilt again and again is good for one time.
+	spoilt map[tunnel.QuestionKind]int
 }
+
+// mostSpoilt of a kind, and answers of it are used for nothing but their question.
+const mostSpoilt = 2
 
 // given is an answer that is kept.
 type given struct {
@@ -44,7 +53,10 @@ type question struct {
 }
 
 func newPrompts(post func(supervisor.Event)) *prompts {
-	return &prompts{post: post, open: map[uint64]*question{}, given: map[tunnel.QuestionKind]given{}}
+	return &prompts{
+		post: post, open: map[uint64]*question{}, given: map[tunnel.QuestionKind]given{},
+		untried: map[tunnel.QuestionKind]given{}, spoilt: map[tunnel.QuestionKind]int{},
+	}
 }
 
 // asker asks for one tunnel.
@@ -102,11 +114,23 @@ func (a *asker) accept(q tunnel.Question, answer tunnel.Answer) (tunnel.Answer, 
 	}
 	if q.Kind != tunnel.AskSignature && q.Kind != tunnel.AskFurther {
 		a.prompts.mu.Lock()
-		clear(a.given[q.Kind].answer.Secret)
-		a.given[q.Kind] = given{request: a.line.request, answer: clone(answer)}
-		a.prompts.mu.Unlock()
+		defer a.prompts.mu.Unlock()
+		into := a.given
+		if q.Again {
+			into = a.untried
+		}
+		drop(into, q.Kind)
+		if a.spoilt[q.Kind] < mostSpoilt {
+			into[q.Kind] = given{request: a.line.request, answer: clone(answer)}
+		}
 	}
 	return answer, nil
+}
+
+// drop clears an answer that is kept.
+func drop(from map[tunnel.QuestionKind]given, kind tunnel.QuestionKind) {
+	clear(from[kind].answer.Secret)
+	delete(from, kind)
 }
 
 func clone(a tunnel.Answer) tunnel.Answer {
@@ -129,7 +153,15 @@ func (a *asker) keptAnswer(q tunnel.Question) (tunnel.Answer, bool) {
 	a.prompts.mu.Lock()
 	defer a.prompts.mu.Unlock()
 	kept, ok := a.given[kind]
-	if !ok || !a.proven || q.Fresh || a.reused[kind] && !q.Again || kept.request != a.line.request {
+	if q.Fresh {
+		if ok && a.proven {
+			a.spoilt[kind]++
+		}
+		drop(a.given, kind)
+		drop(a.untried, kind)
+		return tunnel.Answer{}, false
+	}
+	if !ok || !a.proven || a.reused[kind] && !q.Again || kept.request != a.line.request {
 		return tunnel.Answer{}, false
 	}
 	a.reused[kind] = a.reused[kind] || !q.Again
@@ -237,13 +269,26 @@ func (p *prompts) keep() {
 	p.proven = true
 }
 
+// renewed says that the line stands with the answers that were given to renew it.
+func (p *prompts) renewed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for kind, g := range p.untried {
+		clear(p.given[kind].answer.Secret)
+		p.given[kind] = g
+		delete(p.untried, kind)
+	}
+}
+
 // forget clears the answers that were given.
 func (p *prompts) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.proven = false
-	for kind, g := range p.given {
-		clear(g.answer.Secret)
-		delete(p.given, kind)
+	for _, kept := range []map[tunnel.QuestionKind]given{p.given, p.untried} {
+		for kind := range kept {
+			drop(kept, kind)
+		}
 	}
+	clear(p.spoilt)
 }

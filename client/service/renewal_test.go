@@ -59,8 +59,71 @@ func TestLineIsRenewedWithoutTheUser(t *testing.T) {
 		if a := <-answered; string(a.answer.Secret) != "renewed" {
 			t.Errorf("%q, %v", a.answer.Secret, a.err)
 		}
+		f.renewed()
 		if a := <-f.ask(renewal(by)); string(a.answer.Secret) != "renewed" {
 			t.Errorf("%q, %v", a.answer.Secret, a.err)
+		}
+	})
+}
+
+// renewed says that a successor has taken over.
+func (f *fakeTunnel) renewed() {
+	info := officeUp().Info
+	info.SignedInAt = time.Now()
+	f.do(func() { f.emit(tunnel.Changed{Info: info}) })
+}
+
+// TestRefusedAnswerIsNotKept: an answer that has not renewed the line is not given to
+// the gateway again, whatever asks for one next.
+func TestRefusedAnswerIsNotKept(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		f := r.signedIn()
+		q := renewal(time.Now().Add(time.Hour))
+		q.Fresh = true
+		answered := f.ask(q)
+		r.renewWith("wrong")
+		<-answered
+		answered = f.ask(renewal(time.Now().Add(time.Hour))) // another plan
+		synctest.Wait()
+		select {
+		case a := <-answered:
+			t.Fatalf("%q is given again", a.answer.Secret)
+		default:
+		}
+		r.renewWith("right again")
+		<-answered
+		f.renewed()
+		if a := <-f.ask(renewal(time.Now().Add(time.Hour))); string(a.answer.Secret) != "right again" {
+			t.Errorf("%q, %v", a.answer.Secret, a.err)
+		}
+	})
+}
+
+// TestOneTimeCodes: answers that were right and are refused the next time, again and
+// again, are good for one time, and are not tried another one.
+func TestOneTimeCodes(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		f := r.signedIn()
+		replayed := 0
+		for _, code := range []string{"1", "2", "3", "4", "5"} {
+			q := renewal(time.Now().Add(time.Hour))
+			answered := f.ask(q)
+			synctest.Wait()
+			select {
+			case <-answered: // what was kept, which the gateway refuses
+				replayed++
+				q.Fresh = true
+				answered = f.ask(q)
+			default:
+			}
+			r.renewWith(code)
+			if a := <-answered; string(a.answer.Secret) != code {
+				t.Errorf("%q, %v", a.answer.Secret, a.err)
+			}
+			f.renewed()
+		}
+		if replayed != mostSpoilt {
+			t.Errorf("%d codes were used twice, want %d until it is known what they are", replayed, mostSpoilt)
 		}
 	})
 }
