@@ -242,7 +242,9 @@ func (st Stored) clone() Stored {
 	p := &st.Profile
 	p.Gateway.Anchors = slices.Clone(p.Gateway.Anchors)
 	p.Gateway.Intermediates = slices.Clone(p.Gateway.Intermediates)
+	p.Gateway.Quirks = slices.Clone(p.Gateway.Quirks)
 	p.Client.Certificates = slices.Clone(p.Client.Certificates)
+	p.Client.Further = slices.Clone(p.Client.Further)
 	p.IKE.Proposals = slices.Clone(p.IKE.Proposals)
 	p.Child.Proposals = slices.Clone(p.Child.Proposals)
 	p.Traffic.Include = slices.Clone(p.Traffic.Include)

@@ -183,6 +183,7 @@ func TestStoreCopies(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, t.TempDir())
 	p := named(t, "Office")
+	p.Client.Further = []SignIn{{Auth: ClientMSCHAPv2, Username: "alice-token"}}
 	add(t, s, p, 1000)
 	p.DNS.Domains[0] = "spoiled.example"
 	got, err := s.Get(p.ID)
@@ -198,6 +199,22 @@ func TestStoreCopies(t *testing.T) {
 	if again.Profile.DNS.Domains[0] != "corp.example" || again.Profile.IKE.Proposals[0].Group != "ecp384" ||
 		again.Profile.Traffic.Include[0].String() != "10.0.0.0/8" {
 		t.Errorf("spoiled: %+v", again.Profile)
+	}
+	notShared(t, "profile", reflect.ValueOf(got.Profile), reflect.ValueOf(again.Profile))
+}
+
+// notShared wants that two values have no list in common.
+func notShared(t *testing.T, name string, a, b reflect.Value) {
+	t.Helper()
+	switch a.Kind() {
+	case reflect.Struct:
+		for i := range a.NumField() {
+			notShared(t, name+"."+a.Type().Field(i).Name, a.Field(i), b.Field(i))
+		}
+	case reflect.Slice:
+		if a.Len() > 0 && a.Pointer() == b.Pointer() {
+			t.Errorf("%s is shared", name)
+		}
 	}
 }
 
