@@ -16,6 +16,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/credential"
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/profile/formats"
+	"github.com/homeward-vpn/homeward/client/profile/native"
 )
 
 func (a *app) importCommand() *cobra.Command {
@@ -144,14 +145,16 @@ func (a *app) importOne(ctx context.Context, in *profile.Imported, existing *[]c
 	return err
 }
 
-// replaces finds the profile that came from the same source before.
+// replaces finds the profile that came from the same source before. Homeward's own
+// format also holds profiles that came in another, for `show --json` writes it.
 func (a *app) replaces(p *profile.Profile, existing []control.ProfileInfo) *control.ProfileInfo {
 	if p.Origin.Identifier == "" {
 		return nil
 	}
 	for i := range existing {
 		e := &existing[i]
-		if e.Format == p.Origin.Format && e.Identifier == p.Origin.Identifier && a.mine(*e) {
+		sameFormat := e.Format == p.Origin.Format || e.Format == native.Format || p.Origin.Format == native.Format
+		if sameFormat && e.Identifier == p.Origin.Identifier && a.mine(*e) {
 			return e
 		}
 	}
@@ -187,6 +190,9 @@ func (a *app) consent(ctx context.Context, report []profile.Line, yes bool) erro
 // write a file that claims to be a newer one of the company's.
 func (a *app) keepImported(ctx context.Context, in *profile.Imported, replaced *profile.Profile, done *undoStack) error {
 	elsewhere := replaced != nil && !replaced.Gateway.Equal(in.Profile.Gateway)
+	if in.Profile.Client.Auth == profile.ClientCertificate && len(in.Secrets.PrivateKey) == 0 {
+		return a.keepKey(ctx, &in.Profile, elsewhere, done)
+	}
 	if in.Secrets.Empty() && !elsewhere {
 		return nil
 	}

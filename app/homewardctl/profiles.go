@@ -14,6 +14,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/native"
 )
 
 func (a *app) profilesCommand() *cobra.Command {
@@ -60,7 +61,8 @@ func printJSON(w io.Writer, v any) error {
 }
 
 func (a *app) showCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:               "show NAME",
 		Short:             "Show what a profile says",
 		Args:              exactly(1, "one profile's name"),
@@ -70,9 +72,24 @@ func (a *app) showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return a.printFile(p)
+			}
 			return a.printProfile(p)
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as a file that import reads, without secrets")
+	return cmd
+}
+
+// printFile prints a profile as Homeward's own file.
+func (a *app) printFile(p *profile.Profile) error {
+	text, err := native.Encode(p)
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write(text)
+	return err
 }
 
 // row is one line of a table of facts; an empty value is left out.

@@ -67,6 +67,9 @@ func (p Proposal) Legacy() bool {
 	return slices.ContainsFunc(words, LegacyKeyword)
 }
 
+// Readable says whether a proposal does not encrypt.
+func (p Proposal) Readable() bool { return encryptionKeywords[p.Encryption].readable }
+
 // lookUp finds a word and says what is wrong with it, where something is.
 func (s *SA) lookUp(table map[string]algorithm, field, word string) (algorithm, error) {
 	a, known := table[word]

@@ -36,7 +36,7 @@ type Profile struct {
 
 // Origin says where the profile came from.
 type Origin struct {
-	Format       string `json:"format"`               // "mobileconfig", "manual", ...
+	Format       string `json:"format"`               // "mobileconfig", "homeward", ...
 	Identifier   string `json:"identifier,omitempty"` // the file's own identifier, for replace-or-add
 	Organization string `json:"organization,omitempty"`
 	Description  string `json:"description,omitempty"`

@@ -9,6 +9,7 @@ package formats
 import (
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/profile/mobileconfig"
+	"github.com/homeward-vpn/homeward/client/profile/native"
 )
 
 // Import is ImportWith without options: nobody is asked for anything.
@@ -27,13 +28,15 @@ func ImportWith(data []byte, o profile.ImportOptions) ([]profile.Imported, error
 	switch f := Sniff(data); f {
 	case Mobileconfig:
 		return mobileconfig.ParseWith(data, o)
+	case Homeward:
+		return native.ParseWith(data, o)
 	case Empty:
 		return nil, profile.NewImportError(profile.ImportDamaged, "the file is empty")
 	case Unknown:
 		return nil, profile.NewImportError(profile.ImportForeign,
-			"the file is not a profile that this version reads; it reads Apple configuration profiles (.mobileconfig)")
+			"the file is not a profile that this version reads; it reads Apple configuration profiles (.mobileconfig) and Homeward's own (.json)")
 	default:
 		return nil, profile.NewImportError(profile.ImportForeign,
-			"this is %s, which this version does not read; ask for an Apple configuration profile (.mobileconfig)", f)
+			"this is %s, which this version does not read; ask for an Apple configuration profile (.mobileconfig) or one of Homeward's own (.json)", f)
 	}
 }

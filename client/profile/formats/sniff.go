@@ -9,6 +9,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/homeward-vpn/homeward/client/profile/mobileconfig"
+	"github.com/homeward-vpn/homeward/client/profile/native"
 )
 
 // Format is a profile format, named as it stands in a sentence.
@@ -19,6 +20,7 @@ const (
 	Empty        Format = "an empty file"
 	Unknown      Format = "an unknown file"
 	Mobileconfig Format = "an Apple configuration profile"
+	Homeward     Format = "a Homeward profile"
 	Sswan        Format = "a strongSwan Android profile"
 	ONC          Format = "a ChromeOS network configuration"
 	ProfileXML   Format = "a Windows VPN profile (ProfileXML)"
@@ -45,6 +47,9 @@ func Sniff(data []byte) Format {
 	}
 	if mobileconfig.Sniff(data) {
 		return Mobileconfig
+	}
+	if native.Sniff(data) {
+		return Homeward
 	}
 	head := plain(data[:min(len(data), headSize)])
 	switch {

@@ -32,6 +32,8 @@ func TestSniff(t *testing.T) {
 		"sswan":            {`{"uuid":"x","type":"ikev2-eap","remote":{"addr":"a"}}`, Sswan},
 		"ONC":              {`{"Type":"UnencryptedConfiguration","NetworkConfigurations":[]}`, ONC},
 		"JSON":             {`{"a":1}`, Unknown},
+		"Homeward":         {"\xEF\xBB\xBF{\n \"name\":\"x\", \"version\": 1, \"gateway\": {\"address\"", Homeward},
+		"versioned JSON":   {`{"version":1,"routes":{"gateway":{}}}`, Unknown},
 		"NM":               {"# by hand\n[connection]\r\nid=x\r\ntype=vpn\r\n", NMConnection},
 		"phone book":       {"[Office]\r\nEncoding=1\r\nVpnStrategy=7\r\n", Phonebook},
 		"WireGuard":        {"[Interface]\nPrivateKey = x\n", WireGuard},
@@ -67,6 +69,7 @@ func TestSentences(t *testing.T) {
 	}{
 		"":                                     {profile.ImportDamaged, "empty"},
 		`{"type":"ikev2-eap"}`:                 {profile.ImportForeign, "this is a strongSwan Android profile, which this version does not read"},
+		`{"version":1,"gateway":{`:             {profile.ImportDamaged, "damaged or cut off: line 1"},
 		"hello":                                {profile.ImportForeign, "not a profile"},
 		"bplist00":                             {profile.ImportDamaged, "cut off"},
 		"<plist>":                              {profile.ImportDamaged, "cut off"},
@@ -88,6 +91,7 @@ func FuzzImport(f *testing.F) {
 	f.Add([]byte(`<plist><dict><key>PayloadType</key><string>Configuration</string></dict></plist>`))
 	f.Add([]byte("conn x\n"))
 	f.Add([]byte(`{"remote": {`))
+	f.Add([]byte(`{"version":1,"name":"x","gateway":{"address":"a.example","auth":"psk"},"client":{"auth":"psk"},"traffic":{"full":true}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		found, err := Import(data)
 		var e *profile.ImportError
