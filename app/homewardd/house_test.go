@@ -214,6 +214,12 @@ var rules = []rule{
 		},
 	},
 	{
+		of:      []string{"./client/profile/native"},
+		own:     []string{"./client/profile"},
+		outside: nothing,
+		why:     "the own format is the model and its spelling, and knows no other",
+	},
+	{
 		of:     []string{"./client/profile/..."},
 		except: []string{"./client/profile/formats"},
 		never:  map[string]string{"./client/profile/formats": "formats stands above the importers"},

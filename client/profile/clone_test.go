@@ -1,0 +1,33 @@
+package profile
+
+import (
+	"reflect"
+	"testing"
+)
+
+// TestStoreHandsOutCopies: nothing but the certificates' bytes is shared with
+// what the store keeps.
+func TestStoreHandsOutCopies(t *testing.T) {
+	t.Parallel()
+	p := full(t)
+	p.Client.Further = []SignIn{{Auth: ClientMSCHAPv2}}
+	st := Stored{Profile: *p}
+	var walk func(at string, a, b reflect.Value)
+	walk = func(at string, a, b reflect.Value) {
+		switch a.Kind() {
+		case reflect.Struct:
+			for i := range a.NumField() {
+				if f := a.Type().Field(i); f.IsExported() {
+					walk(at+"."+f.Name, a.Field(i), b.Field(i))
+				}
+			}
+		case reflect.Slice:
+			if a.Len() == 0 {
+				t.Errorf("%s is empty in this test", at)
+			} else if a.Pointer() == b.Pointer() {
+				t.Errorf("%s is shared", at)
+			}
+		}
+	}
+	walk("Profile", reflect.ValueOf(st.Profile), reflect.ValueOf(st.clone().Profile))
+}
