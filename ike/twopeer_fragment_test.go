@@ -200,7 +200,7 @@ func fragmented(t *testing.T, sent []iketest.Packet) bool {
 	return false
 }
 
-// RFC 7383 2.3: a gateway that takes no fragments gets whole messages, always the
+// RFC 7383 2.4: a gateway that takes no fragments gets whole messages, always the
 // same octets, whatever becomes of them.
 func TestTwoPeerWholeWhereNotAgreed(t *testing.T) {
 	t.Parallel()

@@ -82,7 +82,7 @@ func TestMOBIKEProbeProvesNothing(t *testing.T) {
 
 // TestMOBIKEUpdateFromSeveralAddresses: an UPDATE_SA_ADDRESSES that went out on
 // several paths may have been taken from any of them, wherever its answer comes
-// back; a new one says which it is (RFC 4555 3.5).
+// back; a new one says which it is (RFC 4555 3.5, 3.6).
 func TestMOBIKEUpdateFromSeveralAddresses(t *testing.T) {
 	t.Parallel()
 	p := dual(t)

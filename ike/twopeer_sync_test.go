@@ -106,6 +106,27 @@ func TestSync48Repeated(t *testing.T) {
 	synced(t, p, want, want)
 }
 
+// RFC 7383 3: the answer to a synchronisation goes out whole, though fragments are
+// agreed on, and however small they are.
+func TestSync48IsNeverCut(t *testing.T) {
+	t.Parallel()
+	c := both(syncs, iketest.PairConfig{Client: func(c *ike.Config) { c.FragmentSize = 576 }})
+	p := synchronising(t, c)
+	now, sent := p.Gateway.MessageIDs(), len(p.Sent)
+	syncIDs(t, p, now)
+	if len(p.Sent) != sent+1 {
+		t.Fatalf("%d datagrams in answer to a synchronisation", len(p.Sent)-sent)
+	}
+	m, err := wire.ParseMessage(p.Sent[sent].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, whole := wire.Find[*wire.Encrypted](m.Payloads); !whole || m.MessageID != 0 {
+		t.Errorf("the answer is %v with message ID %d", m.Payloads, m.MessageID)
+	}
+	synced(t, p, now.Mirrored())
+}
+
 // 48. RFC 6311 5.1, 8: somebody sends an old synchronisation again. It is
 // dropped without an answer, and nothing changes.
 func TestSync48Replayed(t *testing.T) {

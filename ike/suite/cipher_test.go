@@ -186,6 +186,31 @@ func TestRFC7634Message(t *testing.T) {
 	}
 }
 
+// RFC 5282 3.2: AES-GCM and AES-CCM have ICVs of 8, 12 and 16 octets, and no
+// other; each message is as much longer.
+func TestICVLengths(t *testing.T) {
+	t.Parallel()
+	want := map[uint16]int{
+		ENCR_AES_GCM_8: 8, ENCR_AES_GCM_12: 12, ENCR_AES_GCM_16: 16,
+		ENCR_AES_CCM_8: 8, ENCR_AES_CCM_12: 12, ENCR_AES_CCM_16: 16, ENCR_CHACHA20_POLY1305: 16,
+	}
+	for _, k := range Keywords() {
+		if k.Kind != "encryption" || !k.AEAD || k.ESPOnly {
+			continue
+		}
+		p := mustIKE(t, k.Word, "", "sha256", "ecp256")
+		i, _ := pair(t, p)
+		raw, err := i.Seal(testHeader, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const inFront, padLength = wire.HeaderLen + genericHeader + aeadIV, 1
+		if icv := len(raw) - inFront - padLength; icv != want[p.Encryption[0].ID] {
+			t.Errorf("%s: an ICV of %d octets, want %d", k.Word, icv, want[p.Encryption[0].ID])
+		}
+	}
+}
+
 func TestUnpad(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

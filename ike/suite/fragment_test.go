@@ -7,8 +7,9 @@ import (
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
-// RFC 7383 2.5: fragment numbers, the first payload type in fragment 1 alone,
-// no message above the limit, and the chain comes together again.
+// RFC 7383 2.5: fragment numbers, the first payload type in fragment 1 alone, the
+// header of the whole message and nothing else in front, no message above the
+// limit, and the chain comes together again.
 func TestFragments(t *testing.T) {
 	t.Parallel()
 	for _, p := range protections(t) {
@@ -49,6 +50,11 @@ func checkNumber(t *testing.T, raw []byte, number, total int) {
 	m, err := wire.ParseMessage(raw)
 	if err != nil {
 		t.Fatal(err)
+	}
+	h := testHeader
+	h.NextPayload, h.Version, h.Length = m.NextPayload, wire.Version2, uint32(len(raw))
+	if m.Header != h || len(m.Payloads) != 1 {
+		t.Errorf("fragment %d has %d payloads and the header %+v, want %+v", number, len(m.Payloads), m.Header, h)
 	}
 	switch f := m.Payloads[0].(type) {
 	case *wire.Encrypted:

@@ -206,6 +206,13 @@ func TestEncryptedEndsTheChain(t *testing.T) {
 	if _, err := parseChain(PayloadSK, append(bytes.Clone(sk), sk...), true); err == nil {
 		t.Error("a payload behind SK was accepted")
 	}
+	skf := []byte{0, 0, 0, 9, 0, 2, 0, 2, 5}
+	if ps, err := parseChain(PayloadSKF, skf, true); err != nil || len(ps) != 1 {
+		t.Fatalf("%#v, %v", ps, err)
+	}
+	if _, err := parseChain(PayloadSKF, append(bytes.Clone(skf), skf...), true); err == nil {
+		t.Error("a payload behind SKF was accepted")
+	}
 	if _, err := ParseChain(PayloadSK, sk); err == nil {
 		t.Error("SK inside SK was accepted")
 	}

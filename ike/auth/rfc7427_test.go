@@ -13,6 +13,31 @@ import (
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
+// RFC 7427 3: of a hash that is longer than the order of the curve only the
+// leftmost bits count (X9.62), in what we sign and in what we verify.
+func TestLongHashIsCut(t *testing.T) {
+	t.Parallel()
+	for curve, scheme := range map[elliptic.Curve]Scheme{elliptic.P256(): ECDSASHA512, elliptic.P384(): ECDSASHA512} {
+		key, message := ecKey(t, curve), []byte("signed octets")
+		cut := digest(crypto.SHA512, message)[:curve.Params().BitSize/8]
+		ours, err := Sign(key, scheme, rand.Reader, message)
+		if err != nil || !ecdsa.VerifyASN1(&key.PublicKey, cut, ours) {
+			t.Errorf("%s: what we sign is not over the cut hash (%v)", curve.Params().Name, err)
+		}
+		theirs, err := ecdsa.SignASN1(rand.Reader, key, cut)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := AuthPayload(scheme, MethodSignature, theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := VerifyAuth(p, selfSigned(t, key), message, false); err != nil {
+			t.Errorf("%s: a signature over the cut hash: %v", curve.Params().Name, err)
+		}
+	}
+}
+
 // RFC 8247 3.2: with the method that names its algorithm, SHA-1 does not count,
 // whatever a gateway may do with the older methods: not with RSA, not with ECDSA,
 // and not as what RSASSA-PSS means where its parameters say nothing.
