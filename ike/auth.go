@@ -76,17 +76,36 @@ const (
 // newAuthentication keeps what IKE_AUTH needs of IKE_SA_INIT, and both messages.
 func (s *Session) newAuthentication(sa *ikeSA, request, response []byte, ps []wire.Payload) *authentication {
 	nonce, _ := wire.Find[*wire.NoncePayload](ps)
-	a := &authentication{
+	return &authentication{
 		sa: sa, request: request, response: response,
-		ni: s.init.nonce, nr: bytes.Clone(nonce.Data),
+		ni: s.init.nonce, nr: bytes.Clone(nonce.Data), peerHashes: peerHashes(ps),
 	}
-	if n, ok := wire.Notify(ps, wire.NotifySignatureHashAlgorithms); ok {
-		a.peerHashes = []uint16{}
-		for b := n.Data; len(b) >= 2; b = b[2:] {
-			a.peerHashes = append(a.peerHashes, binary.BigEndian.Uint16(b))
-		}
+}
+
+// peerHashes lists what an IKE_SA_INIT response says that the gateway verifies
+// signatures with (RFC 7427 4); nil: it does not say.
+func peerHashes(ps []wire.Payload) []uint16 {
+	n, ok := wire.Notify(ps, wire.NotifySignatureHashAlgorithms)
+	if !ok {
+		return nil
 	}
-	return a
+	hashes := []uint16{}
+	for b := n.Data; len(b) >= 2; b = b[2:] {
+		hashes = append(hashes, binary.BigEndian.Uint16(b))
+	}
+	return hashes
+}
+
+// maySign holds that against the client's key; see mayStartChildless for what a
+// *Failure is.
+func (s *Session) maySign(ps []wire.Payload) error {
+	if s.cfg.Client != ClientCertificate {
+		return nil
+	}
+	if _, _, err := auth.ChooseScheme(s.cfg.Certificates[0], peerHashes(ps)); err != nil {
+		return &Failure{Cause: CauseCredentials, Err: err}
+	}
+	return nil
 }
 
 // clear wipes the secrets.

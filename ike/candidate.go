@@ -37,7 +37,7 @@ func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error
 		if errors.As(err, &f) && len(s.sas) == 0 {
 			return s.keepHint(now, f)
 		}
-		return dropped(DropInitAnswer, err)
+		return dropped(DropInitAnswer, errors.New(err.Error())) // its text only, as in keepHint
 	}
 	s.init.seen = append(s.init.seen, m.ResponderSPI)
 	if len(s.sas) == maxCandidates {
@@ -56,8 +56,8 @@ func (s *Session) tryCandidate(now time.Time, d Datagram, m *wire.Message) error
 		// (RFC 7296 2.23), whatever NAT detection says.
 		s.path.remote = replacePort(s.path.remote, s.cfg.NATTPort)
 		s.path.encap = true
-		s.nat = s.detectNAT(d, m)
 	}
+	sa.nat = s.detectNAT(d, m)
 	if n, ok := wire.Notify(m.Payloads, wire.NotifyNATDetectionDestinationIP); ok {
 		sa.seenAs = bytes.Clone(n.Data)
 	}
@@ -85,7 +85,7 @@ func (s *Session) settle(sa *ikeSA) {
 	}
 	s.timers.stop(timerRetransmit, s.init.id)
 	s.timers.stop(timerHint, 0)
-	s.init = nil
+	s.init, s.nat = nil, sa.nat
 	for i := len(s.sas) - 1; i >= 0; i-- {
 		if s.sas[i] != sa {
 			s.dropSA(s.sas[i])

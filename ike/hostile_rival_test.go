@@ -120,5 +120,6 @@ func TestRivalWithoutHashes(t *testing.T) {
 		t.Errorf("%d candidates, %d signatures", len(h.s.sas), count[NeedSignature](h.script))
 	}
 	alone := m.reach(t)
-	wantFatal(t, alone.script, alone.deliver(forged(alone)), CauseCredentials)
+	wantDrop(t, alone.deliver(forged(alone)), DropInitAnswer)
+	wantFatal(t, alone.script, alone.pass(hintWait), CauseCredentials)
 }

@@ -328,6 +328,9 @@ func (s *Session) negotiateInit(remote wire.SPI, ps []wire.Payload) (*ikeSA, err
 	if err := s.takesSeveral(ps); err != nil {
 		return nil, err
 	}
+	if err := s.maySign(ps); err != nil {
+		return nil, err
+	}
 	answer, _ := wire.Find[*wire.SAPayload](ps)
 	ke, hasKE := wire.Find[*wire.KEPayload](ps)
 	nonce, hasNonce := wire.Find[*wire.NoncePayload](ps)

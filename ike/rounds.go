@@ -119,7 +119,7 @@ func (a *authentication) proven(s *Session, now time.Time, ps []wire.Payload) er
 	}
 	a.round++
 	a.msk.Clear()
-	a.msk, a.passworded = nil, false
+	a.msk, a.passworded, a.eapOnly = nil, false, false
 	a.send([]wire.Payload{a.current(s).Identity.Payload(false)}, a.beginEAP)
 	return nil
 }
@@ -132,7 +132,8 @@ func (a *authentication) offersEAPOnly(s *Session, ps []wire.Payload) bool {
 }
 
 // keyed holds the end of an EAP conversation against what hangs on it: a gateway
-// that has shown nothing else must share a key with us (RFC 5998 4).
+// that has shown nothing else, in this round or before it, must share a key with us
+// (RFC 5998 4).
 func (a *authentication) keyed(s *Session, res eap.Result) error {
 	if a.eapOnly && (len(res.MSK) == 0 || !slices.Contains(s.cfg.EAPOnly, res.Method)) {
 		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: errors.New("gateway has proven nothing by EAP alone (RFC 5998)")})

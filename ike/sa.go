@@ -37,6 +37,7 @@ type ikeSA struct {
 	auth                *authentication // until it is established
 	heard               bool            // the peer has sent an authentic message on it
 	seenAs              []byte          // where the peer sees us: its NAT_DETECTION_DESTINATION_IP
+	nat                 NAT             // of a candidate: what its IKE_SA_INIT response said
 	rekeyAt             time.Time       // soft lifetime
 	expires             time.Time       // hard lifetime, as of a child
 	putOff              postponement    // of its rekey, by the peer

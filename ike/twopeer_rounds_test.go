@@ -378,9 +378,20 @@ func TestTwoPeerEAPOnlyThenEAP(t *testing.T) {
 	answers(p, secondPassword)
 	connect(t, p)
 	mustUp(t, p)
-	if q := asked(p); len(q) != 2 || !q[0].Unproven || q[1].Round != 1 {
+	if q := asked(p); len(q) != 2 || !q[0].Unproven || q[1].Round != 1 || q[1].Unproven {
 		t.Errorf("asked %+v", q)
 	}
+}
+
+// RFC 5998 4, RFC 4739 2.2: a gateway that has proven itself by the first method is
+// not held to the same again by a second one that makes no key.
+func TestTwoPeerEAPOnlyThenBare(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, both(both(alone(iketest.EAPOnlyTaken, mschapv2), twice(true)), iketest.PairConfig{
+		Gateway: func(r *iketest.ResponderConfig) { r.Further[0].Users = nil },
+	}))
+	connect(t, p)
+	mustUp(t, p)
 }
 
 // A configuration that cannot do what it says is refused.
