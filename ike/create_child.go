@@ -238,7 +238,7 @@ func (e *createChild) complete(s *Session, sa *ikeSA, now time.Time, secrets []s
 }
 
 // refused decides what follows an error notification (RFC 7296 2.25).
-func (e *createChild) refused(s *Session, sa *ikeSA, now time.Time, n *wire.NotifyPayload) error {
+func (e *createChild) refused(s *Session, _ *ikeSA, now time.Time, n *wire.NotifyPayload) error {
 	if n.NotifyType == wire.NotifyAuthenticationFailed || n.NotifyType == wire.NotifyInvalidSyntax {
 		return &Failure{Cause: CauseProtocol, Notify: n.NotifyType}
 	}
@@ -256,19 +256,19 @@ func (e *createChild) refused(s *Session, sa *ikeSA, now time.Time, n *wire.Noti
 	}
 	switch {
 	case n.NotifyType == wire.NotifyChildSANotFound && e.old != nil:
-		sa.enqueueFirst(&createChild{want: s.recovery(e.old)})
+		s.current.enqueueFirst(&createChild{want: s.recovery(e.old)})
 		s.removeChild(e.old)
 		return nil
 	case e.refusals >= maxRefusals:
 	case n.NotifyType == wire.NotifyInvalidKEPayload:
 		if next := e.otherGroup(s, n.Data); next != nil {
-			sa.enqueueFirst(next)
+			s.current.enqueueFirst(next)
 			return nil
 		}
 	case n.NotifyType == wire.NotifyNoProposalChosen && e.kx != nil && mayDropPFS(s.cfg.ChildProposals):
 		next := e.again()
 		next.noPFS = true
-		sa.enqueueFirst(next)
+		s.current.enqueueFirst(next)
 		return nil
 	}
 	if e.old == nil {

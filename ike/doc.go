@@ -80,7 +80,7 @@
 // the exchanges: init.go with candidate.go, encap.go and nat.go, intermediate.go, auth.go with auth_gateway.go, auth_eap.go,
 // rounds.go, childless.go and establish.go, create_child.go with additional.go,
 // rekey_child.go and rekey_ike.go, followup.go and followup_answer.go,
-// crossing_child.go and crossing_ike.go, sync.go,
+// crossing_child.go, crossing_ike.go and takeback.go, sync.go,
 // informational.go, path_check.go; mobike.go with mobike_peer.go and path_probe.go;
 // redirect.go and reauth.go; what they negotiate:
 // config_payload.go, config_answer.go, selectors.go, quirks.go; and what they keep:

@@ -63,7 +63,7 @@ func (s *Session) finishOrWait(now time.Time, sa *ikeSA, k *accepted, u *unfinis
 		return append(answer, link), nil
 	}
 	if len(sa.unfinished) == maxUnfinished {
-		sa.dropUnfinished(sa.unfinished[0])
+		s.giveUp(sa, sa.unfinished[0])
 	}
 	sa.unfinished = append(sa.unfinished, u)
 	s.watchUnfinished(sa)
@@ -94,7 +94,7 @@ func (s *Session) answerFollowUp(now time.Time, sa *ikeSA, ps []wire.Payload) ([
 	u := sa.unfinished[at]
 	old, isChild := u.replaces.(*child)
 	if s.phase != phaseEstablished || sa != s.current || sa.state != ikeLive || isChild && old.state == childDeleting {
-		sa.dropUnfinished(u)
+		s.giveUp(sa, u)
 		return refuse(wire.NotifyTemporaryFailure, nil)
 	}
 	var public []byte
@@ -104,7 +104,7 @@ func (s *Session) answerFollowUp(now time.Time, sa *ikeSA, ps []wire.Payload) ([
 		public, shared, err = suite.AnswerKeyExchange(ke.Group, ke.Data, s.cfg.Rand)
 	}
 	if err != nil || public == nil {
-		sa.dropUnfinished(u)
+		s.giveUp(sa, u)
 		return refuse(wire.NotifyInvalidSyntax, nil)
 	}
 	u.methods, u.secrets = u.methods[1:], append(u.secrets, shared)
@@ -170,13 +170,7 @@ func (s *Session) forgetUnfinished(now time.Time, id uint64) error {
 		if u.until.After(now) {
 			continue
 		}
-		sa.dropUnfinished(u)
-		switch old := u.replaces.(type) {
-		case *child:
-			s.reclaim(old)
-		case *ikeSA:
-			s.reclaimIKE(old)
-		}
+		s.giveUp(sa, u)
 	}
 	s.watchUnfinished(sa)
 	return nil

@@ -45,7 +45,7 @@ type mobility struct {
 	on        bool         // both ends have said MOBIKE_SUPPORTED
 	ours      []netip.Addr // that this machine has, as the owner says; nil: not told
 	told      []netip.Addr // of ours, those that the gateway was told of as additional ones
-	retell    bool         // it was told from several addresses, and is to be told once more
+	retell    bool         // it may not have got through as it is, and is to be told once more
 	theirs    []netip.Addr // where the gateway says it can be reached, the one it spoke from first
 	known     []netip.Addr // where the owner says it can be reached
 	proven    []netip.Addr // of the gateway: it was seen to receive there (RFC 4555 3.7)
@@ -140,7 +140,7 @@ func (s *Session) oweUpdate() {
 	if !slices.ContainsFunc(s.current.queue, waits) {
 		s.current.enqueueFirst(&updateAddresses{})
 	}
-	if old := s.heldFor; old != nil && !s.current.initiator && !s.current.heard && !slices.ContainsFunc(old.queue, isReminder) {
+	if old := s.unsure(); old != nil && !slices.ContainsFunc(old.queue, isReminder) {
 		old.enqueueFirst(&reminder{})
 	}
 }
@@ -148,7 +148,7 @@ func (s *Session) oweUpdate() {
 // reminder is UPDATE_SA_ADDRESSES on an IKE SA that the gateway is replacing. Until
 // it has our answer to its rekey it knows no other, repeats the request to where
 // we were, and would never hear of the move on the new one, which it has yet to
-// make. That one is told as well, once the gateway has spoken on it.
+// make. That one is told as well, for the gateway may have it already.
 type reminder struct{}
 
 func isReminder(e exchange) bool { _, ok := e.(*reminder); return ok }
@@ -160,7 +160,7 @@ func (*reminder) pace(Retransmit) Retransmit { return urgent }
 
 // build implements exchange.
 func (*reminder) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payload, error) {
-	if sa != s.heldFor {
+	if sa != s.unsure() {
 		return nil, nil // the gateway has it after all
 	}
 	return s.updatePayloads(sa)
@@ -224,8 +224,12 @@ func (e *updateAddresses) handle(s *Session, sa *ikeSA, now time.Time, ps []wire
 			return broken(errors.New("the gateway does not give COOKIE2 back (RFC 4555 3.7)"))
 		}
 	}
-	if e.move != m.moves {
+	switch {
+	case e.move != m.moves:
 		return nil // the path has changed since, and the next one is queued
+	case sa != s.current:
+		s.oweUpdate() // what has taken over may have done so before the gateway read this
+		return nil
 	}
 	if refused {
 		return s.updateRefused(now, e, n)
@@ -312,7 +316,18 @@ func (*tellAddresses) build(s *Session, _ *ikeSA, _ time.Time) ([]wire.Payload, 
 }
 
 // handle implements exchange: that the gateway cannot use them is its own matter.
-func (*tellAddresses) handle(*Session, *ikeSA, time.Time, []wire.Payload) error { return nil }
+func (*tellAddresses) handle(s *Session, sa *ikeSA, _ time.Time, _ []wire.Payload) error {
+	if sa != s.current {
+		s.retellAddresses()
+	}
+	return nil
+}
+
+// retellAddresses tells once more what only an IKE SA that has been replaced may know.
+func (s *Session) retellAddresses() {
+	s.mobility.retell = true
+	s.tellAddresses()
+}
 
 // additionalPayloads writes a list of addresses.
 func additionalPayloads(list []netip.Addr) []wire.Payload {

@@ -184,6 +184,7 @@ func (s *Session) dispatch(now time.Time, r received, payloads []wire.Payload) e
 			return nil
 		}
 		if _, deleting := e.(*deleteIKE); s.phase == phaseClosing && !deleting {
+			discard(e)
 			return nil
 		}
 		return e.handle(s, r.sa, now, payloads)
@@ -231,7 +232,7 @@ func (s *Session) misbuilt(now time.Time, r received, err error) error {
 	s.heard(now, r)
 	if r.msg.Response() {
 		s.timers.stop(timerRetransmit, r.sa.id)
-		r.sa.window.finish()
+		discard(r.sa.window.finish())
 		return broken(err)
 	}
 	r.sa.window.accept()

@@ -231,6 +231,24 @@ func (s *Session) hold(now time.Time, old, heir *ikeSA) {
 	s.timers.set(timerHold, 0, now.Add(wait))
 }
 
+// holds says whether hold is in force for an IKE SA.
+func (s *Session) holds(sa *ikeSA) bool {
+	_, armed := s.timers.at(timerHold, 0)
+	return armed && sa == s.current
+}
+
+// idle says that no request of ours waits for an answer, or to be sent.
+func (sa *ikeSA) idle() bool { return sa.window.request == nil && len(sa.queue) == 0 }
+
+// unsure is the IKE SA that the peer may still take for the current one, because it
+// has not been heard on the one of its own rekey; nil: there is none.
+func (s *Session) unsure() *ikeSA {
+	if s.heldFor == nil || s.current.initiator || s.current.heard {
+		return nil
+	}
+	return s.saByID(s.heldFor.id)
+}
+
 // release ends the wait of hold.
 func (s *Session) release() {
 	s.heldFor = nil

@@ -103,8 +103,9 @@ func (sa *ikeSA) clear() {
 	for _, u := range sa.unfinished {
 		clearSecrets(u.secrets)
 	}
-	if f, ok := sa.window.exchange.(*followUp); ok {
-		f.clear()
+	discard(sa.window.exchange)
+	for _, e := range sa.queue {
+		discard(e)
 	}
 	sa.queue, sa.window, sa.unfinished = nil, window{}, nil
 }
@@ -123,12 +124,7 @@ func (s *Session) addSA(sa *ikeSA) error {
 
 // dropSA forgets an IKE SA, its request under way and its timers.
 func (s *Session) dropSA(sa *ikeSA) {
-	if check, ok := sa.window.exchange.(*pathCheck); ok && s.current != nil && s.current != sa {
-		s.current.enqueue(&pathCheck{size: check.size}) // its answer can come no more
-	}
-	if _, ok := sa.window.exchange.(*updateAddresses); ok && s.current != nil && s.current != sa {
-		s.oweUpdate()
-	}
+	s.takeBack(sa)
 	s.sas = slices.DeleteFunc(s.sas, func(other *ikeSA) bool { return other == sa })
 	for _, k := range []timerKind{timerRetransmit, timerForgetIKE, timerRekeyIKE, timerFragments, timerUnfinished} {
 		s.timers.stop(k, sa.id)

@@ -78,18 +78,24 @@ func (s *Session) hurry(now time.Time) error {
 	if s.current.window.request == nil {
 		s.current.enqueueFirst(&liveness{urgent: true})
 	}
+	if old := s.unsure(); old != nil && old.window.request == nil {
+		old.enqueueFirst(&liveness{urgent: true})
+	}
 	return s.resume(now)
 }
 
 // nextTry gives the wait after the next try of a request of an IKE SA, and whether
-// there is one. After the urgent schedule comes the usual one.
+// there is one. After the urgent schedule comes the usual one, and that again on an
+// IKE SA that the peer may not know yet: it is heard of on the one before.
 func (s *Session) nextTry(sa *ikeSA, t *transmission) (time.Duration, bool, error) {
 	wait, ok, err := s.nextWait(t)
-	if ok || err != nil || t.pace != urgent {
+	unknown := s.holds(sa) && !sa.initiator
+	if ok || err != nil || t.pace != urgent && !unknown {
 		return wait, ok, err
 	}
+	soon := t.pace == urgent
 	t.restart(s.cfg.Retransmit)
-	if sa == s.current && s.phase == phaseEstablished {
+	if soon && sa == s.current && s.phase == phaseEstablished && !(unknown && s.heldFor.idle()) {
 		s.silent = true
 		s.emit(PeerSilent{Since: s.lastHeard})
 	}

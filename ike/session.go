@@ -344,6 +344,9 @@ func (s *Session) close(now time.Time, f *Failure) {
 	s.phase, s.failure = phaseClosing, f
 	s.keepOnly(s.current)
 	s.current.state = ikeClosing
+	for _, e := range s.current.queue {
+		discard(e)
+	}
 	s.current.queue = []exchange{&deleteIKE{}}
 	s.timers.set(timerClose, 0, now.Add(closeWait))
 }

@@ -31,7 +31,7 @@ func (s *Session) pump(now time.Time) *Failure {
 		return nil
 	}
 	for _, sa := range slices.Clone(s.sas) {
-		for s.phase != phaseClosed && sa.window.request == nil && len(sa.queue) > 0 && !s.held(sa) {
+		for s.phase != phaseClosed && sa.window.request == nil && len(sa.queue) > 0 && !s.held(sa, sa.queue[0]) {
 			e := sa.queue[0]
 			sa.queue = sa.queue[1:]
 			if err := s.begin(now, sa, e); err != nil {
@@ -42,10 +42,10 @@ func (s *Session) pump(now time.Time) *Failure {
 	return nil
 }
 
-// held says whether requests on the current IKE SA wait (see hold).
-func (s *Session) held(sa *ikeSA) bool {
-	_, armed := s.timers.at(timerHold, 0)
-	return armed && sa == s.current
+// held says whether a request on the current IKE SA waits (see hold). What comes of
+// a change of the path does not wait for a peer that may look for us elsewhere.
+func (s *Session) held(sa *ikeSA, e exchange) bool {
+	return s.holds(sa) && (sa.initiator || s.paceOf(e) != urgent)
 }
 
 // begin sends the request of one exchange.
