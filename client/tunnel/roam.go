@@ -31,6 +31,9 @@ const (
 	// hesitation is how long a silent gateway is waited for before the user would
 	// have to sign in again because of it.
 	hesitation = 3 * time.Second
+	// hurryPause is how long a sign of life is waited for before another change has
+	// it asked for anew.
+	hurryPause = 5 * time.Second
 	// stillUnderWay is how long after a change what comes in may have been sent before.
 	stillUnderWay = time.Second
 )
@@ -78,12 +81,13 @@ func (l *line) roam() {
 	case l.cfg.LocalNetworks != nil:
 		l.world.local = l.cfg.LocalNetworks()
 	}
+	waited := l.info.Waiting
 	l.info.Waiting = false
 	switch {
 	case l.gone:
 		l.replaceFor(becauseOfNetwork, local, time.Time{})
 	case local.Addr() == l.local.Addr() && remote.Addr() == l.info.GatewayAddress.Addr():
-		l.later(ike.CheckLiveness{Urgent: true})
+		l.hurry(waited)
 		l.adapt()
 	case l.mobile:
 		l.log.Info("the line moves", "from", l.local, "to", local, "gateway", remote)
@@ -92,6 +96,17 @@ func (l *line) roam() {
 		l.later(ike.CheckLiveness{Urgent: true}) // it ends a wait, and some gateways follow by themselves
 		l.replaceFor(becauseOfNetwork, local, time.Time{})
 	}
+}
+
+// hurry asks for a sign of life. One that is asked for already is not asked for anew
+// by every change, which would begin the tries again and again, and never end them.
+func (l *line) hurry(waited bool) {
+	now := time.Now()
+	if !waited && l.hurried.After(l.heardAt) && now.Sub(l.hurried) < hurryPause {
+		return
+	}
+	l.hurried = now
+	l.later(ike.CheckLiveness{Urgent: true})
 }
 
 // way is how the gateway is reached now: at the address in use if that is possible,

@@ -45,6 +45,8 @@ type strand struct {
 	info     Info
 	step     ike.StepName  // of the handshake
 	open     int           // questions that wait for their answer
+	heardAt  time.Time     // a message of the gateway's was taken
+	hurried  time.Time     // an urgent sign of life was asked for
 	sendErr  error         // why the last datagram could not leave
 	traffic  uint64        // plane.LastInbound at the last look
 	sentAt   time.Time     // plane.LastOutbound at the last look
@@ -118,7 +120,12 @@ func addressed(message []byte, spis []wire.SPI) bool {
 func (l *line) deliver(d ike.Datagram) error {
 	for _, s := range l.strands() {
 		if addressed(d.Data, s.session.AppendSPIs(nil)) {
-			return s.session.HandleDatagram(time.Now(), d)
+			now := time.Now()
+			err := s.session.HandleDatagram(now, d)
+			if err == nil {
+				s.heardAt = now
+			}
+			return err
 		}
 	}
 	return errors.New("tunnel: a message for a session that has ended")

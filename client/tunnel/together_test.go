@@ -168,6 +168,54 @@ func TestOneWayTraffic(t *testing.T) {
 	}
 }
 
+// counting is a socket that counts what goes where IKE_SA_INIT does.
+type counting struct {
+	Transport
+	inits *atomic.Int32
+}
+
+func (c counting) Send(bufs [][]byte, to netip.AddrPort) error {
+	if to.Port() == 500 {
+		c.inits.Add(1)
+	}
+	return c.Transport.Send(bufs, to)
+}
+
+// TestRestlessNetwork: changes that come all the time, and change nothing about the
+// way to the gateway, neither hide that it is silent nor make the line ask without
+// end.
+func TestRestlessNetwork(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr, cfg := newTraveller(t, &iketest.MOBIKE{}, nil)
+		open := cfg.OpenTransport
+		var inits atomic.Int32
+		cfg.OpenTransport = func() (Transport, error) {
+			s, err := open()
+			return counting{s, &inits}, err
+		}
+		r := run(t, cfg)
+		r.up()
+		<-time.After(10 * time.Second)
+		tr.tell(func(time.Time) error { tr.gateway.Silence(true); return nil })
+		before, sends := inits.Load(), tr.client.Sends()
+		for range 100 {
+			tr.changes <- struct{}{}
+			<-time.After(200 * time.Millisecond)
+		}
+		if inits.Load() == before {
+			t.Error("nobody has noticed that the gateway is silent")
+		}
+		if n := tr.client.Sends() - sends; n > 60 {
+			t.Errorf("%d datagrams in 20 seconds", n)
+		}
+		tr.tell(func(time.Time) error { tr.gateway.Silence(false); return nil })
+		<-time.After(10 * time.Second)
+		carries(t, tr.office)
+		r.stop()
+	})
+}
+
 // orphaned brings a line to where its gateway, which allows one IKE SA at a time,
 // has ended the one in use while the answer that makes the other is on its way.
 func orphaned(t *testing.T) (*traveller, *running) {
