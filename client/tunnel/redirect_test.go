@@ -153,8 +153,7 @@ func TestRedirectToAStranger(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var o *office
-				o = newOffice(t, func(c *iketest.ResponderConfig) { c.RedirectInit = otherName })
+				o := newOffice(t, func(c *iketest.ResponderConfig) { c.RedirectInit = otherName })
 				o.open(otherAddr, func(rc *iketest.ResponderConfig) { rc.Again = iketest.Again{}; c.second(o, rc) })
 				cfg := o.config()
 				cfg.Resolve = names

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"math/big"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -78,7 +79,11 @@ func (w *secretsWalk) keychainProfiles(shared string) map[string]lab.Mobileconfi
 		}
 		switch key := employee.Key.(type) {
 		case *ecdsa.PrivateKey:
-			w.needles.number("the private key", key.D)
+			d, err := key.Bytes()
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.needles.number("the private key", new(big.Int).SetBytes(d))
 		case *rsa.PrivateKey:
 			w.needles.number("the private exponent", key.D)
 			w.needles.number("a prime of the private key", key.Primes[0])
