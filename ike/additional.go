@@ -107,9 +107,14 @@ func (p pair) within(local, remote []wire.TrafficSelector) bool {
 // stays says that nobody is about to delete a Child SA.
 func (c *child) stays() bool { return c.state == childLive || c.state == childRekeying }
 
-// standing counts the Child SAs that stay, and those that are asked for.
+// standing counts the Child SAs that stay, and those that are asked for, by either end.
 func (s *Session) standing() int {
 	n := len(s.postponed)
+	for _, u := range s.current.unfinished {
+		if u.replaces == nil {
+			n++
+		}
+	}
 	for _, c := range s.children {
 		if c.stays() {
 			n++
@@ -167,15 +172,15 @@ func (s *Session) createMore(c CreateChild) error {
 	return nil
 }
 
-// askRest asks for what an answer left out of a request. told: the request itself
-// was made on the gateway's word that there is more, and without that word again
-// there is nothing left. ps are the answer's payloads.
-func (s *Session) askRest(asked pair, told bool, ps []wire.Payload) {
+// askRest asks for what an answer left out of a request. ps are the answer's
+// payloads. It comes to an end even where the gateway deletes what it has made, and
+// gives one address at a time.
+func (s *Session) askRest(e *createChild, ps []wire.Payload) {
 	_, possible := wire.Notify(ps, wire.NotifyAdditionalTSPossible)
-	if s.noMoreChildren || s.standing() >= s.cfg.MaxChildren || told && !possible {
+	if s.noMoreChildren || s.standing() >= s.cfg.MaxChildren || e.told && !possible || e.rests == s.cfg.MaxChildren {
 		return
 	}
-	rest := asked.remote
+	rest := e.want.remote
 	for _, c := range s.children {
 		if !c.stays() {
 			continue
@@ -190,20 +195,22 @@ func (s *Session) askRest(asked pair, told bool, ps []wire.Payload) {
 	if want.empty() || len(want.remote) > maxSelectors {
 		return
 	}
-	s.current.enqueue(&createChild{want: want, told: possible})
+	s.current.enqueue(&createChild{want: want, told: possible, rests: e.rests + 1})
 }
 
-// asPieces asks again for a refused request, pair by pair, and says whether there
-// is more than one pair, and the error one that a smaller request may avoid.
+// asPieces asks again for a refused request, pair by pair, as far as there is room,
+// and says whether there is more than one pair, and the error one that a smaller
+// request may avoid.
 func (s *Session) asPieces(first bool, asked pair, why wire.NotifyType) bool {
 	if why != wire.NotifyTSUnacceptable && why != wire.NotifySinglePairRequired {
 		return false
 	}
 	pieces := pair{intersect(asked.local, s.ownSelectors()), s.wish(asked.remote).remote}.each()
+	pieces = pieces[:min(len(pieces), max(0, s.cfg.MaxChildren-s.standing()))]
 	if len(asked.each()) < 2 || len(pieces) == 0 {
 		return false
 	}
-	for _, p := range pieces[:min(len(pieces), s.cfg.MaxChildren)] {
+	for _, p := range pieces {
 		s.current.enqueue(&createChild{want: p, first: first})
 	}
 	return true

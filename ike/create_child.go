@@ -35,6 +35,7 @@ type createChild struct {
 	want     pair         // from scratch: what to ask for
 	first    bool         // of a childless start: without it there is no line
 	told     bool         // on the gateway's word that there is more to carry
+	rests    int          // how many requests before it were not given all
 	putOff   postponement // from scratch: by the peer
 	group    uint16       // that the peer asked for; 0: our choice
 	noPFS    bool
@@ -87,7 +88,7 @@ func (s *Session) startCreateChild() error {
 
 // again is the same request for another try.
 func (e *createChild) again() *createChild {
-	return &createChild{old: e.old, want: e.want, first: e.first, told: e.told, putOff: e.putOff, refusals: e.refusals + 1}
+	return &createChild{old: e.old, want: e.want, first: e.first, told: e.told, rests: e.rests, putOff: e.putOff, refusals: e.refusals + 1}
 }
 
 // build implements exchange. A Child SA that the peer has rekeyed or deleted
@@ -232,7 +233,7 @@ func (e *createChild) complete(s *Session, sa *ikeSA, now time.Time, secrets []s
 	}
 	s.settleChild(now, e, c, keys, e.lowest())
 	if e.old == nil && s.childByInbound(c.inbound) == c {
-		s.askRest(e.want, e.told, e.answer)
+		s.askRest(e, e.answer)
 	}
 	return s.checkChildless()
 }
@@ -315,7 +316,7 @@ func (e *createChild) later(s *Session, now time.Time, why wire.NotifyType) erro
 		s.timers.set(timerRekeyChild, uint64(e.old.inbound), at)
 		return nil
 	case err == nil:
-		s.postponed = append(s.postponed, &createChild{want: e.want, first: e.first, told: e.told, putOff: e.putOff})
+		s.postponed = append(s.postponed, &createChild{want: e.want, first: e.first, told: e.told, rests: e.rests, putOff: e.putOff})
 		s.timers.set(timerCreateChild, 0, at)
 		return nil
 	case e.old == nil && !s.childless():

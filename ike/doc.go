@@ -65,24 +65,27 @@
 // # Bounds
 //
 // A Session tries at most twelve IKE_SA_INIT responses, three at a time. It keeps
-// one request and one response per IKE SA and direction, and one message of up
-// to 64 fragments under reassembly per direction. Retries of every kind are
-// counted, and so are the rekeys of the peer, which wait while 16 IKE SAs stand; of those that need additional key
-// exchanges at most four per IKE SA wait for the rest, for half a minute. Up to 16 Child SAs carry traffic at a
-// time, whoever made them (Config.MaxChildren), and a client proves itself four
-// times at most.
+// one request and one response per IKE SA and direction, and one message of up to 64
+// fragments under reassembly per direction. Retries of every kind are counted, and so
+// are the rekeys of the peer, which wait while 16 IKE SAs stand; of those that need
+// additional key exchanges at most four per IKE SA wait for the rest, for half a
+// minute. Up to 16 Child SAs carry traffic at a time, or are about to, whoever made
+// them (Config.MaxChildren), and the rest of what a gateway has narrowed is asked for
+// as many times. An SA is not used beyond its lifetime, unless that is so short that
+// its rekey takes longer. A client proves itself four times at most.
 //
 // # Reading order
 //
-// session.go and do.go (inputs and outputs), receive.go (a datagram's way in),
-// transmit.go (a message's way out), window.go, schedule.go, reassembly.go,
-// fragment.go, timers.go, keepalive.go; then
-// the exchanges: init.go with candidate.go, encap.go and nat.go, intermediate.go, auth.go with auth_gateway.go, auth_eap.go,
-// rounds.go, childless.go and establish.go, create_child.go with additional.go,
-// rekey_child.go and rekey_ike.go, followup.go and followup_answer.go,
-// crossing_child.go, crossing_ike.go and takeback.go, sync.go,
-// informational.go, path_check.go; mobike.go with mobike_peer.go and path_probe.go;
-// redirect.go and reauth.go; what they negotiate:
+// config.go with config_check.go, command.go and event.go, errors.go and failure.go
+// (what goes in and what comes out); session.go and do.go (inputs and outputs),
+// receive.go (a datagram's way in), transmit.go (a message's way out), window.go,
+// schedule.go, reassembly.go, fragment.go, timers.go, keepalive.go; then the
+// exchanges: init.go with candidate.go, encap.go and nat.go, intermediate.go, auth.go
+// with auth_gateway.go, auth_eap.go, rounds.go, childless.go and establish.go,
+// create_child.go with additional.go, rekey_child.go and rekey_ike.go with
+// allowance.go, followup.go and followup_answer.go, crossing_child.go, crossing_ike.go
+// and takeback.go, sync.go, informational.go, path_check.go; mobike.go with
+// mobike_peer.go and path_probe.go; redirect.go and reauth.go; what they negotiate:
 // config_payload.go, config_answer.go, selectors.go, quirks.go; and what they keep:
 // sa.go, child.go, lifetime.go.
 package ike

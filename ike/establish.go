@@ -36,6 +36,7 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	}
 	cfg := parseConfiguration(cp, s.cfg.RequestIPv4, s.cfg.RequestIPv6)
 	if len(cfg.Addresses) == 0 && (s.cfg.RequestIPv4 || s.cfg.RequestIPv6) {
+		keys.Clear()
 		if refused == nil {
 			refused = &Failure{Cause: CauseNoAddress, Err: errors.New("gateway gave no address")}
 		}
@@ -50,6 +51,7 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	}
 	var err error
 	if sa.rekeyAt, err = s.soften(now, s.cfg.IKELifetime); err != nil {
+		keys.Clear()
 		return err
 	}
 	sa.expires = now.Add(s.cfg.IKELifetime)
@@ -66,7 +68,7 @@ func (s *Session) establish(now time.Time, a *authentication, ps []wire.Payload)
 	case c != nil:
 		s.addChild(c, keys, 0)
 		s.activate(c)
-		s.askRest(asked, false, ps)
+		s.askRest(&createChild{want: asked}, ps)
 	case refused == nil: // a childless start
 		sa.enqueue(&createChild{first: true, want: s.wish(s.cfg.RemoteTS)})
 	}

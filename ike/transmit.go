@@ -78,13 +78,14 @@ func (s *Session) send(p path, packets [][]byte) {
 }
 
 // retransmit sends the request under way of an IKE SA, or of IKE_SA_INIT, the
-// first time or again, and gives up after the last try (RFC 7296 2.1, 2.4).
+// first time or again, and gives up after the last try (RFC 7296 2.1, 2.4). Without a
+// network neither is done (see pause).
 func (s *Session) retransmit(now time.Time, id uint64) error {
 	if s.init != nil && id == s.init.id {
 		return s.retransmitInit(now)
 	}
 	sa := s.saByID(id)
-	if sa == nil || sa.window.request == nil {
+	if sa == nil || sa.window.request == nil || s.paused && s.phase == phaseEstablished {
 		return nil
 	}
 	t := sa.window.request
