@@ -107,8 +107,10 @@ func (p *Pair) answer(e ike.Event) {
 // next input, as the Session's contract wants it.
 func (p *Pair) reply(c ike.Command) {
 	p.After(p.AnswerDelay, func() {
-		// A candidate that has turned out not to be the gateway takes its questions along.
-		if err := p.Do(c); err != nil && p.Closed == nil && !errors.Is(err, ike.ErrUnknownQuestion) {
+		// A candidate that has turned out not to be the gateway takes its questions
+		// along, and an answer can be the end of it all.
+		var end *ike.Failure
+		if err := p.Do(c); err != nil && p.Closed == nil && !errors.Is(err, ike.ErrUnknownQuestion) && !errors.As(err, &end) {
 			p.complain("%T was refused: %v", c, err)
 		}
 	})

@@ -92,6 +92,9 @@ type ResponderConfig struct {
 	OnRequest func(x *Exchange) bool
 	// OnReply sees every answer before it is sealed and may change it.
 	OnReply func(x *Exchange)
+	// OnAsk sees every request of the gateway's own before it is sealed and may
+	// change it.
+	OnAsk func(e wire.ExchangeType, payloads []wire.Payload) []wire.Payload
 }
 
 // Exchange is a request of the client and its answer, in the clear.

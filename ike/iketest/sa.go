@@ -300,6 +300,9 @@ func (sa *ikeSA) start(now time.Time) {
 		if payloads == nil {
 			continue
 		}
+		if sa.r.cfg.OnAsk != nil {
+			payloads = sa.r.cfg.OnAsk(q.exchange, payloads)
+		}
 		flags := wire.Flags(0)
 		if sa.initiator {
 			flags = wire.FlagInitiator
