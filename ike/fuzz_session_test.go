@@ -204,7 +204,7 @@ func (f *fuzzer) gateway(now time.Time) error {
 		return g.Configure(now, &wire.CPPayload{CFGType: 1 + f.next()%4, Attributes: []wire.ConfigAttribute{{Type: wire.ApplicationVersion}}})
 	case op == 7:
 		return g.CreateChild(now, nets("10.3.0.0/16"), []wire.TrafficSelector{wire.AnyIPv4()})
-	case op == 8 && up:
+	case op == 8 && g.Address().From.IsValid(): // there is one that is not on its way out
 		g.SyncMessageIDs(now, iketest.MessageIDs{Send: uint32(f.next()), Receive: uint32(f.next())})
 	case op == 9:
 		return g.Relocate(now, iketest.GatewaySecond, nil, nil, nil)
@@ -256,6 +256,9 @@ func (f *fuzzer) checkBounds(t *testing.T) {
 	}
 	if what := ike.Held(f.p.Client); what != "" {
 		t.Fatalf("too many %s\n%s", what, f.p.Trace)
+	}
+	if n, most := len(f.p.Sent), 3000+int(f.p.Now.Sub(iketest.Epoch).Hours())*500; n > most {
+		t.Fatalf("%d datagrams were sent, want at most %d by now", n, most)
 	}
 	if w := ike.Weight(f.p.Client); w > 1<<20 {
 		t.Fatalf("the Session weighs %d octets", w)
