@@ -253,6 +253,9 @@ func (s *Session) close(now time.Time, f *Failure) {
 		s.finish(f)
 		return
 	}
+	if old := s.unsure(); old != nil { // it may be the only one that the peer knows
+		s.sendOnce(old, []wire.Payload{&wire.DeletePayload{Protocol: wire.ProtocolIKE}})
+	}
 	s.phase, s.failure = phaseClosing, f
 	s.keepOnly(s.current)
 	s.current.state = ikeClosing

@@ -127,3 +127,29 @@ func TestMOBIKEAddressesToldAgainAfterARekey(t *testing.T) {
 		t.Errorf("the gateway believes the client to be at %v as well", got)
 	}
 }
+
+// RFC 7296 1.4.1: a gateway whose rekey was answered, and that lacks the answer, is
+// told of the end where it can understand it, and does not keep the line for dead.
+func TestDeleteWhileTheGatewayRekeys(t *testing.T) {
+	t.Parallel()
+	p := mobile(t, nil)
+	p.Drive(time.Second)
+	w := iketest.Steer(p)
+	if err := p.Tell(p.Gateway.RekeyIKE); err != nil {
+		t.Fatal(err)
+	}
+	w.Deliver(take(t, w, iketest.TheGateway, false, "rekey ike"))
+	take(t, w, iketest.TheClient, true, "accepted") // lost
+	w.Free()
+	if err := p.Do(ike.Delete{}); err != nil {
+		t.Fatal(err)
+	}
+	if !p.Down(2 * time.Second) {
+		t.Fatal("still not closed")
+	}
+	p.Drive(time.Second)
+	if n := p.Gateway.IKESAs(); n != 0 {
+		t.Errorf("the gateway still has %d IKE SAs", n)
+	}
+	mustBehave(t, p)
+}
