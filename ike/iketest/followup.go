@@ -220,10 +220,10 @@ func (c *Child) follows(now time.Time, k *rekeyChild, answer []wire.Payload) boo
 		case !c.sa.r.alive(c):
 			c.rekey = nil
 		case fault != nil:
-			c.rekeyed(now, fault)
+			c.rekeyed(now, k, fault)
 		default:
 			k.more = more
-			c.rekeyed(now, answer)
+			c.rekeyed(now, k, answer)
 		}
 	})
 	return true

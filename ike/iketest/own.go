@@ -144,13 +144,14 @@ func (r *Responder) RekeyChild(now time.Time, inboundSPI uint32) error {
 // --> SA, Nr, [KEr,] TSi, TSr
 func (c *Child) startRekey(now time.Time, group uint16) {
 	r := c.sa.r
+	var k *rekeyChild // of this request: c.rekey may be another's by the time of the answer
 	c.sa.ask(now, &ownRequest{
 		exchange: wire.ExchangeCreateChildSA,
 		build: func(now time.Time) []wire.Payload {
 			if !r.alive(c) || c.deleting || c.replaced || c.peer != nil || c.sa.closing || c.sa.replaced {
 				return nil
 			}
-			k := &rekeyChild{spi: r.newChildSPI(), ni: octets(r.cfg.Rand, 32), group: group, offers: r.cfg.offerESP()}
+			k = &rekeyChild{spi: r.newChildSPI(), ni: octets(r.cfg.Rand, 32), group: group, offers: r.cfg.offerESP()}
 			c.rekey = k
 			out := []wire.Payload{
 				&wire.NotifyPayload{Protocol: wire.ProtocolESP, SPI: spiBytes(c.InboundSPI), NotifyType: wire.NotifyRekeySA},
@@ -167,13 +168,13 @@ func (c *Child) startRekey(now time.Time, group uint16) {
 			}
 			return append(out, &wire.TSPayload{Selectors: c.LocalTS}, &wire.TSPayload{Responder: true, Selectors: c.RemoteTS})
 		},
-		reply: func(now time.Time, payloads []wire.Payload) { c.rekeyed(now, payloads) },
+		reply: func(now time.Time, payloads []wire.Payload) { c.rekeyed(now, k, payloads) },
 	})
 }
 
 // rekeyed takes the answer to our rekey of c.
-func (c *Child) rekeyed(now time.Time, payloads []wire.Payload) {
-	r, k := c.sa.r, c.rekey
+func (c *Child) rekeyed(now time.Time, k *rekeyChild, payloads []wire.Payload) {
+	r := c.sa.r
 	if c.follows(now, k, payloads) {
 		return
 	}
