@@ -30,7 +30,8 @@ import (
 //	--> IKE_AUTH { EAP }   <-- IKE_AUTH { EAP }   ... until EAP Success
 //	--> IKE_AUTH { AUTH }  <-- IKE_AUTH { AUTH, [CP,] SA, TSi, TSr }
 //
-// The steps: begin -> (question: PSK) -> (question: signature) -> first request
+// The steps: begin -> (question: PSK) -> (question: certificate) -> (question:
+// signature) -> first request
 // -> gateway's AUTH -> (question: verdict) -> EAP rounds (question: credentials)
 // -> establish.
 
@@ -39,8 +40,9 @@ type authentication struct {
 	sa                *ikeSA
 	request, response []byte // IKE_SA_INIT as it was on the wire
 	ni, nr            []byte
-	peerHashes        []uint16 // nil: the gateway does not know RFC 7427
-	spi               uint32   // inbound SPI offered for the first Child SA
+	peerHashes        []uint16   // nil: the gateway does not know RFC 7427
+	issuers           [][20]byte // whose certificates the gateway takes; see NeedCertificate
+	spi               uint32     // inbound SPI offered for the first Child SA
 
 	intermediates intermediates
 
@@ -71,6 +73,7 @@ const (
 	questionSignature
 	questionVerdict
 	questionCredentials
+	questionCertificate
 )
 
 // newAuthentication keeps what IKE_AUTH needs of IKE_SA_INIT, and both messages.
@@ -78,7 +81,7 @@ func (s *Session) newAuthentication(sa *ikeSA, request, response []byte, ps []wi
 	nonce, _ := wire.Find[*wire.NoncePayload](ps)
 	return &authentication{
 		sa: sa, request: request, response: response,
-		ni: s.init.nonce, nr: bytes.Clone(nonce.Data), peerHashes: peerHashes(ps),
+		ni: s.init.nonce, nr: bytes.Clone(nonce.Data), peerHashes: peerHashes(ps), issuers: issuers(ps),
 	}
 }
 
@@ -99,7 +102,7 @@ func peerHashes(ps []wire.Payload) []uint16 {
 // maySign holds that against the client's key; see mayStartChildless for what a
 // *Failure is.
 func (s *Session) maySign(ps []wire.Payload) error {
-	if s.cfg.Client != ClientCertificate {
+	if s.cfg.Client != ClientCertificate || s.lacksCertificate() {
 		return nil
 	}
 	if _, _, err := auth.ChooseScheme(s.cfg.Certificates[0], peerHashes(ps)); err != nil {
@@ -161,6 +164,10 @@ func (a *authentication) prove(s *Session) error {
 	case ClientPSK:
 		return a.sendFirst(s, auth.PSKAuth(a.prf(), a.psk, a.ourOctets(s)))
 	case ClientCertificate:
+		if s.lacksCertificate() {
+			a.askCertificate(s)
+			return nil
+		}
 		scheme, method, err := auth.ChooseScheme(s.cfg.Certificates[0], a.peerHashes)
 		if err != nil {
 			return &Failure{Cause: CauseCredentials, Err: err}

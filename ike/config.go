@@ -45,7 +45,7 @@ type Config struct {
 	// marker. Without it that is done when port 500 stays silent.
 	Encap bool
 
-	Identity auth.Identity // IDi
+	Identity auth.Identity // IDi; with ClientCertificate and no Certificates it may come with those
 	// GatewayIdentity is the IDr to send, and who the gateway must be: by its own
 	// IDr, or by its certificate where it prefers another name of that. nil: none
 	// is sent, and the verdict on the chain alone decides.
@@ -65,6 +65,7 @@ type Config struct {
 	Further []Authentication
 
 	// Certificates is the client's chain, leaf first, DER; for ClientCertificate.
+	// Empty: the owner is asked (NeedCertificate).
 	Certificates [][]byte
 	// CertRequests are SHA-1 hashes of the SubjectPublicKeyInfo of each
 	// trust anchor (RFC 7296 3.7), sent as one CERTREQ. Empty: an empty list.

@@ -30,14 +30,12 @@ func (c *Config) check() error {
 		return errors.New("ike: config without the gateway's address")
 	case c.NoNATs && (!c.Local.IsValid() || c.Local.Addr().IsUnspecified()):
 		return errors.New("ike: config that forbids nats, without our own address")
-	case len(c.Identity.Data) == 0:
+	case len(c.Identity.Data) == 0 && (c.Client != ClientCertificate || len(c.Certificates) > 0):
 		return errors.New("ike: config without an identity")
 	case len(c.IKEProposals) == 0 || len(offeredGroups(c.IKEProposals)) == 0:
 		return errors.New("ike: config without a proposal for the ike sa")
 	case len(c.ChildProposals) == 0:
 		return errors.New("ike: config without a proposal for child sas")
-	case c.Client == ClientCertificate && len(c.Certificates) == 0:
-		return errors.New("ike: config without the client's certificate")
 	case c.Client == ClientEAP && len(c.EAPMethods) == 0:
 		return errors.New("ike: config without an eap method")
 	case c.Client < ClientEAP || c.Client > ClientPSK:

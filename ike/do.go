@@ -40,6 +40,8 @@ func (s *Session) perform(now time.Time, c Command) error {
 		})
 	case Signature:
 		return withAnswer(s, c.ID, questionSignature, func(a *authentication) error { return a.takeSignature(s, c) })
+	case Certificates:
+		return withAnswer(s, c.ID, questionCertificate, func(a *authentication) error { return a.takeCertificates(s, now, c) })
 	case Credentials:
 		return withAnswer(s, c.ID, questionCredentials, func(a *authentication) error { return a.takeCredentials(s, c) })
 	case PSK:

@@ -19,18 +19,17 @@ import (
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*Config){
-		"no randomness":           func(c *Config) { c.Rand = nil },
-		"no gateway":              func(c *Config) { c.Remote = netip.AddrPort{} },
-		"no port":                 func(c *Config) { c.Remote = netip.AddrPortFrom(c.Remote.Addr(), 0) },
-		"no identity":             func(c *Config) { c.Identity = auth.Identity{} },
-		"no ike proposal":         func(c *Config) { c.IKEProposals = nil },
-		"no group":                func(c *Config) { c.IKEProposals = []suite.Proposal{c.IKEProposals[0].WithoutGroup()} },
-		"no child proposal":       func(c *Config) { c.ChildProposals = nil },
-		"certificate without one": func(c *Config) { c.Client = ClientCertificate },
-		"eap without a method":    func(c *Config) { c.Client = ClientEAP },
-		"unknown client method":   func(c *Config) { c.Client = 9 },
-		"unknown gateway method":  func(c *Config) { c.Gateway = 9 },
-		"no client method":        func(c *Config) { c.Client = 0 },
+		"no randomness":          func(c *Config) { c.Rand = nil },
+		"no gateway":             func(c *Config) { c.Remote = netip.AddrPort{} },
+		"no port":                func(c *Config) { c.Remote = netip.AddrPortFrom(c.Remote.Addr(), 0) },
+		"no identity":            func(c *Config) { c.Identity = auth.Identity{} },
+		"no ike proposal":        func(c *Config) { c.IKEProposals = nil },
+		"no group":               func(c *Config) { c.IKEProposals = []suite.Proposal{c.IKEProposals[0].WithoutGroup()} },
+		"no child proposal":      func(c *Config) { c.ChildProposals = nil },
+		"eap without a method":   func(c *Config) { c.Client = ClientEAP },
+		"unknown client method":  func(c *Config) { c.Client = 9 },
+		"unknown gateway method": func(c *Config) { c.Gateway = 9 },
+		"no client method":       func(c *Config) { c.Client = 0 },
 	} {
 		cfg := scriptConfig(1)
 		spoil(&cfg)

@@ -39,7 +39,7 @@ func (p *Pair) take(e ike.Event) {
 	case ike.Closed:
 		p.Closed = &e
 		clear(p.SAs)
-	case ike.NeedVerdict, ike.NeedSignature, ike.NeedCredentials, ike.NeedPSK:
+	case ike.NeedVerdict, ike.NeedCertificate, ike.NeedSignature, ike.NeedCredentials, ike.NeedPSK:
 		p.answer(e)
 	}
 }
@@ -93,6 +93,8 @@ func (p *Pair) answer(e ike.Event) {
 		p.reply(ike.Verdict{ID: e.ID, Err: auth.VerifyChain(e.Chain, auth.ChainPolicy{
 			Anchors: [][]byte{p.Authority.DER}, Name: GatewayName, Now: p.Now,
 		})})
+	case ike.NeedCertificate:
+		p.reply(ike.Certificates{ID: e.ID, Chain: p.ClientCert.Chain})
 	case ike.NeedSignature:
 		value, err := auth.Sign(p.ClientCert.Key, e.Scheme, NewRand(e.ID), e.Message)
 		p.reply(ike.Signature{ID: e.ID, Value: value, Err: err})

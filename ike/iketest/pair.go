@@ -66,7 +66,7 @@ type Pair struct {
 	Network    *Network
 	Trace      *Transcript
 	Authority  *Authority
-	ClientCert *Certificate // signs NeedSignature
+	ClientCert *Certificate // answers NeedCertificate, signs NeedSignature
 
 	Events      []ike.Event
 	SAs         map[uint32]*ClientSA // by the client's inbound SPI
