@@ -18,9 +18,13 @@ const (
 	WrongIssuer CertificateErrorKind = "issuer"        // the issuer has another name than the profile demands
 	Malformed   CertificateErrorKind = "malformed"     // not a certificate, or none came
 	Weak        CertificateErrorKind = "weak"          // a key or hash that is no longer safe
+	NotPinned   CertificateErrorKind = "pin"           // no key of the path is a pinned one; Seen: the leaf's pin
+	Revoked     CertificateErrorKind = "revoked"       // its authority has taken it back; Seen: which
+	// Unverified: whether it is revoked is not known, but must be. Seen: why.
+	Unverified CertificateErrorKind = "revocation-unknown"
 )
 
-// CertificateError is the verdict on a gateway's chain. Seen and Expected are
+// CertificateError is the verdict on a chain. Seen and Expected are
 // for a person: what the certificate says, and what would have been right.
 type CertificateError struct {
 	Kind     CertificateErrorKind
@@ -29,7 +33,8 @@ type CertificateError struct {
 	// NotBefore and NotAfter are those of the certificate concerned; zero
 	// where none could be read.
 	NotBefore, NotAfter time.Time
-	Err                 error // the underlying error, may be nil
+	RevokedAt           time.Time // Revoked: since when
+	Err                 error     // the underlying error, may be nil
 }
 
 // Error implements error.

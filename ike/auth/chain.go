@@ -6,22 +6,28 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
 
-// ChainPolicy is what a gateway's chain must satisfy.
+// ChainPolicy is what a chain must satisfy.
 type ChainPolicy struct {
+	Purpose       Purpose
 	Anchors       [][]byte // DER; the only roots, the system's are not looked at
 	Intermediates [][]byte // DER; helpers without any trust of their own
 	// Name must be in the leaf's SAN: a domain name, an e-mail address, an IP
 	// address, or a distinguished name that the subject must equal. It is read
-	// by the rules of ParseIdentity and never empty.
+	// by the rules of ParseIdentity and never empty, but for an EAP server.
 	Name string
+	// Names are for an EAP server, in place of Name: one of them must be in the SAN.
+	// Each is a name as above, or a domain name whose first label is "*", which
+	// stands for any one label. Never empty there.
+	Names []string
+	// Pins, where there are any, are SHA-256 hashes of SubjectPublicKeyInfos, of
+	// which the verified path must have one: that of the leaf, or of an issuer.
+	Pins [][32]byte
 	// IssuerName, where set, must be the common name of a certificate
 	// authority in the verified path.
 	IssuerName string
@@ -34,20 +40,28 @@ const minRSABits = 2048
 // maxChain bounds the certificates that are looked at, a peer's and helpers together.
 const maxChain = 64
 
-// VerifyChain judges a gateway's chain, leaf first:
-//
-//	read -> dates of the leaf -> path to an anchor -> strength -> usage -> name -> issuer
-//
-// An anchor may itself be the leaf. Errors are *CertificateError. Revocation is
-// not looked at.
+// VerifyChain judges the chain of a gateway or of an EAP server, leaf first; see
+// VerifyPath. Revocation is not looked at.
 func VerifyChain(chain [][]byte, p ChainPolicy) error {
+	_, err := VerifyPath(chain, p)
+	return err
+}
+
+// VerifyPath judges a chain, and gives the path that it trusts, from the leaf to
+// the anchor, both included:
+//
+//	read -> dates of the leaf -> path to an anchor -> strength -> usage -> name -> issuer -> pin
+//
+// An anchor may itself be the leaf. Errors are *CertificateError. The certificates
+// of the path share no memory with the chain. Revocation is not looked at.
+func VerifyPath(chain [][]byte, p ChainPolicy) ([]*x509.Certificate, error) {
 	certs, helpers, roots, err := readChain(chain, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	leaf := certs[0]
 	if err := checkDates(leaf, p.Now); err != nil {
-		return err
+		return nil, err
 	}
 	paths, err := leaf.Verify(x509.VerifyOptions{
 		Roots:         roots,
@@ -56,23 +70,41 @@ func VerifyChain(chain [][]byte, p ChainPolicy) error {
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // checkUsage knows IKE's rules
 	})
 	if err != nil {
-		return pathError(certs, p, err)
+		return nil, pathError(certs, p, err)
 	}
-	if err := anyStrong(paths); err != nil {
-		return err
+	for _, check := range []func([]*x509.Certificate) error{
+		checkStrength,
+		func(path []*x509.Certificate) error { return checkUsages(path, p.Purpose) },
+		func(path []*x509.Certificate) error { return checkNames(path[0], p) },
+		func(path []*x509.Certificate) error { return checkIssuer(path, p.IssuerName) },
+		func(path []*x509.Certificate) error { return checkPins(path, p.Pins) },
+	} {
+		if paths, err = passing(paths, check); err != nil {
+			return nil, err
+		}
 	}
-	if err := checkUsage(leaf); err != nil {
-		return err
+	return paths[0], nil
+}
+
+// passing gives the paths that pass a check, and what the first of them lacks
+// where none does.
+func passing(paths [][]*x509.Certificate, check func([]*x509.Certificate) error) (good [][]*x509.Certificate, first error) {
+	for _, path := range paths {
+		if err := check(path); err == nil {
+			good = append(good, path)
+		} else if first == nil {
+			first = err
+		}
 	}
-	if err := checkName(leaf, p.Name); err != nil {
-		return err
+	if len(good) > 0 {
+		return good, nil
 	}
-	return checkIssuer(leaf, paths, p.IssuerName)
+	return nil, first
 }
 
 func readChain(chain [][]byte, p ChainPolicy) (certs []*x509.Certificate, helpers, roots *x509.CertPool, err error) {
 	if len(chain) == 0 {
-		return nil, nil, nil, &CertificateError{Kind: Malformed, Seen: "no certificate", Expected: "the gateway's certificate"}
+		return nil, nil, nil, &CertificateError{Kind: Malformed, Seen: "no certificate", Expected: "the certificate of who answers"}
 	}
 	if len(chain)+len(p.Intermediates) > maxChain {
 		return nil, nil, nil, &CertificateError{Kind: Malformed, Seen: fmt.Sprintf("%d certificates", len(chain)), Expected: fmt.Sprintf("at most %d", maxChain)}
@@ -182,22 +214,6 @@ func anchorNames(anchors [][]byte) string {
 	return "an issuer that leads to " + strings.Join(names, ", ")
 }
 
-// anyStrong wants one path whose keys are all long enough, and else tells what
-// the first lacks.
-func anyStrong(paths [][]*x509.Certificate) error {
-	var first error
-	for _, path := range paths {
-		err := checkStrength(path)
-		if err == nil {
-			return nil
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	return first
-}
-
 // checkStrength looks at the keys below the anchor; an anchor's own key is the
 // choice of whoever set it.
 func checkStrength(path []*x509.Certificate) error {
@@ -223,66 +239,16 @@ func checkStrength(path []*x509.Certificate) error {
 	return nil
 }
 
-// Extended key usages that x509 has no name for.
-var (
-	ekuIPsecIKE        = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 17} // id-kp-ipsecIKE, RFC 4945 5.1.3.12
-	ekuIKEIntermediate = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 8, 2, 2}  // older Apple and Windows systems ask for it
-)
-
-// checkUsage is RFC 4945 5.1.3.2 and 5.1.3.12: a key usage must allow
-// signatures; an extended key usage, where there is one, must be for a server,
-// for IKE or for anything.
-func checkUsage(cert *x509.Certificate) error {
-	if cert.KeyUsage != 0 && cert.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
-		return certError(cert, Usage, "a key usage without digital signature", "digitalSignature or nonRepudiation", nil)
-	}
-	if len(cert.ExtKeyUsage) == 0 && len(cert.UnknownExtKeyUsage) == 0 {
-		return nil
-	}
-	if slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageServerAuth) || slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny) {
-		return nil
-	}
-	for _, oid := range cert.UnknownExtKeyUsage {
-		if oid.Equal(ekuIPsecIKE) || oid.Equal(ekuIKEIntermediate) {
-			return nil
-		}
-	}
-	return certError(cert, Usage, "a certificate for "+usageNames(cert), "one for a server (serverAuth) or for IKE (ipsecIKE)", nil)
-}
-
-func usageNames(cert *x509.Certificate) string {
-	known := map[x509.ExtKeyUsage]string{
-		x509.ExtKeyUsageClientAuth:      "clientAuth",
-		x509.ExtKeyUsageCodeSigning:     "codeSigning",
-		x509.ExtKeyUsageEmailProtection: "emailProtection",
-		x509.ExtKeyUsageTimeStamping:    "timeStamping",
-		x509.ExtKeyUsageOCSPSigning:     "OCSPSigning",
-	}
-	var names []string
-	for _, u := range cert.ExtKeyUsage {
-		if n, ok := known[u]; ok {
-			names = append(names, n)
-		} else {
-			names = append(names, fmt.Sprintf("usage %d", int(u)))
-		}
-	}
-	for _, oid := range cert.UnknownExtKeyUsage {
-		names = append(names, oid.String())
-	}
-	return strings.Join(names, ", ")
-}
-
 // checkIssuer compares with every authority above the leaf, because profiles
 // name the direct issuer or the root.
-func checkIssuer(leaf *x509.Certificate, paths [][]*x509.Certificate, want string) error {
+func checkIssuer(path []*x509.Certificate, want string) error {
+	leaf := path[0]
 	if want == "" || leaf.Issuer.CommonName == want {
 		return nil
 	}
-	for _, path := range paths {
-		for _, cert := range path[1:] {
-			if cert.Subject.CommonName == want {
-				return nil
-			}
+	for _, cert := range path[1:] {
+		if cert.Subject.CommonName == want {
+			return nil
 		}
 	}
 	return certError(leaf, WrongIssuer, name(leaf.Issuer.String(), leaf.Issuer.CommonName), want, nil)

@@ -6,17 +6,47 @@ import (
 	"strings"
 )
 
-// checkName looks for a name in the certificate's SAN. The common name is not
-// looked at (RFC 4945 5.1.3.3 wants identities in the SAN).
-func checkName(cert *x509.Certificate, want string) error {
-	id, err := ParseIdentity(want)
-	if err != nil {
-		return certError(cert, WrongName, sanNames(cert), "a name, but the profile has none", err)
+// checkNames looks for the names of the policy in the certificate's SAN. The common
+// name is not looked at (RFC 4945 5.1.3.3 wants identities in the SAN).
+func checkNames(cert *x509.Certificate, p ChainPolicy) error {
+	want := []string{p.Name}
+	if p.Purpose == ForEAPServer {
+		want = p.Names
 	}
-	if !inCertificate(cert, id) {
-		return certError(cert, WrongName, sanNames(cert), want, nil)
+	if len(want) == 0 {
+		return certError(cert, WrongName, sanNames(cert), "a name, but the profile has none", nil)
 	}
-	return nil
+	for _, w := range want {
+		if suffix, wild := strings.CutPrefix(w, "*."); wild && p.Purpose == ForEAPServer {
+			if belowSuffix(cert, suffix) {
+				return nil
+			}
+			continue
+		}
+		id, err := ParseIdentity(w)
+		if err != nil {
+			return certError(cert, WrongName, sanNames(cert), "a name, but the profile has none", err)
+		}
+		if inCertificate(cert, id) {
+			return nil
+		}
+	}
+	return certError(cert, WrongName, sanNames(cert), strings.Join(want, " or "), nil)
+}
+
+// belowSuffix says whether a domain name of the certificate is one label, which may
+// be a wildcard, before a suffix of at least two.
+func belowSuffix(cert *x509.Certificate, suffix string) bool {
+	if !strings.Contains(strings.TrimSuffix(suffix, "."), ".") || strings.Contains(suffix, "*") {
+		return false
+	}
+	for _, name := range cert.DNSNames {
+		label, parent, ok := strings.Cut(name, ".")
+		if ok && label != "" && (label == "*" || !strings.Contains(label, "*")) && equalName(parent, suffix) {
+			return true
+		}
+	}
+	return false
 }
 
 // CertifiedBy tells whether a certificate speaks for an identity: a name or an
