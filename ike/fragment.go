@@ -68,6 +68,13 @@ func (s *Session) recut(packets [][]byte, c *cutting) (anew [][]byte, ok bool, e
 		s.debug("message cut anew", slog.Int("datagram", size), slog.Int("packets", len(anew)))
 		return anew, true, nil
 	}
+	if c.check && c.size > minFragmentSize {
+		// Every path of IPv6 should carry the last one, but one that does not must
+		// not end the line; nor must one of IPv4 that this is also tried on.
+		c.size = 0
+		anew, err = c.anew(0)
+		return anew, err == nil, err
+	}
 	return nil, false, nil
 }
 
@@ -140,8 +147,8 @@ func (s *Session) sealRequest(sa *ikeSA, t *transmission, e exchange, payloads [
 }
 
 // sealCheck protects a path check, which goes out whole. Once it has been lost
-// for long enough, a smaller one of the same Message ID goes with it, for without
-// an answer to one of them the IKE SA would end. Fragments would not do: strongSwan
+// for long enough, a smaller one of the same Message ID goes with it, in the end one
+// without padding, for without an answer to one of them the IKE SA would end. Fragments would not do: strongSwan
 // with its mediation extension takes an INFORMATIONAL in fragments for a foreign
 // one and never answers. Neither check asks for anything, so it does not matter
 // which of them a gateway answers; one that has had the first knows the Message

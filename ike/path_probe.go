@@ -12,6 +12,7 @@ import (
 //	  four tries in about two seconds -> PeerSilent -> the usual patience
 //	any request that was not answered three times, or twice when it is urgent:
 //	  every further try also goes out on the other paths, the same octets
+//	  (where a smaller cut of it may get through, that is tried first, here)
 //	  -> the first answer shows a path that works -> it is moved to (RFC 4555 3.5)
 //
 // The window has room for one request, so that the one under way is the probe:
@@ -32,7 +33,7 @@ func (s *Session) probe(sa *ikeSA, t *transmission) {
 	if t.pace == urgent {
 		after = probeAfterUrgent
 	}
-	if sa != s.current || !s.mobility.on || t.sent() <= after && !t.probed {
+	if sa != s.current || !s.mobility.on || t.tries <= after && !t.probed {
 		return
 	}
 	for _, p := range s.otherPaths() {
