@@ -10,7 +10,7 @@ import (
 func TestStoreHandsOutCopies(t *testing.T) {
 	t.Parallel()
 	p := full(t)
-	p.Client.Further = []SignIn{{Auth: ClientMSCHAPv2}}
+	p.Client.Further = []SignIn{{Auth: ClientEAP, EAP: eap(certificate(t))}}
 	st := Stored{Profile: *p}
 	var walk func(at string, a, b reflect.Value)
 	walk = func(at string, a, b reflect.Value) {
@@ -26,6 +26,11 @@ func TestStoreHandsOutCopies(t *testing.T) {
 				t.Errorf("%s is empty in this test", at)
 			} else if a.Pointer() == b.Pointer() {
 				t.Errorf("%s is shared", at)
+			}
+			if a.Type() == reflect.TypeFor[[]SignIn]() {
+				for i := range a.Len() {
+					walk(at, a.Index(i), b.Index(i))
+				}
 			}
 		}
 	}

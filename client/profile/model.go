@@ -60,7 +60,8 @@ const (
 	GatewayCertificate GatewayAuth = "certificate"
 	GatewayPSK         GatewayAuth = "psk"
 
-	ClientMSCHAPv2    ClientAuth = "eap-mschapv2"
+	ClientEAP         ClientAuth = "eap"          // by the methods that EAP names
+	ClientMSCHAPv2    ClientAuth = "eap-mschapv2" // EAP with that one method
 	ClientCertificate ClientAuth = "certificate"
 	ClientPSK         ClientAuth = "psk"
 )
@@ -79,8 +80,33 @@ type Gateway struct {
 	IssuerName    string   `json:"issuer_name,omitempty"`
 	Anchors       [][]byte `json:"anchors,omitempty"`       // DER; empty: the system's
 	Intermediates [][]byte `json:"intermediates,omitempty"` // DER; untrusted helpers for the chain
+	// Pins, where there are some: one of them must be that of a key in the
+	// certificate's chain, "sha256/" and the base64 of SHA-256 over the
+	// SubjectPublicKeyInfo. They come on top of all other checks.
+	Pins []string `json:"pins,omitempty"`
+	// Revocation says what is done where it is not known whether a certificate was
+	// revoked.
+	Revocation Revocation `json:"revocation,omitempty"`
 	// Quirks name what this gateway does against the rules.
 	Quirks []Quirk `json:"quirks,omitempty"`
+}
+
+// Revocation says how strictly the revocation of certificates is asked for.
+type Revocation string
+
+// The modes.
+const (
+	RevocationRelaxed Revocation = "relaxed" // the default: asked for; a silent responder blocks nothing
+	RevocationOff     Revocation = "off"     // not asked for
+	RevocationStrict  Revocation = "strict"  // no line without a good answer
+)
+
+// Mode is the mode, with the default where none is set.
+func (r Revocation) Mode() Revocation {
+	if r == "" {
+		return RevocationRelaxed
+	}
+	return r
 }
 
 // Equal says that the same peer is meant, held to the same proof.
@@ -94,9 +120,17 @@ func (g Gateway) Equal(o Gateway) bool {
 type Client struct {
 	Auth     ClientAuth `json:"auth"`
 	Identity string     `json:"identity,omitempty"` // IDi; empty: the user name, else the certificate's subject, else the address
-	Username string     `json:"username,omitempty"` // EAP identity; empty: asked at connect
-	// Certificates is the public chain, leaf first, DER; for ClientCertificate.
+	Username string     `json:"username,omitempty"` // EAP identity, the inner one where there are two; empty: asked at connect
+	EAP      EAP        `json:"eap,omitzero"`       // for ClientEAP
+	// Certificates is the public chain, leaf first, DER, for ClientCertificate and EAP
+	// methods with a certificate. Empty: the user's program chooses one at connect.
 	Certificates [][]byte `json:"certificates,omitempty"`
+	// CertificateIssuers narrow that choice: one of them is the common name, or the
+	// whole name (RFC 4514), of an authority above the certificate.
+	CertificateIssuers []string `json:"certificate_issuers,omitempty"`
+	// Token is the PKCS#11 URI (RFC 7512) of a card or token that has the certificate
+	// and its key. The user's program reads it, and asks for its PIN.
+	Token string `json:"token,omitempty"`
 	// EAPOnly lets the gateway prove itself by EAP, without a certificate (RFC 5998).
 	EAPOnly EAPOnly `json:"eap_only,omitempty"`
 	// Further are sign-ins after the first, with passwords of their own that are
@@ -116,9 +150,10 @@ const (
 
 // SignIn is one more proof of who the employee is.
 type SignIn struct {
-	Auth     ClientAuth `json:"auth"`               // ClientMSCHAPv2
+	Auth     ClientAuth `json:"auth"`               // ClientEAP or ClientMSCHAPv2
 	Identity string     `json:"identity,omitempty"` // IDi; empty: Username
 	Username string     `json:"username,omitempty"` // EAP identity; empty: that of the first sign-in
+	EAP      EAP        `json:"eap,omitzero"`       // for ClientEAP
 	// Bare: the gateway ends this round without a method, or leaves the key of the
 	// method out of the proof, as some do after a second factor.
 	Bare bool `json:"bare,omitempty"`

@@ -242,9 +242,15 @@ func (st Stored) clone() Stored {
 	p := &st.Profile
 	p.Gateway.Anchors = slices.Clone(p.Gateway.Anchors)
 	p.Gateway.Intermediates = slices.Clone(p.Gateway.Intermediates)
+	p.Gateway.Pins = slices.Clone(p.Gateway.Pins)
 	p.Gateway.Quirks = slices.Clone(p.Gateway.Quirks)
+	p.Client.EAP = p.Client.EAP.clone()
 	p.Client.Certificates = slices.Clone(p.Client.Certificates)
+	p.Client.CertificateIssuers = slices.Clone(p.Client.CertificateIssuers)
 	p.Client.Further = slices.Clone(p.Client.Further)
+	for i := range p.Client.Further {
+		p.Client.Further[i].EAP = p.Client.Further[i].EAP.clone()
+	}
 	p.IKE.Proposals = slices.Clone(p.IKE.Proposals)
 	p.Child.Proposals = slices.Clone(p.Child.Proposals)
 	p.Traffic.Include = slices.Clone(p.Traffic.Include)

@@ -30,7 +30,6 @@ const (
 	maxProposals       = 16       // per SA
 	maxPrefixes        = 1024     // per list
 	maxServers         = 16
-	maxSignIns         = 3 // after the first
 	maxDomains         = 256
 )
 
@@ -114,16 +113,15 @@ func (g *Gateway) validate() error {
 	if err := validCertificates("gateway.anchors", g.Anchors); err != nil {
 		return err
 	}
-	return validCertificates("gateway.intermediates", g.Intermediates)
+	if err := validCertificates("gateway.intermediates", g.Intermediates); err != nil {
+		return err
+	}
+	return g.validateProof()
 }
 
 func (c *Client) validate() error {
 	switch c.Auth {
-	case ClientMSCHAPv2, ClientPSK:
-	case ClientCertificate:
-		if len(c.Certificates) == 0 {
-			return invalid("client.certificates", "is missing: the method is certificate")
-		}
+	case ClientEAP, ClientMSCHAPv2, ClientPSK, ClientCertificate:
 	default:
 		return invalid("client.auth", "is not a method that this version knows")
 	}
@@ -143,43 +141,9 @@ func (c *Client) validate() error {
 // challenge to whoever holds a key that all employees share: a gateway proves
 // itself with a certificate before EAP (RFC 7296 2.16).
 func (p *Profile) validateAuth() error {
-	password := p.Client.Auth == ClientMSCHAPv2 || len(p.Client.Further) > 0
-	if password && p.Gateway.Auth != GatewayCertificate {
-		return invalid("gateway.auth", "must be certificate where the client signs in with a password")
-	}
-	return nil
-}
-
-// validateSignIns checks what is wanted beyond one proof of each side.
-func (c *Client) validateSignIns() error {
-	switch c.EAPOnly {
-	case EAPOnlyNever:
-	case EAPOnlyAny:
-		if c.Auth != ClientMSCHAPv2 {
-			return invalid("client.eap_only", "is set, and the client does not sign in with a password")
-		}
-	case EAPOnlySafe:
-		return invalid("client.eap_only", "is safe, and no method that this version knows is: MSCHAPv2 needs any")
-	default:
-		return invalid("client.eap_only", "is not safe or any")
-	}
-	if len(c.Further) > maxSignIns {
-		return invalid("client.further", "has more than %d entries", maxSignIns)
-	}
-	for i, f := range c.Further {
-		at := fmt.Sprintf("client.further[%d]", i)
-		if f.Auth != ClientMSCHAPv2 {
-			return invalid(at+".auth", "is not eap-mschapv2")
-		}
-		if err := validText(at+".identity", f.Identity); err != nil {
-			return err
-		}
-		if err := validText(at+".username", f.Username); err != nil {
-			return err
-		}
-		if f.Username == "" && c.Auth != ClientMSCHAPv2 && c.Username == "" {
-			return invalid(at+".username", "is missing, and the first sign-in has none")
-		}
+	_, byEAP := p.Client.SignIn()
+	if (byEAP || len(p.Client.Further) > 0) && p.Gateway.Auth != GatewayCertificate {
+		return invalid("gateway.auth", "must be certificate where the client signs in by EAP, for passwords go only to a gateway that nobody else can play")
 	}
 	return nil
 }

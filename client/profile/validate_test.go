@@ -34,6 +34,13 @@ func certificate(t testing.TB) []byte {
 	return der
 }
 
+// eap are valid settings that use every field.
+func eap(der []byte) EAP {
+	return EAP{Methods: []EAPMethod{EAPTTLS, EAPPEAP, EAPTLS}, Inner: []InnerMethod{InnerPAP, InnerMSCHAPv2}, OuterIdentity: "visitor@example.com",
+		ServerNames: []string{"radius.example.com", "*.radius.example.com", "192.0.2.7"}, Anchors: [][]byte{der}, MinTLS: TLS12, MaxTLS: TLS13,
+		WithoutEMS: true, WithoutBinding: true, ConfirmNotice: true}
+}
+
 // full is a valid profile that uses every field.
 func full(t testing.TB) *Profile {
 	der := certificate(t)
@@ -43,8 +50,9 @@ func full(t testing.TB) *Profile {
 			SHA256: strings.Repeat("ab", 32), SignedBy: "Harbour IT", SignerTrusted: true},
 		Gateway: Gateway{Address: "vpn.example.com", Port: 4500, Identity: "vpn.example.com", Auth: GatewayCertificate,
 			CertificateName: "vpn.example.com", IssuerName: "Harbour CA", Anchors: [][]byte{der}, Intermediates: [][]byte{der},
-			Quirks: []Quirk{QuirkESPToOldPort, QuirkNoIDr}},
-		Client: Client{Auth: ClientCertificate, Identity: "alice@example.com", Username: "alice", Certificates: [][]byte{der}},
+			Pins: []string{pinPrefix + strings.Repeat("A", 43) + "="}, Revocation: RevocationStrict, Quirks: []Quirk{QuirkESPToOldPort, QuirkNoIDr}},
+		Client: Client{Auth: ClientEAP, Identity: "alice@example.com", Username: "alice", EAP: eap(der), Certificates: [][]byte{der},
+			CertificateIssuers: []string{"Harbour CA"}, Token: "pkcs11:token=Harbour%20Card;object=vpn?module-name=opensc"},
 		IKE: SA{Proposals: []Proposal{{Encryption: "aes256gcm16", PRF: "sha384", Group: "ecp384"},
 			{Encryption: "aes256", Integrity: "sha256", PRF: "sha256", Group: "modp2048"}}, Strict: true, Lifetime: Duration(4 * time.Hour)},
 		Child: SA{Proposals: []Proposal{{Encryption: "chacha20poly1305", Group: "x25519"}}, PFS: true, Lifetime: Duration(time.Hour),
@@ -104,7 +112,9 @@ func TestInvalid(t *testing.T) {
 		{"gateway.address", func(p *Profile) { p.Gateway.Address = "255.255.255.255" }},
 		{"gateway.address", func(p *Profile) { p.Gateway.Address = strings.Repeat("a.", 127) + "aa" }},
 		{"gateway.auth", func(p *Profile) { p.Gateway.Auth = "none" }},
-		{"gateway.auth", func(p *Profile) { p.Client.Auth, p.Gateway.Auth = ClientMSCHAPv2, GatewayPSK }},
+		{"gateway.auth", func(p *Profile) {
+			p.Client, p.Gateway = Client{Auth: ClientMSCHAPv2}, Gateway{Address: "192.0.2.1", Auth: GatewayPSK}
+		}},
 		{"gateway.identity", func(p *Profile) { p.Gateway.Identity = "\n" }},
 		{"gateway.certificate_name", func(p *Profile) { p.Gateway.CertificateName = "\t" }},
 		{"gateway.issuer_name", func(p *Profile) { p.Gateway.IssuerName = "\u200b" }},
@@ -113,7 +123,6 @@ func TestInvalid(t *testing.T) {
 		{"gateway.anchors", func(p *Profile) { p.Gateway.Anchors = many(maxCertificates + 1) }},
 		{"gateway.intermediates[0]", func(p *Profile) { p.Gateway.Intermediates = [][]byte{nil} }},
 		{"client.auth", func(p *Profile) { p.Client.Auth = "eap-gtc" }},
-		{"client.certificates", func(p *Profile) { p.Client.Certificates = nil }},
 		{"client.identity", func(p *Profile) { p.Client.Identity = "a\x7f" }},
 		{"client.username", func(p *Profile) { p.Client.Username = strings.Repeat("u", maxText+1) }},
 		{"ike.pfs", func(p *Profile) { p.IKE.PFS = true }},
@@ -164,8 +173,9 @@ func TestInvalid(t *testing.T) {
 		{"child.lifetime_packets", func(p *Profile) { p.Child.LifetimePackets = MinLifetimePackets - 1 }},
 		{"child.lifetime_packets", func(p *Profile) { p.Child.LifetimePackets = MaxLifetimePackets + 1 }},
 		{"client.eap_only", func(p *Profile) { p.Client.EAPOnly = "yes" }},
-		{"client.eap_only", func(p *Profile) { p.Client.EAPOnly = EAPOnlySafe }},
-		{"client.eap_only", func(p *Profile) { p.Client.Auth, p.Client.EAPOnly = ClientPSK, EAPOnlyAny }},
+		{"client.eap_only", func(p *Profile) {
+			p.Client, p.Gateway = Client{Auth: ClientPSK, EAPOnly: EAPOnlyAny}, Gateway{Address: "192.0.2.1", Auth: GatewayPSK}
+		}},
 		{"client.further", func(p *Profile) { p.Client.Further = make([]SignIn, maxSignIns+1) }},
 		{"client.further[0].auth", func(p *Profile) { p.Client.Further = []SignIn{{Auth: ClientPSK, Username: "a"}} }},
 		{"client.further[0].username", func(p *Profile) {
@@ -175,10 +185,11 @@ func TestInvalid(t *testing.T) {
 			p.Client.Further = []SignIn{{Auth: ClientMSCHAPv2, Username: "a", Identity: "\n"}}
 		}},
 		{"client.further[0].username", func(p *Profile) {
-			p.Client.Auth, p.Client.Username, p.Client.Further = ClientPSK, "", []SignIn{{Auth: ClientMSCHAPv2}}
+			p.Client = Client{Auth: ClientCertificate, Further: []SignIn{{Auth: ClientMSCHAPv2}}}
 		}},
 		{"gateway.auth", func(p *Profile) {
-			p.Client.Auth, p.Gateway.Auth, p.Client.Further = ClientPSK, GatewayPSK, []SignIn{{Auth: ClientMSCHAPv2, Username: "a"}}
+			p.Gateway = Gateway{Address: "192.0.2.1", Auth: GatewayPSK}
+			p.Client = Client{Auth: ClientPSK, Further: []SignIn{{Auth: ClientMSCHAPv2, Username: "a"}}}
 		}},
 		{"session.childless", func(p *Profile) { p.Session.Childless = "perhaps" }},
 		{"session.nat_keepalive", func(p *Profile) { p.Session.NATKeepalive = Duration(2 * time.Hour) }},

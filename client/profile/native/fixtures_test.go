@@ -48,6 +48,15 @@ func pemText(der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
+// eap are settings that use every field.
+func eap(anchor []byte) profile.EAP {
+	return profile.EAP{
+		Methods: []profile.EAPMethod{profile.EAPTTLS, profile.EAPPEAP}, Inner: []profile.InnerMethod{profile.InnerPAP, profile.InnerMSCHAPv2},
+		OuterIdentity: "visitor@example.com", ServerNames: []string{"radius.example.com", "*.radius.example.com"}, Anchors: [][]byte{anchor},
+		MinTLS: profile.TLS12, MaxTLS: profile.TLS13, WithoutEMS: true, WithoutBinding: true, ConfirmNotice: true,
+	}
+}
+
 // complete are valid profiles that together use every field.
 func complete(t testing.TB) []profile.Profile {
 	a, b := certificate(t, "Harbour CA"), certificate(t, "Harbour Sub CA")
@@ -63,9 +72,11 @@ func complete(t testing.TB) []profile.Profile {
 		Version: profile.Version, ID: profile.NewID(), Name: "Harbour Office", Origin: origin,
 		Gateway: profile.Gateway{Address: "2001:db8::1", Port: 4500, Identity: "vpn.example.com", Auth: profile.GatewayCertificate,
 			CertificateName: "vpn.example.com", IssuerName: "Harbour CA", Anchors: [][]byte{a, b}, Intermediates: [][]byte{b},
+			Pins: []string{"sha256/" + strings.Repeat("A", 43) + "="}, Revocation: profile.RevocationOff,
 			Quirks: []profile.Quirk{profile.QuirkESPToOldPort, profile.QuirkNoIDr}},
 		Client: profile.Client{Auth: profile.ClientCertificate, Identity: "alice@example.com", Certificates: [][]byte{b, a},
-			Further: []profile.SignIn{{Auth: profile.ClientMSCHAPv2, Identity: "a", Username: "alice", Bare: true}}},
+			CertificateIssuers: []string{"Harbour CA"}, Token: "pkcs11:token=Harbour",
+			Further: []profile.SignIn{{Auth: profile.ClientEAP, Identity: "a", Username: "alice", EAP: eap(a), Bare: true}}},
 		IKE: profile.SA{Proposals: []profile.Proposal{{Encryption: "3des", Integrity: "sha1", PRF: "sha1", Group: "modp1024"},
 			{Encryption: "aes256gcm16", PRF: "sha384", Group: "ecp384-ke1_mlkem768-ke1_none"}}, Strict: true, Legacy: true,
 			Lifetime: profile.Duration(90*time.Minute + 1500*time.Millisecond)},
@@ -81,12 +92,14 @@ func complete(t testing.TB) []profile.Profile {
 	named := certified
 	named.Client = profile.Client{Auth: profile.ClientMSCHAPv2, Username: "alice", EAPOnly: profile.EAPOnlyAny}
 	named.Traffic = profile.Traffic{Full: true}
+	byEAP := certified
+	byEAP.Client = profile.Client{Auth: profile.ClientEAP, Username: "alice@example.com", EAP: eap(b)}
 	small := profile.Profile{
 		Version: profile.Version, ID: profile.NewID(), Name: "x", Origin: profile.Origin{Identifier: "x@192.0.2.1"},
 		Gateway: profile.Gateway{Address: "192.0.2.1", Auth: profile.GatewayPSK}, Client: profile.Client{Auth: profile.ClientPSK},
 		Traffic: profile.Traffic{Full: true},
 	}
-	return []profile.Profile{certified, named, small}
+	return []profile.Profile{certified, named, byEAP, small}
 }
 
 // parse imports a file that must be good.

@@ -26,6 +26,11 @@ const (
 // from its name, and whether it lowers security. It is exhaustive: what no case
 // names is as safe as leaving it out.
 func judge(u unit, p *profile.Profile) opinion {
+	for _, at := range []string{"client.eap.", "client.further[].eap."} {
+		if field, ok := strings.CutPrefix(u.pattern, at); ok {
+			return judgeSignIn(field, u)
+		}
+	}
 	switch u.pattern {
 	case "ike.legacy", "child.legacy":
 		if u.value == true {
@@ -37,6 +42,10 @@ func judge(u unit, p *profile.Profile) opinion {
 		if time.Duration(u.value.(profile.Duration)) > longLifetime {
 			return opinion{note: "the same keys are used for more than a day", lowers: true}
 		}
+	case "gateway.pins":
+		return opinion{note: "one of these keys must stand in the gateway's chain, and when the gateway gets another one this profile needs it too"}
+	case "gateway.revocation":
+		return judgeRevocation(u.value.(profile.Revocation))
 	case "gateway.quirks":
 		return judgeQuirks(u.value.([]profile.Quirk))
 	case "gateway.anchors":
@@ -44,6 +53,9 @@ func judge(u unit, p *profile.Profile) opinion {
 	case "client.certificates":
 		return opinion{verdict: profile.Approximated, note: "the private key cannot stand in this file: it must be kept here already, from a .mobileconfig"}
 	case "client.eap_only":
+		if p.Client.EAPOnly == profile.EAPOnlySafe {
+			return opinion{note: "the gateway may prove itself by the sign-in alone, where the method lets it"}
+		}
 		if p.Client.EAPOnly == profile.EAPOnlyAny {
 			return opinion{note: "the gateway may prove itself by your password alone, without a certificate: an impostor learns enough to guess it", lowers: true}
 		}

@@ -166,7 +166,7 @@ func TestPrefixesFail(t *testing.T) {
 	t.Parallel()
 	p := complete(t)[0]
 	p.Gateway.Anchors, p.Gateway.Intermediates, p.Client.Certificates = nil, nil, nil
-	p.Client.Auth = profile.ClientMSCHAPv2
+	p.Client = profile.Client{Auth: profile.ClientMSCHAPv2}
 	text, err := Encode(&p)
 	if err != nil {
 		t.Fatal(err)

@@ -109,12 +109,17 @@ func TestRefuses(t *testing.T) {
 // secrets go, and its value is shown nowhere.
 func TestSecretsAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"password", "Password", "psk", "shared_key", "sharedKey", "secret", "private_key", "key", "pin", "p12", "token", "passphrase"} {
+	for _, name := range []string{"password", "Password", "psk", "shared_key", "sharedKey", "secret", "private_key", "key", "pin", "p12", "Token", "user_token", "passphrase"} {
 		text := strings.Replace(office, `"username"`, `"`+name+`": "hunter2hunter2", "username"`, 1)
 		refused(t, text, profile.ImportDamaged, "client."+name+" (line 5)", "would be a secret", "keychain", ".mobileconfig")
 		if _, err := Parse([]byte(text)); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	card := strings.Replace(office, `"eap-mschapv2"`, `"certificate", "token": "hunter2hunter2"`, 1)
+	refused(t, card, profile.ImportDamaged, "client.token is not a PKCS#11 URI")
+	if _, err := Parse([]byte(card)); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("token: %v", err)
 	}
 	key := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("hunter2hunter2")}))
 	broken := strings.Replace(key, "-----END", "----END", 1) // which a PEM decoder steps over

@@ -43,8 +43,31 @@ func absences(p *profile.Profile) (lines []profile.Line) {
 			absent("gateway.anchors", "the authorities that this system trusts are trusted")
 		}
 	}
-	if p.Client.Auth == profile.ClientMSCHAPv2 && p.Client.Username == "" {
+	return append(lines, signInAbsences(p)...)
+}
+
+// signInAbsences tells what is done where the file does not say who signs in, and
+// to whom.
+func signInAbsences(p *profile.Profile) (lines []profile.Line) {
+	absent := func(path, note string) {
+		lines = append(lines, profile.Line{Path: path, Value: missing, Verdict: profile.Approximated, Note: note})
+	}
+	first, _ := p.Client.SignIn()
+	if first.Username() && p.Client.Username == "" {
 		absent("client.username", "you are asked for your user name when you connect")
+	}
+	if p.Client.UsesCertificate() && len(p.Client.Certificates) == 0 {
+		absent("client.certificates", "you sign in with a certificate of your own, which is looked for when you connect")
+	}
+	server := func(at string, e profile.EAP) {
+		if e.OverTLS() && len(e.ServerNames) == 0 {
+			absent(at+".server_names", "the server that signs you in must have the gateway's name, "+p.Gateway.Name())
+		}
+	}
+	server("client.eap", first)
+	for i, f := range p.Client.Further {
+		e, _ := f.SignIn()
+		server(fmt.Sprintf("client.further[%d].eap", i), e)
 	}
 	return lines
 }
@@ -61,7 +84,11 @@ func show(value any, now time.Time) string {
 	case []string:
 		return strings.Join(v, ", ")
 	case []profile.Quirk:
-		return joined(v, func(q profile.Quirk) string { return string(q) }, ", ")
+		return joined(v, word, ", ")
+	case []profile.EAPMethod:
+		return joined(v, word, ", ")
+	case []profile.InnerMethod:
+		return joined(v, word, ", ")
 	case profile.Proposal:
 		words := []string{v.Encryption}
 		for _, w := range []string{v.Integrity, v.PRF, v.Group} {
@@ -78,6 +105,8 @@ func show(value any, now time.Time) string {
 		return fmt.Sprint(v)
 	}
 }
+
+func word[T ~string](w T) string { return string(w) }
 
 func joined[T any](list []T, word func(T) string, between string) string {
 	words := make([]string, len(list))
