@@ -189,6 +189,20 @@ func (r *rig) profile(m lab.Mobileconfig) {
 	r.must("", "import", path, "--yes")
 }
 
+// native writes a profile in Homeward's own format and imports it.
+func (r *rig) native(n lab.Native) {
+	r.t.Helper()
+	text, err := n.JSON()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	path := filepath.Join(r.Dir, n.Name+"-own.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	r.must("", "import", path, "--yes")
+}
+
 // connect connects with the employee's name and password.
 func (r *rig) connect(name string) {
 	r.t.Helper()
