@@ -24,7 +24,7 @@ type Backend interface {
 
 	Connect(ctx context.Context, c Caller, r ConnectRequest) (Accepted, error)
 	Disconnect(ctx context.Context, c Caller) (Accepted, error)
-	// Answer takes over a.Secret, and clears it after use.
+	// Answer takes over a's secrets, and clears them after use.
 	Answer(ctx context.Context, c Caller, a Answer) error
 
 	Profiles(c Caller) []ProfileInfo

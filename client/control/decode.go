@@ -40,16 +40,6 @@ func decodeError(err error) error {
 	return Refuse(CodeBadRequest, "the request cannot be read (%v); use a program of the same release as the service", err)
 }
 
-func (a Answer) validate() error {
-	if a.Prompt == 0 {
-		return Refuse(CodeBadRequest, "the answer names no prompt")
-	}
-	if a.Declined != (len(a.Secret) == 0) {
-		return Refuse(CodeBadRequest, "an answer holds a secret or says that there is none")
-	}
-	return nil
-}
-
 func (r ConnectRequest) validate() error {
 	if r.Profile == "" {
 		return Refuse(CodeBadRequest, "no profile was named; see «homewardctl profiles»")
@@ -59,9 +49,6 @@ func (r ConnectRequest) validate() error {
 	}
 	return nil
 }
-
-// maxUsername bounds a user name, in bytes.
-const maxUsername = 1024
 
 // decodeProfile reads a profile that is to be stored.
 func decodeProfile(r io.Reader) (*profile.Profile, error) {

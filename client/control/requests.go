@@ -18,16 +18,6 @@ type Accepted struct {
 	Revision uint64 `json:"revision"`
 }
 
-// Answer answers a Prompt, once.
-type Answer struct {
-	Prompt   uint64 `json:"prompt"`
-	Username string `json:"username,omitempty"`
-	Secret   Secret `json:"secret,omitempty"` // password, shared key or signature
-	// Declined says that there is no answer: the user said no, or the key is
-	// not here.
-	Declined bool `json:"declined,omitempty"`
-}
-
 // Secret is a byte string that does not show itself in logs or texts.
 type Secret []byte
 

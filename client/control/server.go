@@ -188,12 +188,12 @@ func (s *Server) disconnect(ctx context.Context, c Caller, _ *http.Request) (any
 
 func (s *Server) answer(ctx context.Context, c Caller, r *http.Request) (any, error) {
 	var a Answer
-	if err := decode(r.Body, &a); err != nil {
-		clear(a.Secret)
-		return nil, err
+	err := decode(r.Body, &a)
+	if err == nil {
+		err = a.validate()
 	}
-	if err := a.validate(); err != nil {
-		clear(a.Secret)
+	if err != nil {
+		a.Clear()
 		return nil, err
 	}
 	return nil, s.backend.Answer(ctx, c, a)

@@ -117,33 +117,3 @@ type Error struct {
 	Message string `json:"message"`
 	Detail  string `json:"detail,omitempty"`
 }
-
-// PromptKind says what a Prompt wants.
-type PromptKind string
-
-// The kinds of prompts.
-const (
-	PromptPassword  PromptKind = "password"
-	PromptFurther   PromptKind = "further-password" // of a sign-in after the first; never kept
-	PromptPSK       PromptKind = "psk"
-	PromptSignature PromptKind = "signature"
-)
-
-// Prompt is a question of the service that the user's program answers. Only
-// the owner of the connection sees it.
-type Prompt struct {
-	ID        uint64     `json:"id"`
-	Kind      PromptKind `json:"kind"`
-	Profile   string     `json:"profile"`
-	ProfileID string     `json:"profile_id"`
-	Text      string     `json:"text"`               // one line for a person
-	Username  string     `json:"username,omitempty"` // empty with PromptPassword: wanted, too
-	Message   string     `json:"message,omitempty"`  // the gateway's own words
-	Scheme    string     `json:"scheme,omitempty"`   // PromptSignature
-	Data      []byte     `json:"data,omitempty"`     // PromptSignature: what is to be signed
-	// Again: the line stands, and the answer is to renew it.
-	Again bool `json:"again,omitempty"`
-	// Fresh: the answer that is known was refused; only another one helps.
-	Fresh   bool      `json:"fresh,omitempty"`
-	Expires time.Time `json:"expires"`
-}

@@ -22,15 +22,40 @@ const (
 	CauseRedirectLoop     Cause = "redirect-loop" // Seen: the gateway named last
 	CauseProtocol         Cause = "protocol"      // the gateway broke the rules of IKEv2
 
-	// Signing in.
+	// Signing in. The server is whoever knows the accounts: the gateway, or one
+	// behind it (RADIUS).
 
-	CauseWrongPassword      Cause = "wrong-password"      // Seen: the gateway's own words
-	CauseRejected           Cause = "rejected"            // the gateway said no without a reason
+	CauseWrongPassword      Cause = "wrong-password"      // Seen: the server's own words
+	CauseAccountLocked      Cause = "account-locked"      // or disabled, or outside its hours; Seen: the server's own words
+	CausePasswordExpired    Cause = "password-expired"    // and was not changed; Seen: the server's own words
+	CausePasswordRefused    Cause = "password-refused"    // the new one; Seen: the server's own words
+	CauseWrongCode          Cause = "wrong-code"          // a one-time code; Seen: the server's own words
+	CauseRejected           Cause = "rejected"            // the server said no without a reason
 	CauseEAPMethod          Cause = "eap-method"          // Seen: what it asked for, Expected: what is allowed
-	CauseCredentialsMissing Cause = "credentials-missing" // Expected: "password", "psk" or "private key"
+	CauseCredentialsMissing Cause = "credentials-missing" // the user said no; Expected: "password", "shared key", "private key", "code"
+	CauseUnanswered         Cause = "unanswered"          // nobody answered in time; Expected: as above
 	CauseFurtherSignIn      Cause = "further-sign-in"     // the gateway takes one sign-in only
-	CauseCertificateExpired Cause = "certificate-expired" // our own; When: its end
+	CauseSignInSilent       Cause = "sign-in-silent"      // the gateway answers, but the server behind it does not
 	CauseKeychain           Cause = "keychain"            // Seen: what the keychain said
+
+	// The user's certificate, its key and the card that holds it.
+
+	CauseCertificateExpired Cause = "certificate-expired" // When: its end
+	CauseCertificateMissing Cause = "certificate-missing" // there is none that fits; Expected: the issuer that is wanted
+	CauseKeyMissing         Cause = "key-missing"         // the certificate is here, its private key is not; Seen: the certificate's name
+	CauseCardRemoved        Cause = "card-removed"        // Seen: the card or token's name
+	CausePINWrong           Cause = "pin-wrong"           // Tries: how many are left, 0: not known
+	CausePINLocked          Cause = "pin-locked"          // Seen: the card or token's name
+
+	// Who the server is that the sign-in goes to, through the gateway (the TLS
+	// server of EAP-TLS, TTLS and PEAP).
+
+	CauseServerUntrusted   Cause = "server-untrusted"   // Seen: the issuer
+	CauseServerExpired     Cause = "server-expired"     // When: the end
+	CauseServerWrongName   Cause = "server-wrong-name"  // Seen and Expected: names
+	CauseServerRevoked     Cause = "server-revoked"     // When: since when
+	CauseServerCertificate Cause = "server-certificate" // malformed, too weak, not yet valid or not meant for a server; Seen: which
+	CauseServerProof       Cause = "server-proof"       // the end of the sign-in does not verify, or its TLS is broken
 
 	// Who the gateway is.
 
@@ -40,6 +65,9 @@ const (
 	CauseGatewayExpired     Cause = "gateway-expired"       // When: the end
 	CauseGatewayNotYetValid Cause = "gateway-not-yet-valid" // When: the beginning
 	CauseGatewayUsage       Cause = "gateway-usage"         // not meant for a gateway
+	CauseGatewayPin         Cause = "gateway-pin"           // none of the pinned keys; Seen: the key's hash
+	CauseGatewayRevoked     Cause = "gateway-revoked"       // When: since when
+	CauseRevocationUnknown  Cause = "revocation-unknown"    // strict, and nobody vouches for the certificate; Seen: why
 	CauseGatewayCertificate Cause = "gateway-certificate"   // malformed or too weak; Seen: which
 	CauseGatewayIdentity    Cause = "gateway-identity"      // Seen and Expected: IKE identities
 	CauseGatewayProof       Cause = "gateway-proof"         // its AUTH payload does not verify
@@ -67,10 +95,16 @@ func Causes() []Cause {
 	return []Cause{
 		CauseNoNetwork, CauseNameNotFound, CauseGatewaySilent, CauseTimeout,
 		CauseNoCommonProposal, CauseNoAddress, CauseSelectors, CauseChildless, CauseRedirectLoop, CauseProtocol,
-		CauseWrongPassword, CauseRejected, CauseEAPMethod, CauseCredentialsMissing,
-		CauseFurtherSignIn, CauseCertificateExpired, CauseKeychain,
+		CauseWrongPassword, CauseAccountLocked, CausePasswordExpired, CausePasswordRefused, CauseWrongCode,
+		CauseRejected, CauseEAPMethod, CauseCredentialsMissing, CauseUnanswered,
+		CauseFurtherSignIn, CauseSignInSilent, CauseKeychain,
+		CauseCertificateExpired, CauseCertificateMissing, CauseKeyMissing,
+		CauseCardRemoved, CausePINWrong, CausePINLocked,
+		CauseServerUntrusted, CauseServerExpired, CauseServerWrongName,
+		CauseServerRevoked, CauseServerCertificate, CauseServerProof,
 		CauseGatewayUntrusted, CauseGatewayIssuer, CauseGatewayWrongName,
 		CauseGatewayExpired, CauseGatewayNotYetValid, CauseGatewayUsage,
+		CauseGatewayPin, CauseGatewayRevoked, CauseRevocationUnknown,
 		CauseGatewayCertificate, CauseGatewayIdentity, CauseGatewayProof,
 		CauseClosedByGateway, CauseLineLost, CauseSignInExpired,
 		CauseTransportFailed, CauseTUNFailed, CauseRoutesFailed, CauseDNSFailed,
@@ -86,7 +120,19 @@ func (c Cause) Passing() bool {
 	switch c {
 	case CauseNoNetwork, CauseNameNotFound, CauseGatewaySilent, CauseTimeout,
 		CauseNoAddress, CauseRedirectLoop, CauseProtocol, CauseClosedByGateway, CauseLineLost,
+		CauseSignInSilent,
 		CauseTransportFailed, CauseTUNFailed, CauseRoutesFailed, CauseDNSFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Refused says that the server has seen what the user answered, a password or a
+// code, and did not take it: the same must not be sent again by itself.
+func (c Cause) Refused() bool {
+	switch c {
+	case CauseWrongPassword, CauseAccountLocked, CausePasswordExpired, CausePasswordRefused, CauseWrongCode, CauseRejected:
 		return true
 	default:
 		return false

@@ -180,11 +180,31 @@ func TestWrongPasswordIsLasting(t *testing.T) {
 	for c, want := range map[Cause]bool{
 		CauseWrongPassword: false, CauseRejected: false, CauseGatewayWrongName: false,
 		CauseCancelled: false, CauseInternal: false, CausePolicyFailed: false,
+		CauseAccountLocked: false, CausePasswordExpired: false, CausePasswordRefused: false, CauseWrongCode: false,
+		CausePINWrong: false, CauseUnanswered: false, CauseCredentialsMissing: false,
 		CauseLineLost: true, CauseClosedByGateway: true, CauseNoNetwork: true, CauseGatewaySilent: true,
+		CauseSignInSilent: true,
 	} {
 		if got := c.Passing(); got != want {
 			t.Errorf("%s: passing is %v", c, got)
 		}
+	}
+}
+
+// What was refused is a lasting cause: nothing repeats it by itself.
+func TestRefusedIsLasting(t *testing.T) {
+	t.Parallel()
+	refused := 0
+	for _, c := range Causes() {
+		if c.Refused() {
+			refused++
+			if c.Passing() {
+				t.Errorf("%s is refused and tried again", c)
+			}
+		}
+	}
+	if refused != 6 || !CauseWrongPassword.Refused() || CauseSignInSilent.Refused() {
+		t.Errorf("%d causes are refusals", refused)
 	}
 }
 

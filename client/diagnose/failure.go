@@ -14,6 +14,7 @@ type Failure struct {
 	Seen     string    // what was found; see the cause
 	Expected string    // what should have been there; see the cause
 	When     time.Time // a date that matters; see the cause
+	Tries    int       // how many are left; see the cause
 	Detail   string    // for an administrator, technical
 	Err      error     // the underlying error, may be nil
 }

@@ -15,11 +15,19 @@ func (f *Failure) Sentence() string {
 		return f.path(expected)
 	case CauseGatewayUntrusted, CauseGatewayIssuer, CauseGatewayWrongName,
 		CauseGatewayExpired, CauseGatewayNotYetValid, CauseGatewayUsage,
+		CauseGatewayPin, CauseGatewayRevoked, CauseRevocationUnknown,
 		CauseGatewayCertificate, CauseGatewayIdentity, CauseGatewayProof:
 		return f.gateway(seen, expected)
-	case CauseWrongPassword, CauseRejected, CauseEAPMethod, CauseCredentialsMissing,
-		CauseFurtherSignIn, CauseCertificateExpired, CauseKeychain:
+	case CauseServerUntrusted, CauseServerExpired, CauseServerWrongName,
+		CauseServerRevoked, CauseServerCertificate, CauseServerProof:
+		return f.server(seen, expected)
+	case CauseWrongPassword, CauseAccountLocked, CausePasswordExpired, CausePasswordRefused, CauseWrongCode,
+		CauseRejected, CauseEAPMethod, CauseCredentialsMissing, CauseUnanswered,
+		CauseFurtherSignIn, CauseSignInSilent, CauseKeychain:
 		return f.signIn(seen, expected)
+	case CauseCertificateExpired, CauseCertificateMissing, CauseKeyMissing,
+		CauseCardRemoved, CausePINWrong, CausePINLocked:
+		return f.certificate(seen, expected)
 	default:
 		return f.line(seen)
 	}
@@ -37,60 +45,6 @@ func (f *Failure) path(expected string) string {
 		return "Connecting took longer than was allowed; check that this computer is online and try again, or allow more time."
 	default:
 		return capital(gateway) + " does not answer; check that this computer is online, and if other sites open, this network may block VPN traffic (UDP ports 500 and 4500)."
-	}
-}
-
-// gateway speaks of who the gateway is.
-func (f *Failure) gateway(seen, expected string) string {
-	const ask = "; do not sign in, and ask your administrator."
-	switch f.Cause {
-	case CauseGatewayUntrusted:
-		if seen != "" {
-			return "The gateway's certificate was issued by " + seen + ", whom the profile does not trust" + ask
-		}
-		return "The gateway's certificate comes from an issuer whom the profile does not trust" + ask
-	case CauseGatewayIssuer:
-		return "The gateway's certificate was issued by " + orUnknown(seen) + ", but the profile expects " + orUnknown(expected) + ask
-	case CauseGatewayWrongName:
-		return "The gateway's certificate is for " + orUnknown(seen) + ", but the profile expects " + orUnknown(expected) + ask
-	case CauseGatewayExpired:
-		return "The gateway's certificate has expired" + on(f.When) + "; check this computer's date, and if it is right, tell your administrator."
-	case CauseGatewayNotYetValid:
-		return "The gateway's certificate is not valid yet" + from(f.When) + "; check this computer's date, and if it is right, tell your administrator."
-	case CauseGatewayUsage:
-		return "The gateway's certificate is not meant for a gateway; tell your administrator that its extended key usage lacks server authentication."
-	case CauseGatewayIdentity:
-		return "The gateway calls itself " + orUnknown(seen) + ", but the profile expects " + orUnknown(expected) + ask
-	case CauseGatewayProof:
-		return "The gateway could not prove who it is, so somebody else may be answering in its place" + ask
-	default:
-		return "The gateway's certificate cannot be used" + inBrackets(seen) + "; tell your administrator."
-	}
-}
-
-// signIn speaks of who the user is.
-func (f *Failure) signIn(seen, expected string) string {
-	switch f.Cause {
-	case CauseWrongPassword:
-		return "The gateway did not accept your user name and password" + says(seen) + "; check them and try again, for several wrong tries may lock your account."
-	case CauseRejected:
-		return "The gateway refused to sign you in; ask your administrator whether your account may connect and whether the profile is up to date."
-	case CauseEAPMethod:
-		if seen == "" {
-			return "The gateway asks for a way of signing in that the profile does not allow; ask your administrator for a profile that names it."
-		}
-		return "The gateway asks for a way of signing in (" + seen + ") that the profile does not allow; ask your administrator for a profile that names it."
-	case CauseCredentialsMissing:
-		if expected == "" {
-			expected = "password"
-		}
-		return "The " + expected + " that this profile needs was not given; connect again and enter it, or import the profile again."
-	case CauseFurtherSignIn:
-		return "The gateway takes one sign-in only, and the profile asks for more; ask your administrator for a profile that fits the gateway."
-	case CauseCertificateExpired:
-		return "Your own certificate has expired" + on(f.When) + "; ask your administrator for a new profile."
-	default:
-		return "The keychain does not answer" + inBrackets(seen) + "; unlock it or sign in to the desktop, then try again."
 	}
 }
 

@@ -3,7 +3,6 @@ package service
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -14,9 +13,23 @@ import (
 	"github.com/homeward-vpn/homeward/client/tunnel"
 )
 
+// A question of a tunnel:
+//
+//	ask -> an answer that is kept (memory.go), or
+//	enter -> the supervisor lets it be shown -> visible to its owner
+//	  -> resolve, or it expires, or its tunnel ends -> closed
+
 // promptLife is how long a question waits for its answer: long enough to find
 // a password, short enough that a gateway still holds the half-open sign-in.
 const promptLife = 2 * time.Minute
+
+const (
+	// mostOpen questions wait at a time; a tunnel and its successor ask one each.
+	mostOpen = 8
+	// mostClosed questions are remembered, to tell who answers late what became
+	// of them.
+	mostClosed = 64
+)
 
 // prompts holds the questions of the tunnel to the user. Each is answered at
 // most once, by the user whose line it is, before it expires.
@@ -26,37 +39,35 @@ type prompts struct {
 	mu     sync.Mutex
 	last   uint64
 	open   map[uint64]*question
-	given  map[tunnel.QuestionKind]given // by the user, for this wish
-	proven bool                          // the line has stood with them
-	// untried are answers for a line that stands, until it has been renewed with
-	// them: what the gateway has refused must not be given to it again.
-	untried map[tunnel.QuestionKind]given
-	// spoilt counts answers that were right once and then refused. A password may
-	// change; what is spoilt again and again is good for one time.
-	spoilt map[tunnel.QuestionKind]int
-}
-
-// mostSpoilt of a kind, and answers of it are used for nothing but their question.
-const mostSpoilt = 2
-
-// given is an answer that is kept.
-type given struct {
-	request supervisor.Request // whose it is
-	answer  tunnel.Answer
+	closed []closed // oldest first
+	kept   memory
 }
 
 type question struct {
 	prompt control.Prompt
 	owner  uint32
 	shown  bool
-	answer chan tunnel.Answer // one place
+	answer chan control.Answer // one place
 }
 
+// closed is a question that is not open any more.
+type closed struct {
+	id    uint64
+	owner uint32
+	how   ending
+}
+
+// ending is what became of a question.
+type ending uint8
+
+const (
+	endAnswered ending = iota
+	endExpired
+	endWithdrawn // by what asked it
+)
+
 func newPrompts(post func(supervisor.Event)) *prompts {
-	return &prompts{
-		post: post, open: map[uint64]*question{}, given: map[tunnel.QuestionKind]given{},
-		untried: map[tunnel.QuestionKind]given{}, spoilt: map[tunnel.QuestionKind]int{},
-	}
+	return &prompts{post: post, open: map[uint64]*question{}, kept: newMemory()}
 }
 
 // asker asks for one tunnel.
@@ -65,7 +76,6 @@ type asker struct {
 	line *line
 	// reused: an answer of the user was used again in this attempt. If the
 	// same is asked once more, it was not liked.
-	mu     sync.Mutex
 	reused map[tunnel.QuestionKind]bool
 }
 
@@ -79,23 +89,28 @@ func (a *asker) ask(ctx context.Context, q tunnel.Question) (tunnel.Answer, erro
 		return kept, nil
 	}
 	id, waiting := a.enter(a.line, q)
+	if waiting == nil {
+		return tunnel.Answer{}, &diagnose.Failure{Cause: diagnose.CauseProtocol, Detail: "more is asked at a time than anybody can answer"}
+	}
 	a.post(supervisor.TunnelAsks{Tunnel: a.line.id, Question: id})
 	defer a.post(supervisor.Answered{Tunnel: a.line.id, Question: id})
 	expired := time.NewTimer(time.Until(expiry(q)))
 	defer expired.Stop()
+	how := endWithdrawn
 	select {
 	case answer := <-waiting.answer:
 		return a.accept(q, answer)
 	case <-expired.C:
+		how = endExpired
 	case <-ctx.Done():
 	}
-	if !a.leave(id) { // answered at the last moment
+	if !a.leave(id, how) { // answered at the last moment
 		return a.accept(q, <-waiting.answer)
 	}
-	if ctx.Err() != nil {
+	if how == endWithdrawn {
 		return tunnel.Answer{}, ctx.Err()
 	}
-	return tunnel.Answer{}, missing(q.Kind, "nobody answered in time")
+	return tunnel.Answer{}, &diagnose.Failure{Cause: diagnose.CauseUnanswered, Expected: wanted[q.Kind], Detail: "nobody answered in time"}
 }
 
 // expiry is when a question is over: one about a line that stands waits for as
@@ -107,80 +122,39 @@ func expiry(q tunnel.Question) time.Time {
 	return time.Now().Add(promptLife)
 }
 
-// accept takes over an answer; an empty one says that there is none.
-func (a *asker) accept(q tunnel.Question, answer tunnel.Answer) (tunnel.Answer, error) {
-	if len(answer.Secret) == 0 {
-		return tunnel.Answer{}, missing(q.Kind, "the user declined")
+// accept takes over an answer.
+func (a *asker) accept(q tunnel.Question, answer control.Answer) (tunnel.Answer, error) {
+	if answer.Declined {
+		return tunnel.Answer{}, declined(q.Kind)
 	}
-	if q.Kind != tunnel.AskSignature && q.Kind != tunnel.AskFurther {
-		a.prompts.mu.Lock()
-		defer a.prompts.mu.Unlock()
-		into := a.given
-		if q.Again {
-			into = a.untried
-		}
-		drop(into, q.Kind)
-		if a.spoilt[q.Kind] < mostSpoilt {
-			into[q.Kind] = given{request: a.line.request, answer: clone(answer)}
-		}
+	out := tunnel.Answer{
+		Username: answer.Username, Secret: answer.Secret, New: answer.New,
+		Certificates: answer.Certificates, Choice: answer.Choice,
 	}
-	return answer, nil
+	a.keep(q, &out)
+	return out, nil
 }
 
-// drop clears an answer that is kept.
-func drop(from map[tunnel.QuestionKind]given, kind tunnel.QuestionKind) {
-	clear(from[kind].answer.Secret)
-	delete(from, kind)
-}
-
-func clone(a tunnel.Answer) tunnel.Answer {
-	return tunnel.Answer{Username: a.Username, Secret: bytes.Clone(a.Secret)}
-}
-
-func missing(kind tunnel.QuestionKind, detail string) error {
-	names := map[tunnel.QuestionKind]string{
-		tunnel.AskPassword: "password", tunnel.AskFurther: "second password", tunnel.AskPSK: "shared key", tunnel.AskSignature: "private key",
-	}
-	return &diagnose.Failure{Cause: diagnose.CauseCredentialsMissing, Expected: names[kind], Detail: detail}
-}
-
-// keptAnswer gives what the user answered when the line first stood: once per
-// attempt to bring it back, and to renew it as long as it is not refused.
-func (a *asker) keptAnswer(q tunnel.Question) (tunnel.Answer, bool) {
-	kind := q.Kind
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.prompts.mu.Lock()
-	defer a.prompts.mu.Unlock()
-	kept, ok := a.given[kind]
-	if q.Fresh {
-		if ok && a.proven {
-			a.spoilt[kind]++
-		}
-		drop(a.given, kind)
-		drop(a.untried, kind)
-		return tunnel.Answer{}, false
-	}
-	if !ok || !a.proven || a.reused[kind] && !q.Again || kept.request != a.line.request {
-		return tunnel.Answer{}, false
-	}
-	a.reused[kind] = a.reused[kind] || !q.Again
-	return clone(kept.answer), true
-}
-
-// enter opens a question. It is shown when the supervisor says so.
+// enter opens a question. It is shown when the supervisor says so. nil: too many
+// are open.
 func (p *prompts) enter(l *line, q tunnel.Question) (uint64, *question) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.open) >= mostOpen {
+		return 0, nil
+	}
 	p.last++
-	w := &question{owner: l.request.Owner, answer: make(chan tunnel.Answer, 1), prompt: control.Prompt{
+	w := &question{owner: l.request.Owner, answer: make(chan control.Answer, 1), prompt: control.Prompt{
 		ID:        p.last,
 		Kind:      control.PromptKind(q.Kind),
 		Profile:   l.request.ProfileName,
 		ProfileID: l.request.ProfileID,
 		Text:      promptText(l.request.ProfileName, q),
 		Username:  q.Username,
-		Message:   q.Message,
+		Message:   serverWords(q.Message),
+		Echo:      q.Echo,
+		Options:   options(q.Options),
+		Issuers:   issuers(q.Issuers),
 		Scheme:    q.Scheme,
 		Data:      bytes.Clone(q.Data),
 		Again:     q.Again,
@@ -191,30 +165,25 @@ func (p *prompts) enter(l *line, q tunnel.Question) (uint64, *question) {
 	return p.last, w
 }
 
-func promptText(profile string, q tunnel.Question) string {
-	switch {
-	case q.Again && q.Kind == tunnel.AskPassword && !q.Until.IsZero():
-		return fmt.Sprintf("Password of %s for %s, which ends at %s without a new sign-in", q.Username, profile, q.Until.Local().Format("15:04"))
-	case q.Kind == tunnel.AskPSK:
-		return fmt.Sprintf("Shared key for %s", profile)
-	case q.Kind == tunnel.AskSignature:
-		return fmt.Sprintf("Signature for %s", profile)
-	case q.Kind == tunnel.AskFurther:
-		return fmt.Sprintf("Second password of %s for %s", q.Username, profile)
-	case q.Username == "":
-		return fmt.Sprintf("User name and password for %s", profile)
-	default:
-		return fmt.Sprintf("Password of %s for %s", q.Username, profile)
-	}
-}
-
 // leave closes a question. False says that it was answered before.
-func (p *prompts) leave(id uint64) bool {
+func (p *prompts) leave(id uint64, how ending) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, ok := p.open[id]
+	return p.close(id, how)
+}
+
+// close takes a question away, once. The caller holds the lock.
+func (p *prompts) close(id uint64, how ending) bool {
+	w, ok := p.open[id]
+	if !ok {
+		return false
+	}
 	delete(p.open, id)
-	return ok
+	if len(p.closed) == mostClosed {
+		p.closed = slices.Delete(p.closed, 0, 1)
+	}
+	p.closed = append(p.closed, closed{id: id, owner: w.owner, how: how})
+	return true
 }
 
 // show makes a question visible to its owner.
@@ -240,55 +209,42 @@ func (p *prompts) visible(uid uint32) []control.Prompt {
 	return list
 }
 
-// resolve passes an answer on. It takes over the secret.
+// resolve passes an answer on. It takes over the secrets.
 func (p *prompts) resolve(uid uint32, a control.Answer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w := p.open[a.Prompt]
-	switch {
-	case w == nil || !w.shown:
-		clear(a.Secret)
-		return control.Refuse(control.CodeGone, "this question is answered already, or it has expired; connect again if there is no line")
-	case w.owner != uid:
-		clear(a.Secret)
-		return control.Refuse(control.CodeForbidden, "this question belongs to another user; only they can answer it")
+	var err error
+	if w == nil || !w.shown || w.owner != uid {
+		err = p.gone(uid, a.Prompt)
+	} else {
+		err = w.prompt.Fits(&a)
 	}
-	delete(p.open, a.Prompt)
-	username := a.Username
-	if username == "" {
-		username = w.prompt.Username
+	if err != nil {
+		a.Clear()
+		return err
 	}
-	w.answer <- tunnel.Answer{Username: username, Secret: a.Secret}
+	p.close(a.Prompt, endAnswered)
+	if a.Username == "" {
+		a.Username = w.prompt.Username
+	}
+	w.answer <- a
 	return nil
 }
 
-// keep says that the line stands with the answers that were given.
-func (p *prompts) keep() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.proven = true
-}
-
-// renewed says that the line stands with the answers that were given to renew it.
-func (p *prompts) renewed() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for kind, g := range p.untried {
-		clear(p.given[kind].answer.Secret)
-		p.given[kind] = g
-		delete(p.untried, kind)
+// gone says what became of a question. Of another user's it tells no more than
+// of one that never was.
+func (p *prompts) gone(uid uint32, id uint64) error {
+	at := slices.IndexFunc(p.closed, func(c closed) bool { return c.id == id && c.owner == uid })
+	if at < 0 {
+		return control.Refuse(control.CodeGone, "this question is not open; look at «homewardctl status» for what is")
 	}
-}
-
-// forget clears the answers that were given.
-func (p *prompts) forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.proven = false
-	for _, kept := range []map[tunnel.QuestionKind]given{p.given, p.untried} {
-		for kind := range kept {
-			drop(kept, kind)
-		}
+	switch p.closed[at].how {
+	case endAnswered:
+		return control.Refuse(control.CodeGone, "this question was answered already, in another window or terminal, and this answer was not used")
+	case endExpired:
+		return control.Refuse(control.CodeGone, "this question has expired, and the answer was not used; connect again, and answer while the question is shown")
+	default:
+		return control.Refuse(control.CodeGone, "this question is not asked any more, and the answer was not used; connect again if there is no line")
 	}
-	clear(p.spoilt)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,7 +48,7 @@ func TestPromptIsAnsweredOnceByItsOwner(t *testing.T) {
 				t.Errorf("user %d sees %+v", other.UID, list)
 			}
 			secret := control.Secret("stolen")
-			if err := r.svc.Answer(t.Context(), other, control.Answer{Prompt: p.ID, Secret: secret}); code(err) != control.CodeForbidden {
+			if err := r.svc.Answer(t.Context(), other, control.Answer{Prompt: p.ID, Secret: secret}); code(err) != control.CodeGone || strings.Contains(err.Error(), "user") {
 				t.Errorf("user %d answers: %v", other.UID, err)
 			}
 			if !bytes.Equal(secret, make([]byte, len(secret))) {
@@ -76,7 +77,7 @@ func TestPromptEnds(t *testing.T) {
 	}{
 		"it expires": {
 			func(t *testing.T, _ *rig, _ control.Prompt) { <-time.After(promptLife) },
-			isMissing,
+			isUnanswered,
 		},
 		"the user declines": {
 			func(t *testing.T, r *rig, p control.Prompt) {
@@ -118,6 +119,8 @@ func TestPromptEnds(t *testing.T) {
 }
 
 func isMissing(err error) bool { return diagnose.From(err).Cause == diagnose.CauseCredentialsMissing }
+
+func isUnanswered(err error) bool { return diagnose.From(err).Cause == diagnose.CauseUnanswered }
 
 func TestPromptTexts(t *testing.T) {
 	t.Parallel()
@@ -235,7 +238,7 @@ func TestKeptAnswersEndWithTheWish(t *testing.T) {
 			inRig(t, func(t *testing.T, r *rig) {
 				f := r.signedIn()
 				r.svc.prompts.mu.Lock()
-				secret := r.svc.prompts.given[tunnel.AskPassword].answer.Secret
+				secret := r.svc.prompts.kept.given[tunnel.AskPassword].answer.Secret
 				r.svc.prompts.mu.Unlock()
 				if string(secret) != "right" {
 					t.Fatal("nothing is kept while the line stands")
@@ -259,10 +262,10 @@ func TestKeptAnswersAreNobodyElses(t *testing.T) {
 	mine := &line{}
 	mine.request.ProfileID, mine.request.Owner = "office", 1000
 	a := p.asker(mine)
-	if _, err := a.accept(passwordQuestion, tunnel.Answer{Secret: []byte("right")}); err != nil {
+	if _, err := a.accept(passwordQuestion, control.Answer{Secret: []byte("right")}); err != nil {
 		t.Fatal(err)
 	}
-	p.keep()
+	p.proven()
 	other := &line{}
 	other.request.ProfileID, other.request.Owner = "lab", 1000
 	if _, ok := p.asker(other).keptAnswer(tunnel.Question{Kind: tunnel.AskPassword}); ok {

@@ -202,7 +202,7 @@ func (s *Service) handle(state supervisor.State, m message) supervisor.State {
 func (s *Service) remember(state supervisor.State) {
 	switch {
 	case state.Phase == supervisor.Connected:
-		s.prompts.keep()
+		s.prompts.proven()
 	case state.Phase == supervisor.Disconnected, state.Phase == supervisor.Blocked,
 		state.Phase == supervisor.Disconnecting && state.After.Then != supervisor.ThenRetry:
 		s.prompts.forget()

@@ -218,8 +218,8 @@ func checkNothingLeft(t *testing.T, svc *Service, m *machine) {
 	}
 	svc.prompts.mu.Lock()
 	defer svc.prompts.mu.Unlock()
-	if len(svc.prompts.open) != 0 || len(svc.prompts.given) != 0 {
-		t.Errorf("left: %d questions, %d answers", len(svc.prompts.open), len(svc.prompts.given))
+	if len(svc.prompts.open) != 0 || len(svc.prompts.kept.given) != 0 {
+		t.Errorf("left: %d questions, %d answers", len(svc.prompts.open), len(svc.prompts.kept.given))
 	}
 	if _, err := svc.Connect(t.Context(), ada, control.ConnectRequest{Profile: "office"}); code(err) != control.CodeUnavailable {
 		t.Errorf("a service that has ended takes a wish: %v", err)

@@ -72,34 +72,51 @@ type TUNConfig struct {
 // QuestionKind says what is asked.
 type QuestionKind string
 
-// The kinds of questions.
+// The kinds of questions, and what an Answer to each holds.
 const (
-	AskPassword  QuestionKind = "password"         // user name (where empty) and password
-	AskFurther   QuestionKind = "further-password" // of a sign-in after the first
-	AskPSK       QuestionKind = "psk"
-	AskSignature QuestionKind = "signature" // answered by the user's program, with the key from the keychain
+	AskPassword    QuestionKind = "password"         // Secret; Username where the question has none
+	AskNewPassword QuestionKind = "new-password"     // the old one has expired. New; Secret: the old one, where it is known
+	AskFurther     QuestionKind = "further-password" // of a sign-in after the first. Secret
+	AskCode        QuestionKind = "code"             // good for one time. Secret
+	AskPSK         QuestionKind = "psk"              // Secret
+	// The next two are answered by the user's program, which has the key.
+
+	AskSignature   QuestionKind = "signature"   // Secret
+	AskCertificate QuestionKind = "certificate" // which of the user's. Certificates
+	AskChoice      QuestionKind = "choice"      // Choice: the ID of one of Options
+	AskConsent     QuestionKind = "consent"     // nothing: a no is an error
 )
 
 // Question is what only the user, or the user's program, can answer.
 type Question struct {
 	Kind     QuestionKind
 	Username string
-	Message  string // the gateway's own words, where it sent some
-	Scheme   string // AskSignature: an auth.Scheme
-	Data     []byte // AskSignature: the message to be signed
+	Message  string   // the words of the gateway or of the server behind it, where it sent some
+	Echo     bool     // AskCode: the server lets it be seen while it is typed
+	Options  []Option // AskChoice
+	Issuers  [][]byte // AskCertificate: DER names of who the server trusts; none: it does not say
+	Scheme   string   // AskSignature: an auth.Scheme
+	Data     []byte   // AskSignature: the message to be signed
 	// Again: a line that stands has to be renewed; the answer that it was made
 	// with will do.
 	Again bool
-	// Fresh: that answer was refused, so the user must be asked.
+	// Fresh: the answer that was given last, or that the line was made with, was
+	// refused, so the user must be asked.
 	Fresh bool
 	// Until is when the answer comes too late; zero: Ask's own patience decides.
 	Until time.Time
 }
 
-// Answer to a Question. Secret is cleared by the tunnel after use.
+// Option is one of the things between which the user chooses.
+type Option struct{ ID, Label, Detail string }
+
+// Answer to a Question. The secrets are cleared by the tunnel after use.
 type Answer struct {
-	Username string
-	Secret   []byte // password, PSK or signature
+	Username     string
+	Secret       []byte   // password, code, PSK or signature
+	New          []byte   // the new password
+	Certificates [][]byte // DER, the leaf first
+	Choice       string
 }
 
 // Event is what Run tells while it works, on its own goroutine, in order.

@@ -402,10 +402,10 @@ func (l *line) tryFailed(h *handover, err error) {
 		return
 	}
 	l.unrenewed = f
-	h.fresh = f.Cause == diagnose.CauseWrongPassword
+	h.fresh = f.Cause.Refused()
 	pause := min(firstPause<<min(max(h.tries-1, 0), 8), longestPause)
 	switch {
-	case f.Cause == diagnose.CauseCredentialsMissing: // the user's word
+	case theUsersWord(f.Cause):
 		l.giveUp(h)
 		return
 	case h.fresh && h.tries < lastingTries:
@@ -420,6 +420,17 @@ func (l *line) tryFailed(h *handover, err error) {
 	if !h.end.IsZero() && !h.at.Before(h.end) {
 		l.giveUp(h)
 	}
+}
+
+// theUsersWord says that another try would only ask again what was answered with
+// a no, or hit an account that is locked or a card that may be next.
+func theUsersWord(c diagnose.Cause) bool {
+	switch c {
+	case diagnose.CauseCredentialsMissing, diagnose.CauseUnanswered, diagnose.CauseCancelled, diagnose.CauseCertificateMissing,
+		diagnose.CauseAccountLocked, diagnose.CausePINWrong, diagnose.CausePINLocked:
+		return true
+	}
+	return false
 }
 
 // giveUp leaves the line as it is. A sign-in that was planned before comes to its

@@ -64,7 +64,8 @@ func (l *line) asksAgain(now time.Time) bool {
 		return true
 	}
 	return l.unrenewed != nil &&
-		(l.unrenewed.Cause == diagnose.CauseCredentialsMissing || l.unrenewed.Cause == diagnose.CauseWrongPassword)
+		(l.unrenewed.Cause == diagnose.CauseCredentialsMissing || l.unrenewed.Cause == diagnose.CauseUnanswered ||
+			l.unrenewed.Cause == diagnose.CauseWrongPassword)
 }
 
 // ending is what Run returns where the session in use has failed.
