@@ -142,16 +142,16 @@ func (c *connection) useCertificate() error {
 	p := &c.profile
 	p.Client.Auth = profile.ClientCertificate
 	p.Gateway.Auth = profile.GatewayCertificate
-	p.Client.Certificates = id.chain
-	c.secrets.PrivateKey = append([]byte(nil), id.key...)
+	p.Client.Certificates = id.Chain
+	c.secrets.PrivateKey = append([]byte(nil), id.Key...)
 	c.identity = id
 	c.ike.honour("PayloadCertificateUUID", "")
 	c.ike.approx("CertificateUUID", "taken as PayloadCertificateUUID")
 	switch want := c.ike.text("CertificateType"); {
-	case want == id.kind || (want == "RSA-PSS" && id.kind == "RSA"):
+	case want == id.Kind || (want == "RSA-PSS" && id.Kind == "RSA"):
 		c.ike.honour("CertificateType", "")
 	default:
-		c.ike.approx("CertificateType", "the key in the file is "+id.kind+", which counts")
+		c.ike.approx("CertificateType", "the key in the file is "+id.Kind+", which counts")
 	}
 	return nil
 }

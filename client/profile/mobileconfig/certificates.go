@@ -228,10 +228,10 @@ func (c *connection) tellPKCS12(s *section, p payload) {
 		return
 	}
 	note := "you sign in with it; its key goes to your sealed store"
-	if id.leaf.NotAfter.Before(c.container.source.options.Now) {
+	if id.Leaf.NotAfter.Before(c.container.source.options.Now) {
 		note = "it has expired, so the gateway will not accept it; ask for a new profile"
 	}
-	s.tellAs("PayloadContent", describe(id.leaf, c.container.source.options.Now), profile.Honoured, note)
+	s.tellAs("PayloadContent", describe(id.Leaf, c.container.source.options.Now), profile.Honoured, note)
 	if id.asked {
 		s.approx("Password", "it was missing or wrong, so you were asked")
 	} else {

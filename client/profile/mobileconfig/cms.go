@@ -14,6 +14,7 @@ import (
 	"github.com/smallstep/pkcs7"
 
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/ber"
 )
 
 // signature is who signed a profile that is unmodified since.
@@ -53,7 +54,7 @@ func unwrap(data []byte, o profile.ImportOptions) ([]byte, *signature, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	der, err := berToDER(raw)
+	der, err := ber.ToDER(raw)
 	if err != nil {
 		e := damaged("the file looks like a signed profile, but it is damaged or cut off")
 		e.Err = err
@@ -131,16 +132,16 @@ const (
 
 // contentType gives the content type of a ContentInfo in hex, or "".
 func contentType(der []byte) string {
-	outer, err := parseHeader(der)
-	if err != nil || outer.tag[0] != 0x30 {
+	outer, err := ber.ParseHeader(der)
+	if err != nil || outer.Tag[0] != 0x30 {
 		return ""
 	}
-	oid, err := parseHeader(der[outer.size:])
-	if err != nil || oid.tag[0] != 0x06 {
+	oid, err := ber.ParseHeader(der[outer.Size:])
+	if err != nil || oid.Tag[0] != 0x06 {
 		return ""
 	}
-	at := outer.size + oid.size
-	return fmt.Sprintf("%x", der[at:at+oid.content])
+	at := outer.Size + oid.Size
+	return fmt.Sprintf("%x", der[at:at+oid.Content])
 }
 
 // encrypted is the answer to a profile that only one device can read.

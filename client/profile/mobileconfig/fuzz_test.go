@@ -63,23 +63,6 @@ func FuzzPlist(f *testing.F) {
 	})
 }
 
-// FuzzBER converts; what comes out is DER, which conversion leaves alone.
-func FuzzBER(f *testing.F) {
-	f.Add([]byte{0x24, 0x80, 0x04, 0x02, 0xAA, 0xBB, 0x04, 0x01, 0xCC, 0x00, 0x00})
-	f.Add(indefinite(f, issue(f, issueOptions{name: "a"}).cert.Raw))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		der, err := berToDER(data)
-		if err != nil {
-			return
-		}
-		again, err := berToDER(der)
-		if err != nil || !bytes.Equal(der, again) {
-			t.Fatalf("%x became %x, then %x, %v", data, der, again, err)
-		}
-		_ = checkCost(der)
-	})
-}
-
 // FuzzSignature feeds what stands around a signed profile.
 func FuzzSignature(f *testing.F) {
 	s := newSigner(f, issueOptions{})
@@ -90,26 +73,6 @@ func FuzzSignature(f *testing.F) {
 		content, _, err := unwrap(data, profile.ImportOptions{Now: now, Roots: s.roots()})
 		if err == nil && content == nil && len(data) > 0 {
 			t.Fatal("neither content nor error")
-		}
-	})
-}
-
-// FuzzPKCS12 feeds what a hostile file may hold as a client certificate.
-func FuzzPKCS12(f *testing.F) {
-	client := issue(f, issueOptions{name: "alice"})
-	f.Add(p12(f, pkcs12.LegacyDES, client, "pw"))
-	f.Add(indefinite(f, p12(f, pkcs12.LegacyRC2, client, "pw")))
-	f.Add(p12(f, pkcs12.Passwordless, client, ""))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		der, err := berToDER(data)
-		if err != nil || checkCost(der) != nil {
-			return
-		}
-		for _, password := range []string{"pw", ""} {
-			id, err := decodePKCS12(der, password)
-			if err == nil && (id.leaf == nil || len(id.chain) == 0 || len(id.key) == 0) {
-				t.Fatalf("half an identity: %+v", id)
-			}
 		}
 	})
 }

@@ -2,30 +2,20 @@ package mobileconfig
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
-	"software.sslmate.com/src/go-pkcs12"
-
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/keyfile"
 )
 
 // identity is a client certificate with its key, out of a PKCS#12 file.
 type identity struct {
-	payload int // index
-	leaf    *x509.Certificate
-	chain   [][]byte // DER, leaf first, without the root
-	others  []*x509.Certificate
-	key     []byte // PKCS#8 DER
-	kind    string // as CertificateType writes it
-	asked   bool   // its password came from the user
+	*keyfile.Identity
+	payload int  // index
+	asked   bool // its password came from the user
 }
 
 // maxAttempts is how often the user is asked for a PKCS#12 file's password.
@@ -46,11 +36,11 @@ func (cs *certificates) identity(uuid, name string) (*identity, error) {
 		return id, nil
 	}
 	if cs.costly {
-		return nil, notPKCS12(p, errCostly)
+		return nil, notPKCS12(p, keyfile.ErrCostly)
 	}
 	id, err := cs.open(p)
 	if err != nil {
-		cs.costly = errors.Is(err, errCostly)
+		cs.costly = errors.Is(err, keyfile.ErrCostly)
 		return nil, err
 	}
 	cs.identities[p.index] = id
@@ -64,16 +54,10 @@ func (cs *certificates) open(p payload) (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := berToDER(data)
-	if err == nil {
-		err = checkCost(der)
-	}
-	if err != nil {
-		return nil, notPKCS12(p, err)
-	}
 	password, _ := passwordOf(p)
-	id, err := openPKCS12(der, password)
-	for attempt := 0; errors.Is(err, pkcs12.ErrIncorrectPassword) && attempt < maxAttempts; attempt++ {
+	id := &identity{payload: p.index}
+	id.Identity, err = keyfile.PKCS12(data, password)
+	for attempt := 0; errors.Is(err, keyfile.ErrPassword) && attempt < maxAttempts; attempt++ {
 		if cs.options.AskPassword == nil {
 			return nil, profile.NewImportError(profile.ImportPassword,
 				"the client certificate in %s is protected by a password that the file does not hold; ask for that password", p.label())
@@ -84,13 +68,11 @@ func (cs *certificates) open(p payload) (*identity, error) {
 			e.Err = aerr
 			return nil, e
 		}
-		id, err = openPKCS12(der, string(typed))
+		id.Identity, err = keyfile.PKCS12(data, string(typed))
 		clear(typed)
-		if id != nil {
-			id.asked = true
-		}
+		id.asked = true
 	}
-	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
+	if errors.Is(err, keyfile.ErrPassword) {
 		e := profile.NewImportError(profile.ImportPassword, "the client certificate in %s was not opened: the password is wrong", p.label())
 		e.Err = err
 		return nil, e
@@ -98,7 +80,6 @@ func (cs *certificates) open(p payload) (*identity, error) {
 	if err != nil {
 		return nil, notPKCS12(p, err)
 	}
-	id.payload = p.index
 	return id, nil
 }
 
@@ -120,138 +101,17 @@ func notPKCS12(p payload, cause error) error {
 	return e
 }
 
-// openDeadline bounds the work on one PKCS#12 file. checkCost sees the
-// iteration counts that stand in the open; this is for those inside what the
-// file encrypts.
-const openDeadline = 20 * time.Second
-
-// openPKCS12 decrypts a file in a goroutine of its own, which the deadline
-// leaves behind; it ends when its iterations do.
-func openPKCS12(der []byte, password string) (*identity, error) {
-	type result struct {
-		id  *identity
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		id, err := decodePKCS12(der, password)
-		done <- result{id, err}
-	}()
-	timer := time.NewTimer(openDeadline)
-	defer timer.Stop()
-	select {
-	case r := <-done:
-		return r.id, r.err
-	case <-timer.C:
-		return nil, errCostly
-	}
-}
-
-func decodePKCS12(der []byte, password string) (id *identity, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			id, err = nil, errors.New("it does not hold together")
-		}
-	}()
-	key, first, rest, err := pkcs12.DecodeChain(der, password)
-	if errors.Is(err, pkcs12.ErrDecryption) {
-		err = pkcs12.ErrIncorrectPassword
-	}
-	if err != nil {
-		return nil, err
-	}
-	return newIdentity(key, append([]*x509.Certificate{first}, rest...))
-}
-
-// newIdentity finds the key's certificate, wherever in the file it stands, and
-// puts its chain in order.
-func newIdentity(key any, certs []*x509.Certificate) (*identity, error) {
-	kind, public, err := keyKind(key)
-	if err != nil {
-		return nil, err
-	}
-	if len(certs) > maxTrusted {
-		return nil, fmt.Errorf("it holds more than %d certificates", maxTrusted)
-	}
-	id := &identity{kind: kind}
-	for _, c := range certs {
-		if len(c.Raw) > maxCertificate {
-			return nil, fmt.Errorf("a certificate in it is larger than %d bytes", maxCertificate)
-		}
-		if id.leaf == nil && public.Equal(c.PublicKey) {
-			id.leaf = c
-		} else {
-			id.others = append(id.others, c)
-		}
-	}
-	if id.leaf == nil {
-		return nil, errors.New("none of its certificates belongs to its key")
-	}
-	if id.key, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
-		return nil, err
-	}
-	id.order()
-	return id, nil
-}
-
-// order walks from the leaf to its issuers as far as the file holds them. The
-// root is left out: the gateway has it, or does not trust it.
-func (id *identity) order() {
-	id.chain = [][]byte{bytes.Clone(id.leaf.Raw)}
-	used := map[*x509.Certificate]bool{}
-	for at := id.leaf; !selfIssued(at); {
-		next := id.issuerOf(at, used)
-		if next == nil || selfIssued(next) {
-			return
-		}
-		used[next] = true
-		id.chain = append(id.chain, bytes.Clone(next.Raw))
-		at = next
-	}
-}
-
-func (id *identity) issuerOf(c *x509.Certificate, used map[*x509.Certificate]bool) *x509.Certificate {
-	for _, o := range id.others {
-		if !used[o] && bytes.Equal(o.RawSubject, c.RawIssuer) {
-			return o
-		}
-	}
-	return nil
-}
-
 // anchorsNamed gives the roots in the PKCS#12 file whose common name is the
 // one that the profile expects of the gateway's issuer. Others that happen to
 // be in the file are not trusted: they are about the client.
 func (id *identity) anchorsNamed(issuer string) [][]byte {
 	var anchors [][]byte
-	for _, c := range id.others {
+	for _, c := range id.Others {
 		if issuer != "" && c.Subject.CommonName == issuer && selfIssued(c) && c.IsCA {
 			anchors = append(anchors, bytes.Clone(c.Raw))
 		}
 	}
 	return anchors
-}
-
-// publicKey is what the public keys of crypto/... have in common.
-type publicKey interface{ Equal(x crypto.PublicKey) bool }
-
-// keyKind names a private key as CertificateType does.
-func keyKind(key any) (kind string, public publicKey, err error) {
-	switch k := key.(type) {
-	case *rsa.PrivateKey:
-		if bits := k.N.BitLen(); bits < 1024 || bits > 16384 {
-			return "", nil, fmt.Errorf("its RSA key has %d bits", bits)
-		}
-		return "RSA", &k.PublicKey, nil
-	case *ecdsa.PrivateKey:
-		switch bits := k.Curve.Params().BitSize; bits {
-		case 256, 384, 521:
-			return fmt.Sprintf("ECDSA%d", bits), &k.PublicKey, nil
-		}
-	case ed25519.PrivateKey:
-		return "Ed25519", k.Public().(ed25519.PublicKey), nil
-	}
-	return "", nil, errors.New("its key is of a kind that this version does not know")
 }
 
 // describe names a certificate for the report.
