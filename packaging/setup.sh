@@ -60,6 +60,9 @@ need mount mount
 need ping iputils-ping
 need swanctl strongswan-swanctl
 need charon-systemd charon-systemd
+need freeradius freeradius
+need hostapd hostapd
+need softhsm2-util softhsm2
 need dbus-daemon dbus
 need dbus-send dbus
 need gnome-keyring-daemon gnome-keyring
@@ -107,11 +110,13 @@ if [ ${#packages[@]} -gt 0 ]; then
 		"${as_root[@]}" apt-get update -q >&2
 		install_packages
 	fi
-	# The lab runs its own daemon; the machine's, new with this package, would
-	# only hold UDP ports 500 and 4500.
-	if [[ " ${packages[*]} " == *" charon-systemd "* ]] && [ -d /run/systemd/system ]; then
-		"${as_root[@]}" systemctl disable --now strongswan.service >&2 || say "strongswan.service stays as it is"
-	fi
+	# The lab runs its own daemons; the machine's, new with these packages, would
+	# only hold ports: of IKE, of RADIUS, and a wireless device.
+	for daemon in charon-systemd:strongswan freeradius:freeradius hostapd:hostapd; do
+		if [[ " ${packages[*]} " == *" ${daemon%:*} "* ]] && [ -d /run/systemd/system ]; then
+			"${as_root[@]}" systemctl disable --now "${daemon#*:}.service" >&2 || say "${daemon#*:}.service stays as it is"
+		fi
+	done
 fi
 
 if [ ! -e /dev/net/tun ]; then

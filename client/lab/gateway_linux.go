@@ -21,18 +21,19 @@ type Gateway struct {
 	Options     GatewayOptions // as used, with the defaults filled in
 	Certificate *Credential
 
-	site site
+	site   site
+	radius *RADIUSServer // whom eap-radius asks; nil: nobody
 	charon
 }
 
 // newGateway writes the configuration; Start starts the daemon.
-func newGateway(dir string, n *Namespace, at site, pki *PKI, o GatewayOptions) (*Gateway, error) {
+func newGateway(dir string, n *Namespace, at site, pki *PKI, radius *RADIUSServer, o GatewayOptions) (*Gateway, error) {
 	o.defaults()
 	cert, authorities, err := pki.server(o.Certificate, o.Key)
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Namespace: n, Options: o, Certificate: cert, site: at}
+	g := &Gateway{Namespace: n, Options: o, Certificate: cert, site: at, radius: radius}
 	g.charon = charon{dir: dir, vici: filepath.Join(dir, "vici"), namespace: n}
 	daemon, err := renderConf(strongswanConf, g.data(o))
 	if err != nil {
@@ -50,7 +51,7 @@ func newGateway(dir string, n *Namespace, at site, pki *PKI, o GatewayOptions) (
 
 // data is what the templates see of options.
 func (g *Gateway) data(o GatewayOptions) confData {
-	d := confData{GatewayOptions: o, Site: g.site, Dir: g.dir, VICI: g.vici}
+	d := confData{GatewayOptions: o, Site: g.site, Dir: g.dir, VICI: g.vici, RADIUS: g.radius}
 	if !o.NoDNS {
 		d.DNS4, d.DNS6 = IntranetAddress.String(), IntranetAddress6.String()
 	}

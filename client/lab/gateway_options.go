@@ -34,7 +34,7 @@ type GatewayOptions struct {
 	// Users of EAP-MSCHAPv2, name to password; nil: UserName with
 	// UserPassword; empty and not nil: EAP is off.
 	Users          map[string]string
-	EAPMethod      string // strongSwan's name after "eap-"; empty: mschapv2
+	EAPMethod      string // strongSwan's name after "eap-", radius among them; empty: mschapv2
 	NoCertificates bool   // do not let employees in by certificate
 	PSK            string // empty: SharedKey
 	NoPSK          bool
@@ -174,6 +174,7 @@ type confData struct {
 	Dir        string
 	VICI       string // the control socket's path
 	DNS4, DNS6 string
+	RADIUS     *RADIUSServer // nil: there is none
 }
 
 func renderConf(text string, d confData) (string, error) {

@@ -30,6 +30,9 @@ type Options struct {
 	// Names is who keeps the client's resolv.conf. Start returns a
 	// *NoNameServiceError where it cannot be had.
 	Names NameService
+	// RADIUS gives the company sign-in servers behind the gateway, which asks
+	// them with the EAP method "radius"; nil: there are none.
+	RADIUS *RADIUSOptions
 }
 
 // Lab is one company network that is up. Its methods are safe for concurrent
@@ -47,6 +50,7 @@ type Lab struct {
 	Second  *Gateway // nil without Options.Second
 	Relay   *Relay   // the home router's; nil until Options.Relay or UseRelay
 	Uplinks *Uplinks // nil without Options.Uplinks
+	RADIUS  *RADIUS  // nil without Options.RADIUS
 
 	PublicDNS  *Resolver // what the client uses without a tunnel
 	CompanyDNS *Resolver // answers inside only
@@ -114,6 +118,11 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	if o.RADIUS != nil {
+		if err := l.startRADIUS(ctx, *o.RADIUS); err != nil {
+			return err
+		}
+	}
 	if o.NoGateway {
 		return nil
 	}
@@ -161,7 +170,11 @@ func (l *Lab) useRelays() error {
 
 // startGateway starts a gateway on its machine.
 func (l *Lab) startGateway(ctx context.Context, name string, n *Namespace, at site, o GatewayOptions) (*Gateway, error) {
-	g, err := newGateway(filepath.Join(l.Dir, name), n, at, l.PKI, o)
+	var radius *RADIUSServer
+	if l.RADIUS != nil && n == l.network.gateway {
+		radius = l.RADIUS.FreeRADIUS
+	}
+	g, err := newGateway(filepath.Join(l.Dir, name), n, at, l.PKI, radius, o)
 	if err != nil {
 		return nil, err
 	}

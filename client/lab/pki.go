@@ -179,13 +179,18 @@ func sign(t, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signe
 
 // PKI is what one lab's people and machines have.
 type PKI struct {
-	CA    *Authority // signs the gateway and the employees
-	Other *Authority // a stranger, whom no profile of the lab trusts
+	CA     *Authority // signs the gateway and the employees
+	SignIn *Authority // signs the sign-in servers
+	Other  *Authority // a stranger, whom no profile of the lab trusts
 }
 
-// NewPKI makes both authorities; key is the company's kind.
+// NewPKI makes the authorities; key is the company's kind.
 func NewPKI(key KeyType) (*PKI, error) {
 	ca, err := NewAuthority("Example Corp Root CA", key)
+	if err != nil {
+		return nil, err
+	}
+	signIn, err := NewAuthority("Example Corp Sign-In CA", ECDSA256)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +198,7 @@ func NewPKI(key KeyType) (*PKI, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &PKI{CA: ca, Other: other}, nil
+	return &PKI{CA: ca, SignIn: signIn, Other: other}, nil
 }
 
 // Employee issues a client certificate whose SAN is the e-mail address.
@@ -216,6 +221,8 @@ const (
 	ClientUsageOnly      ServerCertificate = "client-usage"
 )
 
+var serverUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+
 // OtherName is the name in a WrongName certificate.
 const OtherName = "vpn.example.org"
 
@@ -225,7 +232,7 @@ func (p *PKI) server(variant ServerCertificate, key KeyType) (*Credential, []*Au
 	spec := CertificateSpec{CommonName: GatewayName, Key: key,
 		DNSNames:  []string{GatewayName, GatewayName6, GatewayNameBoth, SecondName},
 		Addresses: []netip.Addr{GatewayAddress, GatewayAddress6, SecondGatewayAddress, SecondGatewayAddress6},
-		Usages:    []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+		Usages:    serverUsage}
 	issuer, held := p.CA, []*Authority{p.CA}
 	switch variant {
 	case GoodCertificate:

@@ -1,0 +1,267 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// RADIUS is the company's sign-in servers, behind the gateway's eap-radius and
+// on its machine: FreeRADIUS, which hands the realms of hostapd on.
+type RADIUS struct {
+	FreeRADIUS *RADIUSServer
+	Hostapd    *RADIUSServer // PEAP with crypto binding; logs every key
+	Old        *RADIUSServer // no Extended Master Secret, no TLS 1.3
+
+	dir string
+}
+
+// Servers are all of them.
+func (r *RADIUS) Servers() []*RADIUSServer {
+	return []*RADIUSServer{r.FreeRADIUS, r.Hostapd, r.Old}
+}
+
+// RADIUSServer is one server. Safe for concurrent use, except that Start and
+// Stop want one caller at a time.
+type RADIUSServer struct {
+	Port   int // on the gateway's loopback
+	Secret string
+
+	name      string
+	ready     string // in its log once it answers
+	args, env []string
+	namespace *Namespace
+
+	mu      sync.Mutex
+	process *Process
+	output  *syncBuffer
+}
+
+// freeRADIUSLibraries is where distributions put the modules.
+var freeRADIUSLibraries = []string{"/usr/lib/freeradius", "/usr/lib64/freeradius", "/usr/local/lib/freeradius"}
+
+// startRADIUS starts the servers on the gateway's machine.
+func (l *Lab) startRADIUS(ctx context.Context, o RADIUSOptions) error {
+	n := l.network.gateway
+	if o.FragmentSize == 0 {
+		o.FragmentSize = 1000
+	}
+	dir := filepath.Join(l.Dir, "radius")
+	r := &RADIUS{dir: dir}
+	d := radiusData{RADIUSOptions: o, Dir: filepath.Join(dir, "free"), Port: freeRADIUSPort, Secret: radiusSecret,
+		Prompt: RADIUSPrompt, RetryMessage: RADIUSRetry, Variants: radiusVariants(),
+		Proxies: []proxy{{RealmHostapd, hostapdPort}, {RealmOld, oldPort}}}
+	for _, libraries := range freeRADIUSLibraries {
+		if _, err := os.Stat(libraries); err == nil {
+			d.Libraries = libraries
+		}
+	}
+	if err := l.PKI.writeRADIUS(d.Dir); err != nil {
+		return err
+	}
+	if err := writeFreeRADIUS(d); err != nil {
+		return err
+	}
+	r.FreeRADIUS = &RADIUSServer{Port: d.Port, Secret: d.Secret, name: "freeradius", ready: "Ready to process requests", namespace: n,
+		args: []string{"-X", "-d", d.Dir, "-n", "radiusd"}}
+
+	for _, h := range []struct {
+		server **RADIUSServer
+		name   string
+		port   int
+		old    bool
+	}{{&r.Hostapd, "hostapd", hostapdPort, false}, {&r.Old, "old", oldPort, true}} {
+		own := d
+		own.Dir, own.Port, own.OldTLS = filepath.Join(dir, h.name), h.port, h.old
+		if err := l.PKI.writeRADIUS(own.Dir); err != nil {
+			return err
+		}
+		if err := writeHostapd(own); err != nil {
+			return err
+		}
+		*h.server = &RADIUSServer{Port: h.port, Secret: d.Secret, name: "hostapd", ready: "AP-ENABLED", namespace: n,
+			args: []string{"-ddK", filepath.Join(own.Dir, "hostapd.conf")}}
+		if h.old {
+			(*h.server).env = []string{"OPENSSL_CONF=" + filepath.Join(own.Dir, "openssl.cnf")}
+		}
+	}
+	l.RADIUS = r
+	for _, s := range r.Servers() {
+		l.onClose(s.close)
+		if err := s.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeRADIUS makes the folder of a server, with its certificates and the
+// authority of those whom it lets in.
+func (p *PKI) writeRADIUS(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, "passwords"), 0o755); err != nil {
+		return fmt.Errorf("lab: writing a sign-in server's files: %w", err)
+	}
+	files := map[string][]byte{"clients.pem": p.CA.CertificatePEM()}
+	for _, variant := range []ServerCertificate{goodFile, WrongName, ExpiredCertificate, UntrustedCertificate} {
+		c, err := p.signIn(variant)
+		if err != nil {
+			return err
+		}
+		key, err := c.KeyPEM()
+		if err != nil {
+			return err
+		}
+		files[string(variant)+".pem"], files[string(variant)+".key"] = c.CertificatePEM(), key
+	}
+	return writeFiles(dir, files)
+}
+
+// signIn issues a sign-in server's certificate.
+func (p *PKI) signIn(variant ServerCertificate) (*Credential, error) {
+	spec := CertificateSpec{CommonName: RADIUSName, DNSNames: []string{RADIUSName}, Usages: serverUsage}
+	issuer := p.SignIn
+	switch variant {
+	case WrongName:
+		spec.CommonName, spec.DNSNames = OtherName, []string{OtherName}
+	case ExpiredCertificate:
+		spec.NotBefore, spec.NotAfter = time.Now().Add(-12*time.Hour), time.Now().Add(-time.Hour)
+	case UntrustedCertificate:
+		issuer = p.Other
+	}
+	return issuer.Issue(spec)
+}
+
+func writeFiles(dir string, files map[string][]byte) error {
+	for name, content := range files {
+		mode := os.FileMode(0o600)
+		if strings.HasPrefix(string(content), "#!") {
+			mode = 0o700
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), content, mode); err != nil {
+			return fmt.Errorf("lab: writing a sign-in server's files: %w", err)
+		}
+	}
+	return nil
+}
+
+// A password that was changed lies in a file, as its NT hash.
+const (
+	currentScript = "#!/bin/sh\ncase \"$1\" in *[!a-z]*) exit 0 ;; esac\n[ ! -e \"DIR/passwords/$1\" ] || cat \"DIR/passwords/$1\"\n"
+	changeScript  = "#!/bin/sh\ncase \"$1\" in *[!a-z]*) exit 1 ;; esac\nprintf %s \"$2\" > \"DIR/passwords/$1\" && echo changed\n"
+)
+
+func writeFreeRADIUS(d radiusData) error {
+	conf, err := renderRADIUS(freeRADIUSConf, d)
+	if err != nil {
+		return err
+	}
+	script := func(text string) []byte { return []byte(strings.ReplaceAll(text, "DIR", d.Dir)) }
+	return writeFiles(d.Dir, map[string][]byte{
+		"radiusd.conf": []byte(conf), "users": []byte(d.accounts()),
+		"current": script(currentScript), "change": script(changeScript),
+	})
+}
+
+func writeHostapd(d radiusData) error {
+	conf, err := renderRADIUS(hostapdConf, d)
+	if err != nil {
+		return err
+	}
+	return writeFiles(d.Dir, map[string][]byte{
+		"hostapd.conf": []byte(conf), "users": []byte(d.hostapdAccounts()),
+		"clients": []byte("127.0.0.1 " + d.Secret + "\n"), "openssl.cnf": []byte(oldOpenSSL),
+	})
+}
+
+// Start starts the server and returns when it answers.
+func (s *RADIUSServer) Start(ctx context.Context) error {
+	if _, err := exec.LookPath(s.name); err != nil {
+		return fmt.Errorf("lab: %w: %w", ErrNotInstalled, err)
+	}
+	cmd := s.namespace.Command(context.Background(), s.name, s.args...)
+	cmd.Env = append(os.Environ(), s.env...)
+	out := &syncBuffer{}
+	cmd.Stdout, cmd.Stderr = out, out
+	p, err := startProcess(s.name, cmd)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.process, s.output = p, out
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return Until(ctx, s.name+" answers", func() (bool, error) {
+		select {
+		case <-p.Done():
+			return false, fmt.Errorf("it has ended: %v: %s", p.err, tail(out.String()))
+		default:
+		}
+		return strings.Contains(out.String(), s.ready), nil
+	})
+}
+
+// tail is the end of a long text.
+func tail(s string) string { return s[max(0, len(s)-2000):] }
+
+// Stop ends the server: nobody answers any more.
+func (s *RADIUSServer) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	p := s.process
+	s.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return p.Stop(ctx)
+}
+
+func (s *RADIUSServer) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWait)
+	defer cancel()
+	return s.Stop(ctx)
+}
+
+// Log is what the server has written since its last Start, keys and passwords
+// included.
+func (s *RADIUSServer) Log() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.output == nil {
+		return ""
+	}
+	return s.output.String()
+}
+
+// Dial opens a socket to the server, on the gateway's machine.
+func (s *RADIUSServer) Dial() (net.Conn, error) {
+	var conn net.Conn
+	err := s.namespace.Do(func() error {
+		var err error
+		conn, err = net.Dial("udp", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lab: asking %s: %w", s.name, err)
+	}
+	return conn, nil
+}
+
+// Forget has FreeRADIUS forget the passwords that were changed.
+func (r *RADIUS) Forget() error {
+	files, err := filepath.Glob(filepath.Join(r.dir, "free", "passwords", "*"))
+	for _, f := range files {
+		err = errors.Join(err, os.Remove(f))
+	}
+	if err != nil {
+		return fmt.Errorf("lab: forgetting changed passwords: %w", err)
+	}
+	return nil
+}
