@@ -1,7 +1,8 @@
 // Package auth proves identities in IKE_AUTH: the octets that are signed, the
 // AUTH payload in its forms (signatures of RFC 7296, RFC 4754 and RFC 7427, a
-// shared key, an EAP key), identities and their text, and whether a gateway's
-// certificate chain is to be trusted for a name.
+// shared key, an EAP key), identities and their text, whether the certificate chain
+// of a gateway or of an EAP server is to be trusted for a name, and what OCSP
+// responses and CRLs that somebody has brought say of it.
 //
 // It never holds the client's private key in production: signatures are asked
 // for elsewhere and come back as octets (Sign is for tests and for programs
