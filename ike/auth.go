@@ -60,8 +60,8 @@ type authentication struct {
 	eapOnly    bool // the gateway has not authenticated itself before EAP
 	peer       *eap.Peer
 	rounds     int
-	identity   string // EAP identity
-	passworded bool   // the password has been used
+	secret     bool // the open question is for a secret
+	passworded bool // one has been used
 	msk        suite.Secret
 }
 
@@ -72,8 +72,8 @@ const (
 	questionPSK questionKind = iota + 1
 	questionSignature
 	questionVerdict
-	questionCredentials
 	questionCertificate
+	questionCredentials
 )
 
 // newAuthentication keeps what IKE_AUTH needs of IKE_SA_INIT, and both messages.
@@ -182,6 +182,9 @@ func (a *authentication) prove(s *Session) error {
 
 // takeSignature continues with the client's signature.
 func (a *authentication) takeSignature(s *Session, sig Signature) error {
+	if a.peer != nil {
+		return a.answerEAP(s, eap.Answer{Signature: sig.Value, Err: sig.Err})
+	}
 	if sig.Err != nil || len(sig.Value) == 0 {
 		return credentialsFailure(sig.Err, "no signature was given")
 	}

@@ -19,11 +19,11 @@ const maxEAPRounds = 32
 // gateway's AUTH payload, or in answer to IDi of a further authentication.
 func (a *authentication) beginEAP(s *Session, now time.Time, ps []wire.Payload) error {
 	r := a.current(s)
-	a.identity = r.EAPIdentity
-	if a.identity == "" {
-		a.identity = identityText(r.Identity)
+	if r.EAP.Identity == "" {
+		r.EAP.Identity = identityText(r.Identity)
 	}
-	a.peer = eap.New(eap.Config{Identity: a.identity, Methods: r.EAPMethods, Rand: s.cfg.Rand, BareSuccess: r.Bare})
+	r.EAP.Rand, r.EAP.Now, r.EAP.BareSuccess = s.cfg.Rand, now, r.Bare
+	a.peer = eap.New(r.EAP)
 	return a.takeEAP(s, now, ps)
 }
 
@@ -53,6 +53,9 @@ func (a *authentication) takeEAP(s *Session, _ time.Time, ps []wire.Payload) err
 		s.recognise(QuirkLongEAPSuccess)
 	}
 	res, err := a.peer.Handle(p.Data)
+	if err == nil && res.Message != "" {
+		s.emit(Notice{Message: res.Message})
+	}
 	return a.stepEAP(s, res, err)
 }
 
@@ -71,10 +74,8 @@ func (a *authentication) stepEAP(s *Session, res eap.Result, err error) error {
 	switch {
 	case err != nil:
 		return a.eapFailure(err)
-	case res.NeedPassword:
-		s.emit(NeedCredentials{
-			ID: a.ask(s, questionCredentials), Round: a.round, Unproven: a.eapOnly, Identity: a.identity, Method: res.Method, Message: res.Message,
-		})
+	case res.Ask != nil:
+		a.askEAP(s, res.Ask)
 	case res.Done:
 		if err := a.keyed(s, res); err != nil {
 			return err
@@ -89,13 +90,43 @@ func (a *authentication) stepEAP(s *Session, res eap.Result, err error) error {
 	return nil
 }
 
-// takeCredentials continues with the user's password.
-func (a *authentication) takeCredentials(s *Session, c Credentials) error {
-	if c.Err != nil || len(c.Password) == 0 {
-		return credentialsFailure(c.Err, "no password was given")
+// askEAP passes a question of the method on to whom it is for.
+func (a *authentication) askEAP(s *Session, q *eap.Question) {
+	switch q.Kind {
+	case eap.AskVerdict:
+		e := NeedVerdict{ID: a.ask(s, questionVerdict), EAP: true, Round: a.round, Chain: q.Chain}
+		if q.OCSP != nil {
+			e.OCSP = [][]byte{q.OCSP}
+		}
+		s.emit(e)
+	case eap.AskSignature:
+		s.emit(NeedSignature{ID: a.ask(s, questionSignature), EAP: true, Scheme: q.Scheme, Message: q.Data})
+	case eap.AskCertificate:
+		s.emit(NeedCertificate{ID: a.ask(s, questionCertificate), EAP: true, Names: q.Issuers})
+	default:
+		a.secret = q.Kind != eap.AskConsent
+		s.emit(NeedCredentials{
+			ID: a.ask(s, questionCredentials), Kind: q.Kind, Round: a.round, Unproven: a.eapOnly, Username: q.Username,
+			Method: q.Method, Inner: q.Inner, Message: q.Message, Echo: q.Echo, Again: q.Again, Code: q.Code,
+		})
 	}
-	a.passworded = true
-	res, err := a.peer.Provide(suite.Secret(c.Password))
+}
+
+// takeCredentials continues with what the user has given.
+func (a *authentication) takeCredentials(s *Session, c Credentials) error {
+	if a.secret && c.Err == nil {
+		if len(c.Password)+len(c.New) == 0 {
+			c.Err = errors.New("no password was given")
+		} else {
+			a.passworded = true
+		}
+	}
+	return a.answerEAP(s, eap.Answer{Secret: c.Password, New: c.New, Err: c.Err})
+}
+
+// answerEAP gives an answer to the method.
+func (a *authentication) answerEAP(s *Session, answer eap.Answer) error {
+	res, err := a.peer.Provide(answer)
 	return a.stepEAP(s, res, err)
 }
 
@@ -151,7 +182,9 @@ func (a *authentication) eapFailure(err error) *Failure {
 		f.Cause = CauseRejected
 	case eap.ServerProof:
 		f.Cause = CauseGatewayAuth
-	case eap.Internal:
+	case eap.Untrusted:
+		f.Cause = CauseServerCert
+	case eap.Internal, eap.Declined:
 		f.Cause = CauseCredentials
 	case eap.Failed:
 		f.Cause = CauseRejected

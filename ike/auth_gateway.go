@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
@@ -90,6 +91,9 @@ func (a *authentication) checkSignature(s *Session, proof *wire.AuthPayload, cha
 
 // takeVerdict continues with the owner's word on the chain.
 func (a *authentication) takeVerdict(s *Session, now time.Time, v Verdict) error {
+	if a.peer != nil {
+		return a.answerEAP(s, eap.Answer{Err: v.Err})
+	}
 	if v.Err != nil {
 		return a.distrust(s, &Failure{Cause: CauseGatewayCert, Err: v.Err})
 	}

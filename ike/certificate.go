@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
@@ -27,9 +28,12 @@ const (
 )
 
 // NeedCertificate asks for the client's certificate chain, where Config has none.
-// Answer with Certificates.
+// Answer with Certificates. With EAP set it is for a method that uses TLS, and only
+// Names is looked at.
 type NeedCertificate struct {
-	ID uint64
+	ID    uint64
+	EAP   bool
+	Names [][]byte // distinguished names of authorities that the EAP server takes, DER; none: any
 	// Issuers are SHA-1 hashes of the SubjectPublicKeyInfo of the authorities that
 	// the gateway names (RFC 7296 3.7). Empty: it names none, and takes what comes.
 	// It is the word of somebody who has not yet proven who they are.
@@ -39,7 +43,8 @@ type NeedCertificate struct {
 	Hashes []uint16
 }
 
-// Certificates answers NeedCertificate.
+// Certificates answers NeedCertificate. In an EAP method no chain and no Err say that
+// the client has none, which a server may put up with, and Identity means nothing.
 type Certificates struct {
 	ID    uint64
 	Chain [][]byte // DER, leaf first; kept by the Session
@@ -84,6 +89,9 @@ func (a *authentication) askCertificate(s *Session) {
 
 // takeCertificates goes on with the chain, on every candidate that has waited.
 func (a *authentication) takeCertificates(s *Session, now time.Time, c Certificates) error {
+	if a.peer != nil {
+		return a.answerEAP(s, eap.Answer{Certificates: c.Chain, Err: c.Err})
+	}
 	if c.Err != nil || len(c.Chain) == 0 {
 		return credentialsFailure(c.Err, "no certificate was given")
 	}

@@ -90,8 +90,9 @@ type Signature struct {
 // Credentials answers NeedCredentials.
 type Credentials struct {
 	ID       uint64
-	Password []byte // UTF-8; cleared by the Session after use
-	Err      error
+	Password []byte // or the code, UTF-8; cleared by the Session after use
+	New      []byte // with AskNewPassword; cleared in the same way
+	Err      error  // there is none, or with AskConsent: the user does not agree
 }
 
 // PSK answers NeedPSK.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/suite"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
@@ -53,10 +54,10 @@ type Config struct {
 	Client          ClientAuth
 	Gateway         GatewayAuth
 
-	EAPMethods  []uint8 // EAP types that the profile allows, preferred first
-	EAPIdentity string  // answer to EAP-Identity; empty: Identity's text
-
-	// EAPOnly are those of EAPMethods with which the gateway may prove who it is by
+	// EAP is how the client signs in by EAP. An Identity that is empty is that of
+	// IDi, in its text; Rand, Now and BareSuccess are the Session's to set.
+	EAP eap.Config
+	// EAPOnly are those of EAP.Methods with which the gateway may prove who it is by
 	// EAP alone (RFC 5998). Each must authenticate both ends and make a key; see
 	// eap.SafeAlone. Empty: it must prove itself before.
 	EAPOnly []uint8

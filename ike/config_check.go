@@ -36,7 +36,7 @@ func (c *Config) check() error {
 		return errors.New("ike: config without a proposal for the ike sa")
 	case len(c.ChildProposals) == 0:
 		return errors.New("ike: config without a proposal for child sas")
-	case c.Client == ClientEAP && len(c.EAPMethods) == 0:
+	case c.Client == ClientEAP && len(c.EAP.Methods) == 0:
 		return errors.New("ike: config without an eap method")
 	case c.Client < ClientEAP || c.Client > ClientPSK:
 		return fmt.Errorf("ike: unknown client authentication %d", c.Client)

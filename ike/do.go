@@ -111,6 +111,7 @@ func wipe(c Command) {
 	switch c := c.(type) {
 	case Credentials:
 		suite.Secret(c.Password).Clear()
+		suite.Secret(c.New).Clear()
 	case PSK:
 		suite.Secret(c.Key).Clear()
 	}

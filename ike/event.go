@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/suite"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
@@ -29,30 +30,49 @@ const (
 
 // NeedVerdict asks whether the gateway's chain is to be trusted. The AUTH
 // signature has been verified with the leaf's key already. Answer with Verdict.
+//
+// With EAP set it is the server of an EAP method whose chain it is, and whose
+// signature TLS verifies before anything of the user's goes to it: who it may be
+// is not for IDr to say, and is the owner's to know.
 type NeedVerdict struct {
 	ID    uint64
+	EAP   bool
+	Round int      // with EAP: 0, or which one of Config.Further, from 1
 	Chain [][]byte // DER, leaf first; the other CERT payloads in order of arrival
 	IDr   auth.Identity
+	OCSP  [][]byte // responses that came with the chain, DER
 }
 
-// NeedSignature asks for a signature by the client's key. Answer with Signature.
+// NeedSignature asks for a signature by the client's key: over an AUTH payload's
+// octets, or with EAP set for a method that uses TLS. Answer with Signature.
 type NeedSignature struct {
 	ID      uint64
+	EAP     bool
 	Scheme  auth.Scheme
 	Message []byte // to be hashed and signed as Scheme says
 }
 
-// NeedCredentials asks for a user name and password. It is sent only after
-// the gateway is authenticated, unless Unproven says otherwise. Answer with
-// Credentials.
+// NeedCredentials asks for what the user has to sign in with by EAP. It is sent
+// only after the gateway is authenticated, unless Unproven says otherwise. Answer
+// with Credentials.
 type NeedCredentials struct {
 	ID       uint64
-	Round    int    // 0, or which one of Config.Further, from 1
-	Unproven bool   // the gateway proves itself by this very method (Config.EAPOnly)
-	Identity string // the EAP identity in use
+	Kind     eap.QuestionKind // AskPassword, AskNewPassword, AskCode or AskConsent
+	Round    int              // 0, or which one of Config.Further, from 1
+	Unproven bool             // the gateway proves itself by this very method (Config.EAPOnly)
+	Username string
 	Method   uint8  // EAP type
-	Message  string // what the server said, "" if nothing
+	Inner    uint8  // the EAP type inside its tunnel, 0: none
+	Message  string // what the server says, "" if nothing
+	Echo     bool   // what is typed need not be hidden
+	// Again: the last answer was refused, for the reason in Code where there is one
+	// (RFC 2759 6). The same answer must not be given once more.
+	Again bool
+	Code  int
 }
+
+// Notice is what the EAP server wants the user to know (RFC 3748 5.2).
+type Notice struct{ Message string }
 
 // NeedPSK asks for the shared key. Answer with PSK.
 type NeedPSK struct{ ID uint64 }
@@ -178,6 +198,7 @@ type ChildSA struct {
 func (Step) event()            {}
 func (NeedVerdict) event()     {}
 func (NeedSignature) event()   {}
+func (Notice) event()          {}
 func (NeedCredentials) event() {}
 func (NeedPSK) event()         {}
 func (Established) event()     {}

@@ -21,6 +21,7 @@ const (
 	CauseGatewayIdentity Cause = "gateway-identity"  // IDr is not who was asked for
 	CauseGatewayCert     Cause = "gateway-cert"      // Verdict.Err, wrapped
 	CauseCredentials     Cause = "credentials"       // the user gave none (Err of the answer, wrapped)
+	CauseServerCert      Cause = "server-cert"       // Verdict.Err on the EAP server's chain, wrapped
 	CauseSelectors       Cause = "selectors"         // TS_UNACCEPTABLE or an answer outside what we asked
 	CauseNoAddress       Cause = "no-address"        // INTERNAL_ADDRESS_FAILURE, FAILED_CP_REQUIRED, no address at all
 	CauseChildless       Cause = "childless"         // the gateway cannot start childless, or cannot start otherwise (RFC 6023)

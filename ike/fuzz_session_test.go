@@ -22,7 +22,7 @@ import (
 func fuzzFeatures(t *testing.T) []iketest.PairConfig {
 	second := iketest.PairConfig{
 		Client: func(c *ike.Config) {
-			c.Further = []ike.Authentication{{Identity: auth.Identity{Type: auth.IDFQDN, Data: []byte("second")}, EAPMethods: c.EAPMethods, EAPIdentity: iketest.UserName}}
+			c.Further = []ike.Authentication{{Identity: auth.Identity{Type: auth.IDFQDN, Data: []byte("second")}, EAP: c.EAP}}
 		},
 		Gateway: func(r *iketest.ResponderConfig) {
 			r.Further = []iketest.Round{{Users: r.Users, Identity: "second"}}
@@ -38,7 +38,7 @@ func fuzzFeatures(t *testing.T) []iketest.PairConfig {
 	syncing := iketest.PairConfig{Gateway: func(r *iketest.ResponderConfig) { r.MessageIDSync, r.AuthLifetime = true, time.Hour }}
 	turning := iketest.PairConfig{Gateway: func(r *iketest.ResponderConfig) { r.RedirectLast, r.Cookie = "vpn2.example.com", true }}
 	alone := iketest.PairConfig{
-		Client:  func(c *ike.Config) { c.EAPOnly = c.EAPMethods },
+		Client:  func(c *ike.Config) { c.EAPOnly = c.EAP.Methods },
 		Gateway: func(r *iketest.ResponderConfig) { r.EAPOnly = iketest.EAPOnlyTaken },
 	}
 	rich := iketest.PairConfig{

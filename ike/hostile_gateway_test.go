@@ -46,7 +46,7 @@ func hosts(i int) []byte { return binary.BigEndian.AppendUint32(nil, 0x0b000000+
 
 // byEAP makes the client sign in with a password, and the gateway with a certificate.
 func byEAP(c *Config) {
-	c.Client, c.Gateway, c.EAPMethods, c.EAPIdentity = ClientEAP, GatewayCertificate, []uint8{26}, "alice"
+	c.Client, c.Gateway, c.EAP.Methods, c.EAP.Identity = ClientEAP, GatewayCertificate, []uint8{26}, "alice"
 }
 
 // eapRequest is a packet of the server: code, identifier, type and data.

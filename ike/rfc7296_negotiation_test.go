@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/suite"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
@@ -359,13 +360,13 @@ func TestRekeyIsNotNarrower(t *testing.T) {
 // configuration in which it does so by a key that its clients share is refused.
 func TestEAPWantsACertificate(t *testing.T) {
 	t.Parallel()
-	further := []Authentication{{Identity: scriptIDr, EAPMethods: []uint8{26}}}
+	further := []Authentication{{Identity: scriptIDr, EAP: eap.Config{Methods: []uint8{26}}}}
 	for name, c := range map[string]struct {
 		set  func(*Config)
 		good bool
 	}{
-		"certificate":            {func(c *Config) { c.Client, c.EAPMethods, c.Gateway = ClientEAP, []uint8{26}, GatewayCertificate }, true},
-		"shared key":             {func(c *Config) { c.Client, c.EAPMethods, c.Gateway = ClientEAP, []uint8{26}, GatewayPSK }, false},
+		"certificate":            {func(c *Config) { c.Client, c.EAP.Methods, c.Gateway = ClientEAP, []uint8{26}, GatewayCertificate }, true},
+		"shared key":             {func(c *Config) { c.Client, c.EAP.Methods, c.Gateway = ClientEAP, []uint8{26}, GatewayPSK }, false},
 		"shared key, then EAP":   {func(c *Config) { c.Further = further }, false},
 		"certificate, and later": {func(c *Config) { c.Further, c.Gateway = further, GatewayCertificate }, true},
 		"no EAP":                 {func(*Config) {}, true},

@@ -32,9 +32,8 @@ const maxFurther = 3
 
 // Authentication is one more proof of who the client is, by EAP (RFC 4739).
 type Authentication struct {
-	Identity    auth.Identity // IDi of this round
-	EAPMethods  []uint8       // as in Config
-	EAPIdentity string        // as in Config
+	Identity auth.Identity // IDi of this round
+	EAP      eap.Config    // as in Config
 	// Bare is for gateways that end this round with an EAP-Success without any
 	// method before it, or whose AUTH does not use the key that the method made: both
 	// AUTH payloads of the round use SK_pi and SK_pr (RFC 7296 2.16). The gateway
@@ -48,7 +47,7 @@ func (c *Config) checkRounds() error {
 		return fmt.Errorf("ike: config with %d authentications after the first", len(c.Further))
 	}
 	for _, r := range c.Further {
-		if len(r.Identity.Data) == 0 || len(r.EAPMethods) == 0 {
+		if len(r.Identity.Data) == 0 || len(r.EAP.Methods) == 0 {
 			return errors.New("ike: config with a further authentication without identity or eap method")
 		}
 	}
@@ -101,9 +100,9 @@ func (a *authentication) current(s *Session) Authentication {
 	if a.round > 0 {
 		return s.cfg.Further[a.round-1]
 	}
-	r := Authentication{Identity: s.cfg.Identity, EAPMethods: s.cfg.EAPMethods, EAPIdentity: s.cfg.EAPIdentity}
+	r := Authentication{Identity: s.cfg.Identity, EAP: s.cfg.EAP}
 	if a.eapOnly {
-		r.EAPMethods = slices.DeleteFunc(slices.Clone(r.EAPMethods), func(m uint8) bool { return !slices.Contains(s.cfg.EAPOnly, m) })
+		r.EAP.Methods = slices.DeleteFunc(slices.Clone(r.EAP.Methods), func(m uint8) bool { return !slices.Contains(s.cfg.EAPOnly, m) })
 	}
 	return r
 }

@@ -143,7 +143,7 @@ func TestTwoPeerRejected(t *testing.T) {
 func TestTwoPeerWrongPassword(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ password, user string }{{"wrong", iketest.UserName}, {iketest.Password, "nobody"}} {
-		p := newPair(t, iketest.PairConfig{Client: func(cfg *ike.Config) { cfg.EAPIdentity = c.user }})
+		p := newPair(t, iketest.PairConfig{Client: func(cfg *ike.Config) { cfg.EAP.Identity = c.user }})
 		p.Password = c.password
 		connect(t, p)
 		mustFail(t, p, ike.CauseWrongPassword)

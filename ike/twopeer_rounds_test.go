@@ -6,6 +6,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/iketest"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
@@ -21,7 +22,7 @@ func twice(bare bool) iketest.PairConfig {
 		Conditions: iketest.Conditions{Delay: 10 * time.Millisecond},
 		Client: func(c *ike.Config) {
 			c.Further = []ike.Authentication{{
-				Identity: auth.Identity{Type: auth.IDFQDN, Data: []byte(secondUser)}, EAPMethods: c.EAPMethods, EAPIdentity: secondUser, Bare: bare,
+				Identity: auth.Identity{Type: auth.IDFQDN, Data: []byte(secondUser)}, EAP: eap.Config{Methods: c.EAP.Methods, Identity: secondUser}, Bare: bare,
 			}}
 		},
 		Gateway: func(r *iketest.ResponderConfig) {
@@ -85,7 +86,7 @@ func TestTwoPeerSeveralAuthentications(t *testing.T) {
 					methods := second.Client
 					second.Client = func(c *ike.Config) {
 						methods(c)
-						c.Further[0].EAPMethods = []uint8{26}
+						c.Further[0].EAP.Methods = []uint8{26}
 					}
 				}
 				p := pairFor(t, first, both(second, more.pair))
@@ -94,7 +95,7 @@ func TestTwoPeerSeveralAuthentications(t *testing.T) {
 				mustUp(t, p)
 				questions := asked(p)
 				last := questions[len(questions)-1]
-				if last.Round != 1 || last.Identity != secondUser || last.Unproven || (len(questions) == 2) != (first == "EAP") {
+				if last.Round != 1 || last.Username != secondUser || last.Unproven || (len(questions) == 2) != (first == "EAP") {
 					t.Errorf("asked %+v", questions)
 				}
 				clientRekeysChild(t, p)
@@ -323,7 +324,7 @@ func TestTwoPeerEAPOnlyRefused(t *testing.T) {
 		client := c.Client
 		c.Client = func(cfg *ike.Config) {
 			client(cfg)
-			cfg.EAPMethods = []uint8{13, mschapv2}
+			cfg.EAP.Methods = []uint8{13, mschapv2}
 		}
 		p := newPair(t, c)
 		connect(t, p)
@@ -397,10 +398,10 @@ func TestTwoPeerEAPOnlyThenBare(t *testing.T) {
 // A configuration that cannot do what it says is refused.
 func TestFurtherAuthenticationsOfAConfig(t *testing.T) {
 	t.Parallel()
-	good := ike.Authentication{Identity: fqdn("alice"), EAPMethods: []uint8{mschapv2}}
+	good := ike.Authentication{Identity: fqdn("alice"), EAP: eap.Config{Methods: []uint8{mschapv2}}}
 	for name, change := range map[string]func(*ike.Config){
 		"too many":         func(c *ike.Config) { c.Further = []ike.Authentication{good, good, good, good} },
-		"no identity":      func(c *ike.Config) { c.Further = []ike.Authentication{{EAPMethods: good.EAPMethods}} },
+		"no identity":      func(c *ike.Config) { c.Further = []ike.Authentication{{EAP: good.EAP}} },
 		"no method":        func(c *ike.Config) { c.Further = []ike.Authentication{{Identity: good.Identity}} },
 		"EAP-only for PSK": func(c *ike.Config) { c.Client, c.EAPOnly = ike.ClientPSK, []uint8{mschapv2} },
 		"an unknown start": func(c *ike.Config) { c.Childless = 9 },

@@ -121,9 +121,9 @@ var rules = []rule{
 	},
 	{
 		of:     []string{"./ike/eap"},
-		own:    []string{"./ike/eap/tlsstep", "./ike/suite"},
+		own:    []string{"./ike/auth", "./ike/eap/tlsstep", "./ike/suite"},
 		behind: []string{"./ike/aesmode", "./ike/wire"},
-		why:    joined + ": packets come out of their payload before they get here, and the key becomes an AUTH payload elsewhere",
+		why:    joined + ": packets come out of their payload before they get here, and the key becomes an AUTH payload elsewhere; of auth it needs the names of signatures",
 	},
 	{
 		of:      []string{"./ike/eap/tlsstep"},

@@ -95,8 +95,15 @@ type Question struct {
 	Echo     bool     // AskCode: the server lets it be seen while it is typed
 	Options  []Option // AskChoice
 	Issuers  [][]byte // AskCertificate: DER names of who the server trusts; none: it does not say
-	Scheme   string   // AskSignature: an auth.Scheme
-	Data     []byte   // AskSignature: the message to be signed
+	// AskCertificate, of the gateway itself: SHA-1 hashes of the keys of the authorities
+	// that it trusts (RFC 7296 3.7), and what it verifies signatures with (RFC 7427 4);
+	// nil: it does not say.
+	IssuerKeys [][20]byte
+	Hashes     []uint16
+
+	Scheme string // AskSignature: an auth.Scheme
+	Data   []byte // AskSignature: the message to be signed
+	Code   int    // with Fresh: why the last answer was refused (RFC 2759 6); 0: it does not say
 	// Again: a line that stands has to be renewed; the answer that it was made
 	// with will do.
 	Again bool
@@ -136,7 +143,11 @@ type Up struct {
 // Changed says that Info has changed (a rekey, say).
 type Changed struct{ Info Info }
 
+// Notice is what the sign-in server wants the user to know, in its own words.
+type Notice struct{ Message string }
+
 func (Progress) event() {}
+func (Notice) event()   {}
 func (Up) event()       {}
 func (Changed) event()  {}
 

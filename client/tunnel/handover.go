@@ -352,7 +352,7 @@ func (l *line) adapt() {
 // more. New keys of its Child SA still receive, but traffic goes to them no more.
 func (l *line) falling(s *strand, ev ike.Event) {
 	switch e := ev.(type) {
-	case ike.NeedVerdict, ike.NeedSignature, ike.NeedPSK, ike.NeedCredentials, ike.Established:
+	case ike.NeedVerdict, ike.NeedCertificate, ike.NeedSignature, ike.NeedPSK, ike.NeedCredentials, ike.Established:
 		// Of a successor that is not wanted any more.
 		s.leaveAt = time.Time{}
 		s.later(ike.Delete{})

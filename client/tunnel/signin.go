@@ -17,13 +17,13 @@ import (
 func signIn(cfg *ike.Config, p *profile.Profile, creds *credentials) error {
 	switch p.Client.EAPOnly {
 	case profile.EAPOnlySafe:
-		for _, m := range cfg.EAPMethods {
+		for _, m := range cfg.EAP.Methods {
 			if eap.SafeAlone(m) {
 				cfg.EAPOnly = append(cfg.EAPOnly, m)
 			}
 		}
 	case profile.EAPOnlyAny:
-		cfg.EAPOnly = slices.Clone(cfg.EAPMethods)
+		cfg.EAPOnly = slices.Clone(cfg.EAP.Methods)
 	}
 	for _, f := range p.Client.Further {
 		username := f.Username
@@ -42,18 +42,10 @@ func signIn(cfg *ike.Config, p *profile.Profile, creds *credentials) error {
 			return err
 		}
 		cfg.Further = append(cfg.Further, ike.Authentication{
-			Identity: id, EAPMethods: []uint8{eap.TypeMSCHAPv2}, EAPIdentity: username, Bare: f.Bare,
+			Identity: id, EAP: eap.Config{Methods: []uint8{eap.TypeMSCHAPv2}, Identity: username}, Bare: f.Bare,
 		})
 	}
 	return nil
-}
-
-// furtherPassword asks for the password of a further sign-in. It is the user's to
-// give each time: what is kept is for the first.
-func (l *line) furtherPassword(s *strand, e ike.NeedCredentials) {
-	l.ask(s, Question{Kind: AskFurther, Username: e.Identity, Message: e.Message}, func(a Answer, err error) ike.Command {
-		return ike.Credentials{ID: e.ID, Password: a.Secret, Err: err}
-	})
 }
 
 // unprovenWarning is for the status of a line whose password was used with a

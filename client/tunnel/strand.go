@@ -58,6 +58,7 @@ type strand struct {
 type answered struct {
 	strand  *strand
 	command ike.Command
+	kept    bool // it is a password, which another gateway may be given (RFC 5685)
 }
 
 // published is what the plane's goroutines know of the strands.
@@ -138,7 +139,7 @@ func (l *line) answer(a answered) error {
 		return ike.ErrClosed
 	}
 	a.strand.open--
-	if c, ok := a.command.(ike.Credentials); ok && c.Err == nil {
+	if c, ok := a.command.(ike.Credentials); ok && c.Err == nil && a.kept {
 		a.strand.creds.used(c.Password)
 	}
 	return a.strand.session.Do(time.Now(), a.command)
@@ -149,6 +150,7 @@ func discard(c ike.Command) {
 	switch c := c.(type) {
 	case ike.Credentials:
 		clear(c.Password)
+		clear(c.New)
 	case ike.PSK:
 		clear(c.Key)
 	}
@@ -225,7 +227,15 @@ func (l *line) take(s *strand, ev ike.Event) {
 func (l *line) asked(s *strand, ev ike.Event) bool {
 	switch e := ev.(type) {
 	case ike.NeedVerdict:
-		s.later(ike.Verdict{ID: e.ID, Err: l.verify(e)})
+		s.later(ike.Verdict{ID: e.ID, Err: l.verdict(e)})
+	case ike.NeedCertificate:
+		q := Question{Kind: AskCertificate, Issuers: e.Names, IssuerKeys: e.Issuers, Hashes: e.Hashes}
+		l.ask(s, q, func(a Answer, err error) ike.Command {
+			return ike.Certificates{ID: e.ID, Chain: a.Certificates, Err: err}
+		})
+	case ike.Notice:
+		l.log.Info("the sign-in server has a notice", "message", e.Message)
+		l.emit(Notice{Message: e.Message})
 	case ike.NeedSignature:
 		l.ask(s, Question{Kind: AskSignature, Scheme: string(e.Scheme), Data: e.Message}, func(a Answer, err error) ike.Command {
 			return ike.Signature{ID: e.ID, Value: a.Secret, Err: err}
@@ -235,7 +245,7 @@ func (l *line) asked(s *strand, ev ike.Event) bool {
 			return ike.PSK{ID: e.ID, Key: a.Secret, Err: err}
 		})
 	case ike.NeedCredentials:
-		l.password(s, e)
+		l.signsIn(s, e)
 	default:
 		return false
 	}
@@ -306,31 +316,10 @@ func (l *line) verify(e ike.NeedVerdict) error {
 	return auth.VerifyChain(e.Chain, policy)
 }
 
-// password answers from the first prompt where that asked for both; a second
-// question of the gateway is put to the user.
-func (l *line) password(s *strand, e ike.NeedCredentials) {
-	s.unproven(e)
-	if e.Round > 0 {
-		l.furtherPassword(s, e)
-		return
-	}
-	if pw := s.creds.use(); pw != nil {
-		s.later(ike.Credentials{ID: e.ID, Password: pw})
-		return
-	}
-	// A successor was given the password that the line was made with, in vain.
-	q := Question{Kind: AskPassword, Username: e.Identity, Message: e.Message, Fresh: s == l.successor()}
-	l.ask(s, q, func(a Answer, err error) ike.Command {
-		return ike.Credentials{ID: e.ID, Password: a.Secret, Err: err}
-	})
-}
-
 // ask puts a question on a goroutine of its own and hands the answer to the
 // loop; the end of the loop ends the question.
 func (l *line) ask(s *strand, q Question, answer func(Answer, error) ike.Command) {
-	if q.Data != nil {
-		q.Data = append([]byte(nil), q.Data...)
-	}
+	q = q.clone()
 	ctx := l.life
 	if h := l.next; h != nil && s == h.strand {
 		// Withdrawn with its try.
@@ -340,9 +329,10 @@ func (l *line) ask(s *strand, q Question, answer func(Answer, error) ike.Command
 	l.asking.Go(func() {
 		a, err := l.cfg.Ask(ctx, q)
 		select {
-		case l.answers <- answered{s, answer(a, err)}:
+		case l.answers <- answered{s, answer(a, err), q.Kind == AskPassword}:
 		case <-ctx.Done():
 			clear(a.Secret)
+			clear(a.New)
 		}
 	})
 }

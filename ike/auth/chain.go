@@ -23,7 +23,7 @@ type ChainPolicy struct {
 	Name string
 	// Names are for an EAP server, in place of Name: one of them must be in the SAN.
 	// Each is a name as above, or a domain name whose first label is "*", which
-	// stands for any one label. Never empty there.
+	// stands for any one label; "*" alone is any name. Never empty there.
 	Names []string
 	// Pins, where there are any, are SHA-256 hashes of SubjectPublicKeyInfos, of
 	// which the verified path must have one: that of the leaf, or of an issuer.

@@ -41,6 +41,7 @@ const (
 // mschapv2 is the peer's side of the method.
 type mschapv2 struct {
 	name      string
+	rand      io.Reader
 	state     methodState
 	request   byte // EAP identifier of the challenge
 	id        byte // MS-CHAPv2-ID of the challenge
@@ -49,6 +50,8 @@ type mschapv2 struct {
 	msk       suite.Secret
 	failure   *Error // what EAP-Failure will mean
 }
+
+func (m *mschapv2) kind() uint8 { return TypeMSCHAPv2 }
 
 func (m *mschapv2) clear() {
 	m.msk.Clear()
@@ -97,15 +100,40 @@ func (m *mschapv2) challenged(pkt packet) (Result, error) {
 	}
 	copy(m.challenge[:], rest[1:])
 	m.request, m.id, m.state = pkt.id, id, awaitPassword
-	return Result{NeedPassword: true}, nil
+	return Result{Ask: &Question{Kind: AskPassword, Username: m.name}}, nil
+}
+
+func (m *mschapv2) provide(a Answer) (Result, error) {
+	if a.Err != nil {
+		return Result{}, &Error{Kind: Declined, Fatal: true, Err: a.Err}
+	}
+	response, err := m.answer(a.Secret)
+	return Result{Response: response}, err
+}
+
+// finish is right when the server has proved that it knows the password.
+func (m *mschapv2) finish() (suite.Secret, error) {
+	if m.state != proved {
+		return nil, &Error{Kind: Unexpected, Fatal: true, Err: reason("success before the server's proof")}
+	}
+	msk := m.msk
+	m.msk = nil
+	return msk, nil
+}
+
+func (m *mschapv2) failed() *Error {
+	if m.failure != nil {
+		return m.failure
+	}
+	return &Error{Kind: Failed, Fatal: true}
 }
 
 // answer builds the Response: Value-Size 49, peer challenge, eight zeros, NT
 // response, flags, name.
-func (m *mschapv2) answer(password suite.Secret, rand io.Reader) ([]byte, error) {
+func (m *mschapv2) answer(password suite.Secret) ([]byte, error) {
 	internal := func(err error) error { return &Error{Kind: Internal, Fatal: true, Method: TypeMSCHAPv2, Err: err} }
 	var peer [challengeSize]byte
-	if _, err := io.ReadFull(rand, peer[:]); err != nil {
+	if _, err := io.ReadFull(m.rand, peer[:]); err != nil {
 		return nil, internal(err)
 	}
 	hash, err := passwordHash(password)
@@ -154,8 +182,7 @@ func (m *mschapv2) succeeded(pkt packet) (Result, error) {
 		return Result{}, &Error{Kind: ServerProof, Fatal: true, Method: TypeMSCHAPv2}
 	}
 	m.state = proved
-	_, message, _ := strings.Cut(text, "M=")
-	return Result{Response: respond(pkt, []byte{opSuccess}), Message: displayable([]byte(message))}, nil
+	return Result{Response: respond(pkt, []byte{opSuccess})}, nil
 }
 
 // cut gives up to n octets behind a prefix that text begins with.
@@ -182,7 +209,7 @@ func (m *mschapv2) refused(pkt packet) (Result, error) {
 	m.state = failed
 	m.msk.Clear()
 	m.failure = parseFailure(string(rest))
-	return Result{Response: respond(pkt, []byte{opFailure}), Message: m.failure.Message}, nil
+	return Result{Response: respond(pkt, []byte{opFailure})}, nil
 }
 
 func parseFailure(text string) *Error {

@@ -20,9 +20,13 @@ const (
 	TypeNotification uint8 = 2
 	TypeNak          uint8 = 3
 	TypeMD5          uint8 = 4
+	TypeOTP          uint8 = 5
 	TypeGTC          uint8 = 6
 	TypeTLS          uint8 = 13
+	TypeTTLS         uint8 = 21
+	TypePEAP         uint8 = 25
 	TypeMSCHAPv2     uint8 = 26
+	typeExpanded     uint8 = 254
 )
 
 // packet is one EAP packet. kind and data belong to requests and responses.
@@ -30,6 +34,7 @@ type packet struct {
 	code, id byte
 	kind     uint8
 	data     []byte // borrowed
+	expanded bool   // the type came in its long form (RFC 3748 5.7)
 }
 
 // parse reads a packet. Octets behind its length are padding of the lower
@@ -63,6 +68,11 @@ func marshal(code, id byte, kind uint8, data []byte) []byte {
 
 // marshalEnd builds a Success or a Failure.
 func marshalEnd(code, id byte) []byte { return []byte{code, id, 0, 4} }
+
+// respond answers a request in its own type.
+func respond(pkt packet, data []byte) []byte {
+	return marshal(codeResponse, pkt.id, pkt.kind, data)
+}
 
 // displayable makes text of the server fit to be shown: valid, one line,
 // without control characters, not long.

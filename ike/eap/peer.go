@@ -2,58 +2,54 @@ package eap
 
 import (
 	"bytes"
-	"io"
+	"crypto/sha256"
 	"slices"
 
 	"github.com/homeward-vpn/homeward/ike/suite"
 )
 
-// Config is what a Peer is made from.
-type Config struct {
-	Identity string // answer to the Identity request
-	Username string // name inside the method; empty: Identity
-	Methods  []uint8
-	Rand     io.Reader
-	// BareSuccess lets the server end the conversation well without a method, where
-	// it has proven itself by other means and another proof of the peer stands.
-	BareSuccess bool
-}
-
-// Result is what a step wants done. At most one of Response, NeedPassword and
-// Done is set; none of them: the packet needs no answer.
+// Result is what a step wants done. At most one of Response, Ask and Done is set;
+// none of them: the packet needs no answer.
 type Result struct {
-	Response     []byte // EAP packet to send; the caller's
-	NeedPassword bool   // call Provide
-	Message      string // what the server said for the user, fit to be shown
-	Done         bool   // the conversation has ended well
-	Success      bool   // same as Done: it never ends well without success
-	MSK          suite.Secret
-	Method       uint8 // under way, or completed
+	Response []byte    // EAP packet to send; the caller's
+	Ask      *Question // answer it with Provide
+	Message  string    // what the server wants the user to know, fit to be shown
+	Done     bool      // the conversation has ended well
+	MSK      suite.Secret
+	Method   uint8 // under way, or completed
 }
 
 // Peer is one EAP conversation, from the first request to Success:
 //
 //	<-- Identity            --> Identity
-//	<-- MSCHAPv2 Challenge  (Provide)  --> MSCHAPv2 Response
-//	<-- MSCHAPv2 Success    --> MSCHAPv2 Success
+//	<-- a type that Config.Methods does not name
+//	                        --> Nak
+//	<-- the method          (Ask, Provide)  --> the method ... until it is done
 //	<-- EAP-Success
 //
-// Requests are answered in any number and with Notifications in between. Not
-// safe for concurrent use.
+// with Notifications in between. A method that has begun is the only one of its
+// conversation (RFC 3748 2.1), and what is not a method's can be asked for a bounded
+// number of times. Not safe for concurrent use.
 type Peer struct {
 	cfg     Config
 	over    bool
 	refused uint8 // the method that was answered with a Nak
-	method  *mschapv2
+	asides  int   // requests answered that are no method's
+	method  method
+	asked   *Question // the one that is open
+	notice  *packet   // the Notification that it is about; nil: it is the method's
+
 	// A request that comes again gets the same answer (RFC 3748 4.1).
-	lastRequest, lastResponse []byte
+	lastRequest  [sha256.Size]byte
+	lastResponse []byte
+	expanded     bool // the request that is being answered has the long form of its type
 }
 
-// maxPacket bounds what is kept of a request for comparison; the methods here
-// need far less.
-const maxPacket = 4096
+// maxAsides bounds Identity requests, Notifications and Naks: a server that needs
+// more is not going to come to the point.
+const maxAsides = 20
 
-// New starts a conversation. The configuration's slices are kept.
+// New starts a conversation.
 func New(cfg Config) *Peer {
 	if cfg.Username == "" {
 		cfg.Username = cfg.Identity
@@ -71,41 +67,58 @@ func (p *Peer) Handle(b []byte) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	var r Result
 	switch pkt.code {
 	case codeRequest:
-		if p.lastResponse != nil && bytes.Equal(b, p.lastRequest) {
-			return p.result(Result{Response: bytes.Clone(p.lastResponse)}), nil
-		}
-		r, err = p.request(pkt)
+		return p.request(pkt, sha256.Sum256(b))
 	case codeSuccess:
-		r, err = p.success()
+		return p.success()
 	case codeFailure:
-		err = p.failure()
-	default:
-		err = malformed("neither request, success nor failure")
+		return Result{}, p.end(p.failure())
 	}
-	if err != nil {
-		return Result{}, p.end(err)
-	}
-	if pkt.code == codeRequest {
-		p.remember(b, r.Response)
-	}
-	return p.result(r), nil
+	return Result{}, malformed("neither request, success nor failure")
 }
 
-// Provide answers NeedPassword. password is read and not kept; clearing it is
-// the caller's affair.
-func (p *Peer) Provide(password suite.Secret) (Result, error) {
-	if p.over || p.method == nil || p.method.state != awaitPassword {
-		return Result{}, unexpected("no password was asked for")
+// request answers one, a repeated one as before.
+func (p *Peer) request(pkt packet, digest [sha256.Size]byte) (Result, error) {
+	switch same := digest == p.lastRequest; {
+	case same && p.asked != nil:
+		return p.result(Result{Ask: p.asked}), nil
+	case same && p.lastResponse != nil:
+		return p.result(Result{Response: bytes.Clone(p.lastResponse)}), nil
+	case p.asked != nil:
+		return Result{}, unexpected("a request while an answer is awaited")
 	}
-	response, err := p.method.answer(password, p.cfg.Rand)
+	pkt = contract(pkt)
+	r, err := p.dispatch(pkt)
 	if err != nil {
 		return Result{}, p.end(err)
 	}
-	p.lastResponse = response
-	return p.result(Result{Response: bytes.Clone(response)}), nil
+	p.lastRequest, p.lastResponse, p.expanded = digest, nil, pkt.expanded
+	return p.taken(r), nil
+}
+
+// Provide answers the question that is open. What a's secrets are is not kept.
+func (p *Peer) Provide(a Answer) (Result, error) {
+	if p.over || p.asked == nil {
+		return Result{}, unexpected("nothing was asked for")
+	}
+	asked, notice := p.asked, p.notice
+	p.asked, p.notice = nil, nil
+	var r Result
+	var err error
+	if notice != nil {
+		r, err = agreed(*notice, a)
+	} else {
+		r, err = p.method.provide(a)
+	}
+	if err != nil {
+		if e := p.end(err); p.over {
+			return Result{}, e
+		}
+		p.asked, p.notice = asked, notice
+		return Result{}, err
+	}
+	return p.taken(r), nil
 }
 
 // Clear wipes what was derived from the password.
@@ -115,9 +128,26 @@ func (p *Peer) Clear() {
 	}
 }
 
+// taken keeps what a step has led to, a response or a question.
+func (p *Peer) taken(r Result) Result {
+	if r.Response != nil {
+		if p.expanded {
+			r.Response = expand(r.Response)
+		}
+		p.lastResponse = bytes.Clone(r.Response)
+	}
+	if q := r.Ask; q != nil {
+		if p.method != nil && p.notice == nil {
+			q.Method, q.Inner = p.method.kind(), q.Method
+		}
+		p.asked = q
+	}
+	return p.result(r)
+}
+
 func (p *Peer) result(r Result) Result {
 	if p.method != nil {
-		r.Method = TypeMSCHAPv2
+		r.Method = p.method.kind()
 	}
 	return r
 }
@@ -125,100 +155,96 @@ func (p *Peer) result(r Result) Result {
 // end wipes the method when an error ends the conversation.
 func (p *Peer) end(err error) error {
 	if e, ok := err.(*Error); ok && e.Fatal {
+		if e.Method == 0 && p.method != nil {
+			e.Method = p.method.kind()
+		}
 		p.over = true
 		p.Clear()
 	}
 	return err
 }
 
-func (p *Peer) remember(request, response []byte) {
-	p.lastRequest, p.lastResponse = nil, nil
-	if len(request) <= maxPacket {
-		p.lastRequest, p.lastResponse = bytes.Clone(request), bytes.Clone(response)
-	}
-}
-
-func (p *Peer) request(pkt packet) (Result, error) {
-	switch pkt.kind {
-	case TypeIdentity:
-		if p.method != nil {
-			return Result{}, unexpected("an identity request after the method began")
-		}
-		return Result{Response: respond(pkt, []byte(p.cfg.Identity)), Message: displayable(pkt.data)}, nil
-	case TypeNotification:
-		return Result{Response: respond(pkt, nil), Message: displayable(pkt.data)}, nil
-	case TypeNak:
+// dispatch hands a request to what answers it.
+func (p *Peer) dispatch(pkt packet) (Result, error) {
+	switch {
+	case pkt.kind == TypeNak:
 		return Result{}, malformed("a Nak as a request")
-	}
-	if pkt.kind == TypeMSCHAPv2 && slices.Contains(p.cfg.Methods, TypeMSCHAPv2) {
-		return p.mschapv2(pkt)
-	}
-	if p.method != nil {
+	case pkt.kind == TypeIdentity || pkt.kind == TypeNotification:
+		return p.aside(pkt)
+	case p.method != nil && pkt.kind == p.method.kind():
+		return p.method.handle(pkt)
+	case p.method != nil:
 		// RFC 3748 2.1: one method per conversation; a Nak is only for the
 		// first request (5.3.1).
 		return Result{}, &Error{Kind: Unexpected, Fatal: true, Method: pkt.kind, Err: reason("a second method in one conversation")}
-	}
-	p.refused = pkt.kind
-	return Result{Response: nak(pkt.id, p.offered())}, nil
-}
-
-// nak proposes other methods; zero means that there is none (RFC 3748 5.3.1).
-func nak(id byte, methods []byte) []byte {
-	if len(methods) == 0 {
-		methods = []byte{0}
-	}
-	return marshal(codeResponse, id, TypeNak, methods)
-}
-
-// offered are the allowed methods that can be served.
-func (p *Peer) offered() []byte {
-	var out []byte
-	for _, m := range p.cfg.Methods {
-		if m == TypeMSCHAPv2 && !slices.Contains(out, m) {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-func respond(pkt packet, data []byte) []byte {
-	return marshal(codeResponse, pkt.id, pkt.kind, data)
-}
-
-func (p *Peer) mschapv2(pkt packet) (Result, error) {
-	if p.method == nil {
-		m := &mschapv2{name: p.cfg.Username}
+	case Known(pkt.kind) && slices.Contains(p.cfg.Methods, pkt.kind):
+		m := newMethod(pkt.kind, &p.cfg)
 		r, err := m.handle(pkt)
 		if err == nil {
 			p.method = m // a malformed first request leaves nothing behind
 		}
 		return r, err
 	}
-	return p.method.handle(pkt)
+	return p.refuse(pkt)
 }
 
-// success is believed only when the method has proved the server (RFC 3748 4.2).
-func (p *Peer) success() (Result, error) {
-	if p.method == nil && p.cfg.BareSuccess {
-		p.over = true
-		return Result{Done: true, Success: true}, nil
+// aside answers what belongs to no method.
+func (p *Peer) aside(pkt packet) (Result, error) {
+	if pkt.kind == TypeIdentity && p.method != nil {
+		return Result{}, unexpected("an identity request after the method began")
 	}
-	if p.method == nil || p.method.state != proved {
-		return Result{}, &Error{Kind: Unexpected, Fatal: true, Err: reason("success before the method was done")}
+	if err := p.countAside(); err != nil {
+		return Result{}, err
+	}
+	if pkt.kind == TypeIdentity {
+		return Result{Response: respond(pkt, []byte(p.cfg.Identity))}, nil
+	}
+	message := displayable(pkt.data)
+	if p.cfg.ConfirmNotice {
+		p.notice = &packet{id: pkt.id, kind: pkt.kind}
+		return Result{Ask: &Question{Kind: AskConsent, Username: p.cfg.Username, Message: message}}, nil
+	}
+	return Result{Response: respond(pkt, nil), Message: message}, nil
+}
+
+func (p *Peer) countAside() error {
+	if p.asides++; p.asides > maxAsides {
+		return &Error{Kind: Unexpected, Fatal: true, Err: reason("the server does not come to the point")}
+	}
+	return nil
+}
+
+// agreed answers a Notification that the user has seen.
+func agreed(notice packet, a Answer) (Result, error) {
+	if a.Err != nil {
+		return Result{}, &Error{Kind: Declined, Fatal: true, Err: a.Err}
+	}
+	return Result{Response: respond(notice, nil)}, nil
+}
+
+// success is believed only when the method is at its end (RFC 3748 4.2).
+func (p *Peer) success() (Result, error) {
+	early := &Error{Kind: Unexpected, Fatal: true, Err: reason("success before the method was done")}
+	switch {
+	case p.method == nil && p.cfg.BareSuccess:
+		p.over = true
+		return Result{Done: true}, nil
+	case p.method == nil || p.asked != nil:
+		return Result{}, p.end(early)
+	}
+	msk, err := p.method.finish()
+	if err != nil {
+		return Result{}, p.end(err)
 	}
 	p.over = true
-	msk := p.method.msk
-	p.method.msk = nil
-	return Result{Done: true, Success: true, MSK: msk}, nil
+	return p.result(Result{Done: true, MSK: msk}), nil
 }
 
 // failure gives the reason that came before it, where one did.
 func (p *Peer) failure() error {
 	switch {
-	case p.method != nil && p.method.failure != nil:
-		return p.method.failure
 	case p.method != nil:
-		return &Error{Kind: Failed, Fatal: true, Method: TypeMSCHAPv2}
+		return p.method.failed()
 	case p.refused != 0:
 		return &Error{Kind: MethodRefused, Fatal: true, Method: p.refused}
 	}

@@ -48,11 +48,11 @@ func run(t *testing.T, p *Peer, a *Authenticator, password string) (Result, Auth
 	server := AuthenticatorResult{Packet: a.Start()}
 	for range 20 {
 		r, err := p.Handle(server.Packet)
-		if err == nil && r.NeedPassword {
+		if err == nil && r.Ask != nil {
 			if r.Method != TypeMSCHAPv2 {
 				t.Errorf("password for method %d", r.Method)
 			}
-			r, err = p.Provide(suite.Secret(password))
+			r, err = p.Provide(Answer{Secret: suite.Secret(password)})
 		}
 		if err != nil || r.Done {
 			return r, server, err
@@ -91,7 +91,7 @@ func TestSuccess(t *testing.T) {
 		"another user name": {New(Config{Identity: "anon@example.com", Username: "anna", Methods: []uint8{TypeMSCHAPv2}, Rand: rand.Reader}), server()},
 	} {
 		r, s, err := run(t, row.peer, row.auth, "tiger")
-		if err != nil || !r.Done || !r.Success || r.Method != TypeMSCHAPv2 || !s.Done || !s.Success {
+		if err != nil || !r.Done || r.Method != TypeMSCHAPv2 || !s.Done || !s.Success {
 			t.Errorf("%s: %+v and %+v, %v", name, r, s, err)
 			continue
 		}
@@ -121,7 +121,7 @@ func TestWrongPassword(t *testing.T) {
 		if !s.Done || s.Success || s.MSK != nil {
 			t.Errorf("%s: the server says %+v", name, s)
 		}
-		if p.method.msk != nil {
+		if p.method.(*mschapv2).msk != nil {
 			t.Errorf("%s: a key is left", name)
 		}
 	}
@@ -162,12 +162,12 @@ func TestNak(t *testing.T) {
 		{[]uint8{TypeTLS}, []byte{0}},
 		{nil, []byte{0}},
 	} {
-		for _, asked := range []uint8{TypeMD5, TypeGTC, TypeTLS, 21, 25, 254, 255} {
+		for _, asked := range []uint8{TypeMD5, TypeGTC, TypeTLS, 21, 25, 255} {
 			r, err := newPeer(row.methods...).Handle(request(5, asked, 1, 2, 3))
 			if want := marshal(codeResponse, 5, TypeNak, row.want); err != nil || !bytes.Equal(r.Response, want) {
 				t.Errorf("%v asked for %d: %x, %v; want %x", row.methods, asked, r.Response, err, want)
 			}
-			if r.NeedPassword || r.Done {
+			if r.Ask != nil || r.Done {
 				t.Errorf("%v asked for %d: %+v", row.methods, asked, r)
 			}
 		}
@@ -178,20 +178,20 @@ func TestIdentityAndNotification(t *testing.T) {
 	t.Parallel()
 	p := newPeer(TypeMSCHAPv2)
 	r, err := p.Handle(request(1, TypeIdentity, []byte("Who?\x00NAS=1")...))
-	if err != nil || !bytes.Equal(r.Response, marshal(codeResponse, 1, TypeIdentity, []byte("anna"))) || r.Message != "Who?" {
+	if err != nil || !bytes.Equal(r.Response, marshal(codeResponse, 1, TypeIdentity, []byte("anna"))) || r.Message != "" {
 		t.Errorf("%+v, %v", r, err)
 	}
 	r, err = p.Handle(request(2, TypeNotification, []byte("Your password ends\non Friday\x1b[2J")...))
 	if err != nil || !bytes.Equal(r.Response, marshal(codeResponse, 2, TypeNotification, nil)) || r.Message != "Your password ends on Friday[2J" {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r, err = p.Handle(challengeRequest(3, 1)); err != nil || !r.NeedPassword || r.Response != nil {
+	if r, err = p.Handle(challengeRequest(3, 1)); err != nil || r.Ask == nil || r.Response != nil {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if _, err = p.Handle(request(4, TypeIdentity)); kindOf(err) != Unexpected {
 		t.Errorf("identity in the middle: %v", err)
 	}
-	if _, err = p.Provide(suite.Secret("tiger")); err != nil {
+	if _, err = p.Provide(Answer{Secret: suite.Secret("tiger")}); err != nil {
 		t.Errorf("dropped packets must leave no trace: %v", err)
 	}
 	long := displayable([]byte(strings.Repeat("ä", 5000)))
@@ -208,8 +208,8 @@ func TestPaddingIsIgnored(t *testing.T) {
 	s := AuthenticatorResult{Packet: a.Start()}
 	for {
 		r, err := p.Handle(append(s.Packet, 0))
-		if err == nil && r.NeedPassword {
-			r, err = p.Provide(suite.Secret("tiger"))
+		if err == nil && r.Ask != nil {
+			r, err = p.Provide(Answer{Secret: suite.Secret("tiger")})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -225,14 +225,14 @@ func TestPaddingIsIgnored(t *testing.T) {
 
 func TestProvide(t *testing.T) {
 	t.Parallel()
-	if _, err := at(t, "start").Provide(nil); kindOf(err) != Unexpected {
+	if _, err := at(t, "start").Provide(Answer{}); kindOf(err) != Unexpected {
 		t.Errorf("before it was asked for: %v", err)
 	}
-	if _, err := at(t, "answered").Provide(nil); kindOf(err) != Unexpected {
+	if _, err := at(t, "answered").Provide(Answer{}); kindOf(err) != Unexpected {
 		t.Errorf("a second time: %v", err)
 	}
 	var e *Error
-	if _, err := at(t, "challenged").Provide(suite.Secret("\xff")); !errors.As(err, &e) || e.Kind != Internal || !e.Fatal || !errors.Is(err, errPassword) {
+	if _, err := at(t, "challenged").Provide(Answer{Secret: suite.Secret("\xff")}); !errors.As(err, &e) || e.Kind != Internal || !e.Fatal || !errors.Is(err, errPassword) {
 		t.Errorf("not text: %v", err)
 	}
 	broken := errors.New("broken")
@@ -240,13 +240,13 @@ func TestProvide(t *testing.T) {
 	if _, err := p.Handle(challengeRequest(1, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Provide(suite.Secret("tiger")); !errors.Is(err, broken) {
+	if _, err := p.Provide(Answer{Secret: suite.Secret("tiger")}); !errors.Is(err, broken) {
 		t.Errorf("no randomness: %v", err)
 	}
 	// The password is the caller's: it is neither kept nor changed.
 	password := suite.Secret("tiger")
 	p = at(t, "challenged")
-	r, err := p.Provide(password)
+	r, err := p.Provide(Answer{Secret: password})
 	if err != nil || string(password) != "tiger" {
 		t.Errorf("%q, %v", string(password), err)
 	}
@@ -255,21 +255,25 @@ func TestProvide(t *testing.T) {
 		t.Errorf("the challenge again: %x, %v", again.Response, err)
 	}
 	p.Clear()
-	if !bytes.Equal(p.method.expect, make([]byte, 20)) || p.method.msk != nil {
+	if m := p.method.(*mschapv2); !bytes.Equal(m.expect, make([]byte, 20)) || m.msk != nil {
 		t.Error("Clear leaves something")
 	}
 	New(Config{}).Clear()
 }
 
-// A challenge may change while nobody has answered it.
-func TestNewChallengeBeforeTheAnswer(t *testing.T) {
+// RFC 3748 2.1: the conversation is in lock step; while an answer is awaited only the
+// same request is taken, and asks the same.
+func TestRequestWhileAsked(t *testing.T) {
 	t.Parallel()
 	p := at(t, "challenged")
-	if r, err := p.Handle(challengeRequest(7, 8)); err != nil || !r.NeedPassword {
+	if r, err := p.Handle(challengeRequest(1, 1)); err != nil || r.Ask == nil || r.Ask.Kind != AskPassword {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	r, err := p.Provide(suite.Secret("tiger"))
-	if err != nil || r.Response[1] != 7 || r.Response[6] != 8 {
+	if _, err := p.Handle(challengeRequest(7, 8)); kindOf(err) != Unexpected {
+		t.Errorf("another challenge: %v", err)
+	}
+	r, err := p.Provide(Answer{Secret: suite.Secret("tiger")})
+	if err != nil || r.Response[1] != 1 || r.Response[6] != 1 {
 		t.Errorf("%x, %v", r.Response, err)
 	}
 }
@@ -282,8 +286,8 @@ func FuzzPeer(f *testing.F) {
 		p := newPeer(TypeMSCHAPv2)
 		for _, packet := range [][]byte{a, b, c, d} {
 			r, err := p.Handle(packet)
-			if err == nil && r.NeedPassword {
-				r, err = p.Provide(suite.Secret("tiger"))
+			if err == nil && r.Ask != nil {
+				r, err = p.Provide(Answer{Secret: suite.Secret("tiger")})
 			}
 			if r.Done || r.MSK != nil {
 				t.Error("success without proof")
@@ -305,7 +309,7 @@ func BenchmarkMSCHAPv2(b *testing.B) {
 		if _, err := p.Handle(challengeRequest(1, 1)); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := p.Provide(suite.Secret("tiger")); err != nil {
+		if _, err := p.Provide(Answer{Secret: suite.Secret("tiger")}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/suite"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
@@ -165,7 +166,7 @@ func (p *Pair) clientConfig(c PairConfig) ike.Config {
 		Local: p.local, Remote: netip.AddrPortFrom(GatewayPublic, 500),
 		Identity: auth.Identity{Type: auth.IDRFC822, Data: []byte("alice@example.com")},
 		Client:   ike.ClientEAP, Gateway: ike.GatewayCertificate,
-		EAPMethods: []uint8{eapMSCHAPv2}, EAPIdentity: UserName,
+		EAP:          eap.Config{Methods: []uint8{eapMSCHAPv2}, Identity: UserName},
 		IKEProposals: suite.DefaultIKE(), ChildProposals: suite.DefaultESP(),
 		LocalTS: []wire.TrafficSelector{wire.AnyIPv4()}, RemoteTS: []wire.TrafficSelector{wire.AnyIPv4()},
 		RequestIPv4: true, InitialContact: true,

@@ -1,0 +1,94 @@
+package tunnel
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/ike"
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
+)
+
+// What EAP asks on the way through a sign-in, and who answers:
+//
+//	password, round 0   the prompt that asked for the user name, once; else the user
+//	password, later     the user: what is kept is for the first
+//	new password, code  the user, every time
+//	consent             the user
+//	certificate, signature  the user's program (strand.go)
+//	verdict             the profile
+//
+// A question whose last answer was refused is Fresh: nothing that is kept will do.
+
+// signsIn performs a question of EAP's about what the user has.
+func (l *line) signsIn(s *strand, e ike.NeedCredentials) {
+	s.unproven(e)
+	q := Question{
+		Kind: questionKinds[e.Kind], Username: e.Username, Message: e.Message, Echo: e.Echo, Code: e.Code, Fresh: e.Again,
+	}
+	if e.Kind == eap.AskPassword {
+		if e.Round > 0 {
+			q.Kind = AskFurther
+		} else if pw := s.creds.use(); pw != nil && !e.Again {
+			s.later(ike.Credentials{ID: e.ID, Password: pw})
+			return
+		} else if s == l.successor() {
+			// It was given the password that the line was made with, in vain.
+			q.Fresh = true
+		}
+	}
+	l.ask(s, q, func(a Answer, err error) ike.Command {
+		return ike.Credentials{ID: e.ID, Password: a.Secret, New: a.New, Err: err}
+	})
+}
+
+var questionKinds = map[eap.QuestionKind]QuestionKind{
+	eap.AskPassword: AskPassword, eap.AskNewPassword: AskNewPassword, eap.AskCode: AskCode, eap.AskConsent: AskConsent,
+}
+
+// clone gives a question that outlives the session's next input.
+func (q Question) clone() Question {
+	q.Data, q.Hashes, q.IssuerKeys = bytes.Clone(q.Data), slices.Clone(q.Hashes), slices.Clone(q.IssuerKeys)
+	q.Issuers = slices.Clone(q.Issuers)
+	for i := range q.Issuers {
+		q.Issuers[i] = bytes.Clone(q.Issuers[i])
+	}
+	return q
+}
+
+// verdict judges a chain, the gateway's or an EAP server's.
+func (l *line) verdict(e ike.NeedVerdict) error {
+	if !e.EAP {
+		return l.verify(e)
+	}
+	p := l.cfg.Profile
+	settings, _ := p.Client.SignIn()
+	if e.Round > 0 {
+		settings, _ = p.Client.Further[e.Round-1].SignIn()
+	}
+	anchors, err := l.anchors(p.ServerAnchors(settings))
+	if err != nil {
+		return err
+	}
+	return auth.VerifyChain(e.Chain, auth.ChainPolicy{
+		Purpose:       auth.ForEAPServer,
+		Anchors:       anchors,
+		Intermediates: p.Gateway.Intermediates,
+		Names:         p.ServerNames(settings),
+		Now:           time.Now(),
+	})
+}
+
+// anchors gives those of the profile, else the system's.
+func (l *line) anchors(ofProfile [][]byte) ([][]byte, error) {
+	if len(ofProfile) > 0 || l.cfg.SystemRoots == nil {
+		return ofProfile, nil
+	}
+	roots, err := l.cfg.SystemRoots()
+	if err != nil {
+		return nil, &diagnose.Failure{Cause: diagnose.CauseInternal, Err: err}
+	}
+	return roots, nil
+}
