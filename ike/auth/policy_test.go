@@ -151,6 +151,8 @@ func TestEAPServer(t *testing.T) {
 		{"an address", gateway(), []string{"192.0.2.1"}, "", "", ""},
 		{"no extended key usage", with(func(c *x509.Certificate) { c.ExtKeyUsage = nil }), []string{"vpn.example.com"}, "", "", ""},
 		{"key encipherment", with(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }), []string{"vpn.example.com"}, "", "", ""},
+		{"any name", gateway(), []string{"*"}, "", "", ""},
+		{"any name beside another", gateway(), []string{"*", "radius.example.com"}, WrongName, "", ""},
 		{"another name", gateway(), []string{"radius.example.com", "*.example.org"}, WrongName, "vpn.example.com", "radius.example.com or *.example.org"},
 		{"two labels below a domain", with(func(c *x509.Certificate) { c.DNSNames = []string{"a.b.example.com"} }), []string{"*.example.com"}, WrongName, "a.b.example.com", ""},
 		{"the domain itself", with(func(c *x509.Certificate) { c.DNSNames = []string{"example.com"} }), []string{"*.example.com"}, WrongName, "", ""},
