@@ -68,8 +68,8 @@ func talk(t *testing.T, s *lab.RADIUSServer, cfg eap.Config, password string) ou
 		if r.Message != "" {
 			out.message = r.Message
 		}
-		if err == nil && r.NeedPassword {
-			r, err = peer.Provide(suite.Secret(password))
+		if err == nil && r.Ask != nil {
+			r, err = peer.Provide(eap.Answer{Secret: suite.Secret(password)})
 		}
 		if out.err = err; err != nil {
 			return out
