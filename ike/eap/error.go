@@ -18,6 +18,7 @@ const (
 	Account       ErrorKind = "account"        // disabled, expired, outside its hours; see Code and Message
 	ServerProof   ErrorKind = "server-proof"   // the server does not know the password
 	Untrusted     ErrorKind = "untrusted"      // the server's certificate is not trusted: Err is the verdict
+	Binding       ErrorKind = "binding"        // PEAP: what ran inside the tunnel is not bound to it
 	Declined      ErrorKind = "declined"       // a question was not answered, or with no: Err says why
 	Failed        ErrorKind = "failed"         // the server ended it and gave no reason
 	Internal      ErrorKind = "internal"       // no randomness, or a password that is not text

@@ -94,7 +94,7 @@ func TestPEAPCompression(t *testing.T) {
 		"extensions of a false length": {append(bytes.Clone(extensions), 0),
 			request(7, TypeIdentity, append(bytes.Clone(extensions[1:]), 0)...)},
 		"a method that looks like a header": {[]byte{TypeMSCHAPv2, 1, 0, 4}, request(7, TypeMSCHAPv2, 1, 0, 4)},
-		"nothing": {nil, nil},
+		"nothing":                           {nil, nil},
 	} {
 		if got := expandInner(7, row.inside); !bytes.Equal(got, row.want) {
 			t.Errorf("%s: %x, want %x", name, got, row.want)

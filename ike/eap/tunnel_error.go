@@ -43,3 +43,7 @@ func notDone(kind uint8) *Error {
 func bindingError(why reason) *Error {
 	return &Error{Kind: Binding, Fatal: true, Method: TypePEAP, Err: why}
 }
+
+// refusedInside is for an EAP-Failure after an answer that the server gave no
+// reason against.
+func refusedInside() *Error { return &Error{Kind: Failed, Fatal: true, Method: TypeTTLS} }
