@@ -106,8 +106,10 @@ func (l *Lab) startRADIUS(ctx context.Context, o RADIUSOptions) error {
 // writeRADIUS makes the folder of a server, with its certificates and the
 // authority of those whom it lets in.
 func (p *PKI) writeRADIUS(dir string) error {
-	if err := os.MkdirAll(filepath.Join(dir, "passwords"), 0o755); err != nil {
-		return fmt.Errorf("lab: writing a sign-in server's files: %w", err)
+	for _, folder := range []string{"passwords", "sessions"} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
+			return fmt.Errorf("lab: writing a sign-in server's files: %w", err)
+		}
 	}
 	files := map[string][]byte{"clients.pem": p.CA.CertificatePEM()}
 	for _, variant := range []ServerCertificate{goodFile, WrongName, ExpiredCertificate, UntrustedCertificate} {
