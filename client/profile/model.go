@@ -113,6 +113,7 @@ func (r Revocation) Mode() Revocation {
 func (g Gateway) Equal(o Gateway) bool {
 	same := slices.EqualFunc(g.Anchors, o.Anchors, bytes.Equal) && slices.EqualFunc(g.Intermediates, o.Intermediates, bytes.Equal)
 	g.Anchors, g.Intermediates, o.Anchors, o.Intermediates = nil, nil, nil, nil
+	g.Revocation, o.Revocation = g.Revocation.Mode(), o.Revocation.Mode()
 	return same && reflect.DeepEqual(g, o)
 }
 

@@ -186,7 +186,7 @@ func (e *EAP) validateTLS(at string) error {
 		}
 		return nil
 	}
-	if err := validNames(at+".server_names", e.ServerNames, validServerName, "is not a host name, one behind *., an address, or * alone"); err != nil {
+	if err := validNames(at+".server_names", e.ServerNames, ValidServerName, "is not a host name, one behind *., an address, or * alone"); err != nil {
 		return err
 	}
 	if slices.Contains(e.ServerNames, AnyName) && (len(e.ServerNames) > 1 || len(e.Anchors) == 0) {
@@ -206,9 +206,9 @@ func (e *EAP) validateTLS(at string) error {
 	return nil
 }
 
-// validServerName accepts what can stand in a certificate's SAN, and a wildcard
+// ValidServerName accepts what can stand in a certificate's SAN, and a wildcard
 // for one label above at least two (RFC 9525 6.3).
-func validServerName(name string) bool {
+func ValidServerName(name string) bool {
 	if name == AnyName {
 		return true
 	}

@@ -34,7 +34,7 @@ func (c *connection) authentication() error {
 	case method == methodSecret && eap:
 		return unsupported("%s would give your password to a gateway that proves itself only by a key that everybody shares; ask for a profile in which the gateway has a certificate", quote(c.profile.Name))
 	case eap:
-		err = c.useEAP()
+		err = c.useEAP(method)
 	case method == methodCertificate:
 		err = c.useCertificate()
 	default:
@@ -42,6 +42,9 @@ func (c *connection) authentication() error {
 	}
 	if err != nil {
 		return err
+	}
+	if eap {
+		note = c.noteEAP(method)
 	}
 	if note == "" {
 		c.ike.honour("AuthenticationMethod", "")
@@ -62,10 +65,10 @@ func (c *connection) method() (method, note string, err error) {
 	case methodSecret, methodCertificate:
 		return m, "", nil
 	case methodPassword:
-		return m, "taken as EAP with a user name and a password", nil
+		return m, "", nil
 	case methodNone:
 		if eap {
-			return m, "the gateway must prove itself by a certificate", nil
+			return m, "", nil
 		}
 		return methodSecret, "without EAP this means a shared key", nil
 	case "":
@@ -83,47 +86,25 @@ func (c *connection) method() (method, note string, err error) {
 	}
 }
 
-// useEAP takes EAP with a password. EAP-TLS is for a later version.
-func (c *connection) useEAP() error {
-	if uuid := c.certificateUUID(); uuid != "" {
-		found := c.container.certs.holds(uuid)
-		if found || c.ike.text("AuthName") == "" {
-			return unsupported("%s signs in by EAP-TLS, a client certificate inside EAP, which this version does not do; ask for a profile with a certificate or a password", quote(c.profile.Name))
-		}
-		c.ike.ignoreAll("the file does not hold that certificate, and a user name is given: the password is used",
-			"PayloadCertificateUUID", "CertificateUUID")
-	}
-	p := &c.profile
-	p.Client.Auth = profile.ClientMSCHAPv2
-	p.Gateway.Auth = profile.GatewayCertificate
-	p.Client.Username = profile.CleanText(c.ike.text("AuthName"), 256)
-	if p.Client.Username != "" {
-		c.ike.honour("AuthName", "")
-	} else {
-		c.ike.approx("AuthName", "empty, so you are asked when you connect")
-		c.ike.absent("AuthName", "you are asked for your user name when you connect")
-	}
-	return c.password()
-}
-
-// password takes the EAP password, where the file holds one.
-func (c *connection) password() error {
-	for _, key := range []string{"AuthPassword", methodPassword} {
+// password takes the EAP password under the first of the keys that holds one, unless
+// it was found before.
+func (c *connection) password(s *section, keys ...string) error {
+	for _, key := range keys {
 		if c.secrets.Password != nil {
 			break
 		}
-		v := c.ike.get(key)
+		v := s.get(key)
 		if v == nil {
 			continue
 		}
 		if c.secrets.Password = secretBytes(v); c.secrets.Password == nil {
-			c.ike.approx(key, "empty, so you are asked when you connect")
+			s.approx(key, "empty, so you are asked when you connect")
 			continue
 		}
 		if len(c.secrets.Password) > maxSecret {
-			return damaged("the file is damaged: the password of %s is longer than %d bytes", quote(c.profile.Name), maxSecret)
+			return c.tooLong("password")
 		}
-		c.ike.honour(key, "goes to your sealed store; the file itself still holds it, so delete the file")
+		s.honour(key, "goes to your sealed store; the file itself still holds it, so delete the file")
 	}
 	return nil
 }
@@ -131,18 +112,21 @@ func (c *connection) password() error {
 // useCertificate takes the client certificate that the profile names.
 func (c *connection) useCertificate() error {
 	uuid := c.certificateUUID()
-	name := quote(c.profile.Name)
 	if uuid == "" {
-		return incomplete("%s wants a client certificate and does not name one; ask for a complete profile", name)
+		return incomplete("%s wants a client certificate and does not name one; ask for a complete profile", quote(c.profile.Name))
 	}
-	id, err := c.container.certs.identity(uuid, name)
+	c.profile.Client.Auth = profile.ClientCertificate
+	c.profile.Gateway.Auth = profile.GatewayCertificate
+	return c.takeCertificate(uuid)
+}
+
+// takeCertificate opens the client certificate of that UUID, for IKE or for EAP.
+func (c *connection) takeCertificate(uuid string) error {
+	id, err := c.container.certs.identity(uuid, quote(c.profile.Name))
 	if err != nil {
 		return err
 	}
-	p := &c.profile
-	p.Client.Auth = profile.ClientCertificate
-	p.Gateway.Auth = profile.GatewayCertificate
-	p.Client.Certificates = id.Chain
+	c.profile.Client.Certificates = id.Chain
 	c.secrets.PrivateKey = append([]byte(nil), id.Key...)
 	c.identity = id
 	c.ike.honour("PayloadCertificateUUID", "")
@@ -178,7 +162,7 @@ func (c *connection) usePSK() error {
 	case n == 0:
 		c.ike.approx("SharedSecret", "empty, so you are asked when you connect")
 	case n > maxSecret:
-		return damaged("the file is damaged: the shared key of %s is longer than %d bytes", quote(c.profile.Name), maxSecret)
+		return c.tooLong("shared key")
 	case n < minPSK:
 		c.ike.honour("SharedSecret", "goes to your sealed store; it is so short that somebody who records the handshake can guess it")
 		c.ike.lowers("SharedSecret")
@@ -190,6 +174,11 @@ func (c *connection) usePSK() error {
 
 // maxSecret bounds a password or a shared key, in bytes.
 const maxSecret = 1024
+
+// tooLong is the error of a secret that no keychain would take.
+func (c *connection) tooLong(what string) error {
+	return damaged("the file is damaged: the %s of %s is longer than %d bytes", what, quote(c.profile.Name), maxSecret)
+}
 
 // secretBytes gives the bytes of a secret, text or data; nil where it is empty.
 func secretBytes(v *value) []byte {
@@ -229,9 +218,10 @@ func (c *connection) identities() {
 func (c *connection) gatewayProof() {
 	p := &c.profile
 	if p.Gateway.Auth != profile.GatewayCertificate {
-		c.ike.ignoreAll("the gateway proves itself by the shared key", "ServerCertificateCommonName", "ServerCertificateIssuerCommonName")
+		c.ike.ignoreAll("the gateway proves itself by the shared key", "ServerCertificateCommonName", "ServerCertificateIssuerCommonName", revocationKey)
 		return
 	}
+	c.revocation()
 	p.Gateway.CertificateName = profile.CleanText(c.ike.text("ServerCertificateCommonName"), 256)
 	p.Gateway.IssuerName = profile.CleanText(c.ike.text("ServerCertificateIssuerCommonName"), 256)
 	c.ike.honour("ServerCertificateCommonName", "must stand in the certificate's subject alternative names")
@@ -251,10 +241,24 @@ func (c *connection) gatewayProof() {
 	c.sections = append(c.sections, trust)
 }
 
+const revocationKey = "EnableCertificateRevocationCheck"
+
+// revocation reads whether it is asked if the gateway's certificate was revoked. It
+// always is, for that costs nothing where nobody answers.
+func (c *connection) revocation() {
+	if c.ike.flag(revocationKey, false) {
+		c.profile.Gateway.Revocation = profile.RevocationRelaxed
+		c.ike.honour(revocationKey, "a revoked certificate ends the line; where nobody answers, nothing is blocked")
+		return
+	}
+	c.ike.approx(revocationKey, "asked all the same: a revoked certificate ends the line, and where nobody answers, nothing is blocked")
+}
+
 // unusedSecrets reports the secrets and certificates that the method has no
 // use for.
 func (c *connection) unusedSecrets() {
 	c.ike.ignoreAll("not used by this way to sign in", "SharedSecret", "AuthName", "AuthPassword", "Password",
 		"PayloadCertificateUUID", "CertificateUUID", "CertificateType")
 	c.ike.ignoreAll("for EAP-TLS", "TLSMinimumVersion", "TLSMaximumVersion")
+	c.ike.ignore(eapDictionary, "for EAP")
 }

@@ -27,7 +27,8 @@ func TestMatrix(t *testing.T) {
 	mschap := outcome{client: profile.ClientMSCHAPv2, gateway: profile.GatewayCertificate}
 	certificate := outcome{client: profile.ClientCertificate, gateway: profile.GatewayCertificate}
 	psk := outcome{client: profile.ClientPSK, gateway: profile.GatewayPSK}
-	tls := outcome{problem: profile.ImportUnsupported, word: "EAP-TLS"}
+	tls := outcome{client: profile.ClientEAP, gateway: profile.GatewayCertificate}
+	dangling := outcome{problem: profile.ImportIncomplete, word: "the file does not hold"}
 	for name, c := range map[string]struct {
 		method any
 		eap    any
@@ -44,7 +45,8 @@ func TestMatrix(t *testing.T) {
 		"certificate and EAP":           {"Certificate", true, nil, nil, mschap},
 		"none and EAP":                  {"None", "1", nil, nil, mschap},
 		"none and EAP-TLS":              {"None", 1, dict{"PayloadCertificateUUID": identityUUID}, identity, tls},
-		"EAP-TLS, dangling":             {"None", 1, dict{"PayloadCertificateUUID": "nowhere", "AuthName": ""}, nil, tls},
+		"EAP-TLS, dangling":             {"None", 1, dict{"PayloadCertificateUUID": "nowhere", "AuthName": ""}, nil, dangling},
+		"EAP-TLS by SCEP":               {"None", 1, dict{"PayloadCertificateUUID": identityUUID}, scep, outcome{problem: profile.ImportUnsupported, word: "(SCEP)"}},
 		"EAP, dangling, with a name":    {"None", 1, dict{"PayloadCertificateUUID": "nowhere"}, nil, mschap},
 		"none":                          {"None", nil, nil, nil, psk},
 		"none, EAP off":                 {"None", false, nil, nil, psk},

@@ -3,6 +3,7 @@ package mobileconfig
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
 	"strings"
 
@@ -130,10 +131,12 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 		if len(data) > maxCertificate {
 			return nil, damaged("larger than %d bytes", maxCertificate)
 		}
-		c, err := x509.ParseCertificate(bytes.TrimRight(data, "\r\n"))
-		if err != nil { // a certificate that ends in the bytes of a line break
-			c, err = x509.ParseCertificate(data)
+		var whole asn1.RawValue
+		rest, err := asn1.Unmarshal(data, &whole)
+		if err == nil && len(bytes.Trim(rest, "\r\n")) == 0 { // editors end a file with a line break
+			data = whole.FullBytes
 		}
+		c, err := x509.ParseCertificate(data)
 		if err != nil {
 			return nil, err
 		}
@@ -209,13 +212,17 @@ func (c *connection) tellTrusted(s *section, p payload) {
 		}
 	}
 	value := profile.CleanText(strings.Join(names, "; "), 4*maxShown)
+	whom := "gateway"
+	if first, _ := c.profile.Client.SignIn(); first.OverTLS() {
+		whom = "gateway and the server that signs you in"
+	}
 	switch {
 	case c.profile.Gateway.Auth != profile.GatewayCertificate:
 		s.tellAs("PayloadContent", value, profile.Ignored, "the gateway proves itself by the shared key")
 	case p.typ == typeRoot:
-		s.tellAs("PayloadContent", value, profile.Honoured, "trusted for this connection's gateway, and for nothing else")
+		s.tellAs("PayloadContent", value, profile.Honoured, "trusted for this connection's "+whom+", and for nothing else")
 	case anchor:
-		s.tellAs("PayloadContent", value, profile.Approximated, "trusted for this connection's gateway, because it stands on its own")
+		s.tellAs("PayloadContent", value, profile.Approximated, "trusted for this connection's "+whom+", because it stands on its own")
 	default:
 		s.tellAs("PayloadContent", value, profile.Approximated, "helps to check the gateway's certificate; it is not trusted by itself")
 	}

@@ -36,18 +36,8 @@ func (c *connection) session() {
 	s, ike := &c.profile.Session, c.ike
 	s.NoMOBIKE = ike.flag("DisableMOBIKE", false)
 	s.NoRedirect = ike.flag("DisableRedirect", false)
-	if s.NoMOBIKE {
-		ike.honour("DisableMOBIKE", "")
-	}
-	ike.approx("DisableMOBIKE", "allowed, and not used by this version")
-	if s.NoRedirect {
-		ike.honour("DisableRedirect", "")
-	}
-	ike.approx("DisableRedirect", "allowed, and not followed by this version")
-	if ike.flag("EnableCertificateRevocationCheck", false) {
-		ike.refuse("EnableCertificateRevocationCheck", "this version does not ask whether the gateway's certificate was revoked")
-	}
-	ike.honour("EnableCertificateRevocationCheck", "")
+	ike.honour("DisableMOBIKE", "")
+	ike.honour("DisableRedirect", "")
 	if ike.flag("DisconnectOnIdle", false) {
 		ike.refuse("DisconnectOnIdle", "this version stays connected until you disconnect")
 	}

@@ -125,8 +125,15 @@ func TestSession(t *testing.T) {
 		t.Errorf("%+v", im.Profile.Session)
 	}
 	wantVerdict(t, im, "IKEv2.DisableMOBIKE", profile.Honoured)
-	wantVerdict(t, im, "IKEv2.DisableRedirect", profile.Approximated)
-	wantVerdict(t, im, "IKEv2.EnableCertificateRevocationCheck", profile.Refused)
+	wantVerdict(t, im, "IKEv2.DisableRedirect", profile.Honoured)
+	wantVerdict(t, im, "IKEv2.EnableCertificateRevocationCheck", profile.Honoured)
+	if im.Profile.Gateway.Revocation != profile.RevocationRelaxed {
+		t.Errorf("revocation %q", im.Profile.Gateway.Revocation)
+	}
+	off := parseIKE(t, ikeEAP(dict{"EnableCertificateRevocationCheck": 0}))
+	if l := wantVerdict(t, off, "IKEv2.EnableCertificateRevocationCheck", profile.Approximated); off.Profile.Gateway.Revocation != "" || l.Lowers {
+		t.Errorf("revocation %q, %+v", off.Profile.Gateway.Revocation, l)
+	}
 	wantVerdict(t, im, "IKEv2.DisconnectOnIdle", profile.Refused)
 	wantVerdict(t, im, "IKEv2.OnDemandRules", profile.Ignored)
 	if l := line(t, im, "IKEv2.OnDemandRules[0].SSIDMatch"); l.Value != "Guest" {
