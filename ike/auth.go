@@ -214,6 +214,7 @@ func (a *authentication) sendFirst(s *Session, proof *wire.AuthPayload) error {
 	}
 	if s.cfg.Gateway == GatewayCertificate {
 		ps = append(ps, certRequest(s.cfg.CertRequests))
+		ps = append(ps, s.staplesWanted()...)
 	}
 	if s.cfg.GatewayIdentity != nil {
 		ps = append(ps, s.cfg.GatewayIdentity.Payload(true))

@@ -48,7 +48,7 @@ func (a *authentication) takeFirst(s *Session, now time.Time, ps []wire.Payload)
 		}
 		return a.trust(s, now)
 	}
-	return a.checkSignature(s, proof, chain)
+	return a.checkSignature(s, proof, chain, s.staples(ps))
 }
 
 // answersTo says whether a gateway that calls itself seen is the one that was
@@ -78,14 +78,14 @@ func certificates(ps []wire.Payload) (chain [][]byte) {
 // checkSignature verifies AUTH with the leaf's key and asks for the verdict on
 // the chain. A signature by SHA-1 is taken only from a gateway that knows
 // nothing better, which it would have said in IKE_SA_INIT (RFC 7427 4).
-func (a *authentication) checkSignature(s *Session, proof *wire.AuthPayload, chain [][]byte) error {
+func (a *authentication) checkSignature(s *Session, proof *wire.AuthPayload, chain, staples [][]byte) error {
 	if len(chain) == 0 {
 		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: errors.New("gateway sent no certificate")})
 	}
 	if err := auth.VerifyAuth(proof, chain[0], a.gatewayOctets(), a.peerHashes == nil); err != nil {
 		return a.distrust(s, &Failure{Cause: CauseGatewayAuth, Err: err})
 	}
-	s.emit(NeedVerdict{ID: a.ask(s, questionVerdict), Chain: chain, IDr: a.gateway})
+	s.emit(NeedVerdict{ID: a.ask(s, questionVerdict), Chain: chain, OCSP: staples, IDr: a.gateway})
 	return nil
 }
 

@@ -72,6 +72,10 @@ type Config struct {
 	// trust anchor (RFC 7296 3.7), sent as one CERTREQ. Empty: an empty list.
 	CertRequests [][20]byte
 
+	// OCSP asks the gateway for OCSP responses about its chain (RFC 4806); they come
+	// in NeedVerdict. Not every gateway has any.
+	OCSP bool
+
 	IKEProposals   []suite.Proposal
 	ChildProposals []suite.Proposal // for IKE_AUTH no KE transform is sent; for rekeys it is kept
 	LocalTS        []wire.TrafficSelector

@@ -81,7 +81,7 @@
 // receive.go (a datagram's way in), transmit.go (a message's way out), window.go,
 // schedule.go, reassembly.go, fragment.go, timers.go, keepalive.go; then the
 // exchanges: init.go with candidate.go, encap.go and nat.go, intermediate.go, auth.go
-// with certificate.go, auth_gateway.go, auth_eap.go, rounds.go, childless.go and establish.go,
+// with certificate.go, auth_gateway.go, staple.go, auth_eap.go, rounds.go, childless.go and establish.go,
 // create_child.go with additional.go, rekey_child.go and rekey_ike.go with
 // allowance.go, followup.go and followup_answer.go, crossing_child.go, crossing_ike.go
 // and takeback.go, sync.go, informational.go, path_check.go; mobike.go with

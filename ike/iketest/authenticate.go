@@ -91,6 +91,7 @@ func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wir
 	hs.cp, _ = wire.Find[*wire.CPPayload](request)
 	sa.mobikeOffered(now, request)
 	sa.noteRounds(now, request)
+	sa.noteStapling(now, request)
 	if _, ok := wire.Notify(request, wire.NotifyInitialContact); ok {
 		sa.r.InitialContact = true
 		sa.r.InitialContacts++
@@ -188,6 +189,7 @@ func (sa *ikeSA) prove() ([]wire.Payload, error) {
 	for _, der := range cfg.Certificate.Chain {
 		out = append(out, &wire.CertPayload{Encoding: wire.CertX509Signature, Data: der})
 	}
+	out = append(out, sa.staples()...)
 	peer := sa.hs.peerHashes
 	if cfg.NoSignatureHashes {
 		peer = nil

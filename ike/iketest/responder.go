@@ -83,7 +83,8 @@ type ResponderConfig struct {
 	// Uncovered: AUTH leaves the IKE_INTERMEDIATE exchanges out, against RFC 9242.
 	Uncovered bool
 
-	Again // repeated authentication and redirects
+	Again    // repeated authentication and redirects
+	Stapling // OCSP responses
 
 	// MOBIKE says how the gateway moves with its clients (RFC 4555); nil: not at all.
 	MOBIKE *MOBIKE
@@ -124,6 +125,9 @@ type Responder struct {
 	serials  int
 	nonces   map[string]wire.SPI    // that the client has used, and for which IKE SA
 	given    []wire.TrafficSelector // the client's addresses
+
+	// AskedOCSP: the client of the last IKE_AUTH wants OCSP responses (RFC 4806).
+	AskedOCSP bool
 
 	// Complaints lists what the client did against the RFC, in words.
 	Complaints []string

@@ -7,6 +7,10 @@ const CertX509Signature uint8 = 4
 // only named here: Homeward fetches nothing before a tunnel stands.
 const CertHashAndURL uint8 = 12
 
+// CertOCSPContent is the encoding of an OCSP response, and in CERTREQ of a list of
+// responders (RFC 4806 3.1, 3.2).
+const CertOCSPContent uint8 = 14
+
 // CertPayload is a certificate, or something like it (RFC 7296 3.6).
 type CertPayload struct {
 	Encoding uint8
@@ -29,7 +33,7 @@ func parseCert(b []byte) (*CertPayload, error) {
 }
 
 // CertReqPayload names the trust anchors of its sender (RFC 7296 3.7). For
-// X.509, Data is a row of 20-octet SHA-1 hashes.
+// X.509 and OCSP, Data is a row of 20-octet SHA-1 hashes.
 type CertReqPayload struct {
 	Encoding uint8
 	Data     []byte
