@@ -39,9 +39,8 @@ type NeedVerdict struct {
 	EAP   bool
 	Round int      // with EAP: 0, or which one of Config.Further, from 1
 	Chain [][]byte // DER, leaf first; the other CERT payloads in order of arrival
-	OCSP  [][]byte // DER of OCSP responses beside them, not looked at (Config.OCSP)
+	OCSP  [][]byte // DER of OCSP responses that came with the chain, not looked at (Config.OCSP)
 	IDr   auth.Identity
-	OCSP  [][]byte // responses that came with the chain, DER
 }
 
 // NeedSignature asks for a signature by the client's key: over an AUTH payload's
