@@ -63,6 +63,7 @@ type authentication struct {
 	secret     bool // the open question is for a secret
 	passworded bool // one has been used
 	msk        suite.Secret
+	failing    *Failure // how EAP has ended for us, before the server says so
 }
 
 // questionKind says which answer a question wants.

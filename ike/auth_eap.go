@@ -12,8 +12,9 @@ import (
 
 // EAP inside IKE_AUTH (RFC 7296 2.16). It begins when the gateway is trusted.
 
-// maxEAPRounds bounds the conversation.
-const maxEAPRounds = 32
+// maxEAPRounds bounds the conversation. A message of TLS may come in 66 fragments
+// (64 KiB in parts of 1,000 octets), and what runs inside takes a few more.
+const maxEAPRounds = 128
 
 // beginEAP starts the conversation with the packet that came beside the
 // gateway's AUTH payload, or in answer to IDi of a further authentication.
@@ -39,6 +40,9 @@ func identityText(id auth.Identity) string {
 
 // takeEAP takes one answer of the conversation.
 func (a *authentication) takeEAP(s *Session, _ time.Time, ps []wire.Payload) error {
+	if a.failing != nil {
+		return a.failing
+	}
 	p, ok := wire.Find[*wire.EAPPayload](ps)
 	if !ok {
 		if n, isError := wire.FirstError(ps); isError {
@@ -83,6 +87,9 @@ func (a *authentication) stepEAP(s *Session, res eap.Result, err error) error {
 		proof := auth.PSKAuth(a.prf(), a.ourEAPKey(), a.ourOctets(s))
 		a.send(append([]wire.Payload{proof}, a.follows(s)...), a.takeLast)
 	case res.Response != nil:
+		if res.Failing != nil {
+			a.failing = a.eapFailure(res.Failing)
+		}
 		a.send([]wire.Payload{&wire.EAPPayload{Data: res.Response}}, a.takeEAP)
 	default:
 		return broken(errors.New("gateway sent an EAP packet that wants no answer"))
@@ -184,6 +191,10 @@ func (a *authentication) eapFailure(err error) *Failure {
 		f.Cause = CauseGatewayAuth
 	case eap.Untrusted:
 		f.Cause = CauseServerCert
+	case eap.TLSFailed, eap.NoEMS:
+		f.Cause = CauseServerTLS
+	case eap.CertificateMissing, eap.CertificateRefused:
+		f.Cause = CauseClientCert
 	case eap.Internal, eap.Declined:
 		f.Cause = CauseCredentials
 	case eap.Failed:

@@ -22,6 +22,8 @@ const (
 	CauseGatewayCert     Cause = "gateway-cert"      // Verdict.Err, wrapped
 	CauseCredentials     Cause = "credentials"       // the user gave none (Err of the answer, wrapped)
 	CauseServerCert      Cause = "server-cert"       // Verdict.Err on the EAP server's chain, wrapped
+	CauseServerTLS       Cause = "server-tls"        // no TLS with the EAP server: no common ground, or it broke the rules
+	CauseClientCert      Cause = "client-cert"       // there is none to show, or the EAP server does not take it
 	CauseSelectors       Cause = "selectors"         // TS_UNACCEPTABLE or an answer outside what we asked
 	CauseNoAddress       Cause = "no-address"        // INTERNAL_ADDRESS_FAILURE, FAILED_CP_REQUIRED, no address at all
 	CauseChildless       Cause = "childless"         // the gateway cannot start childless, or cannot start otherwise (RFC 6023)

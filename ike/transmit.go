@@ -131,6 +131,8 @@ func (s *Session) unanswered(sa *ikeSA, t *transmission) error {
 	case sa.state == ikeCandidate && len(s.sas) > 1:
 		s.dropSA(sa)
 		return nil
+	case sa.auth != nil && sa.auth.failing != nil:
+		return sa.auth.failing
 	case s.current == nil && s.init != nil && s.init.hint != nil:
 		return s.init.hint
 	case s.current == nil:

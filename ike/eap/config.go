@@ -3,6 +3,8 @@ package eap
 import (
 	"io"
 	"time"
+
+	"github.com/homeward-vpn/homeward/ike/eap/tlsstep"
 )
 
 // Config is what a Peer is made from. Its slices are kept and not written to.
@@ -33,6 +35,13 @@ type TLSConfig struct {
 	// Certificates is the client's chain, DER, leaf first. Empty where a certificate
 	// is wanted: the user's program is asked for one.
 	Certificates [][]byte
+	// Sessions are taken up again and kept there, under the same Policy only: it names
+	// what the verdicts on this server hang on, such as anchors and names. The verdict
+	// on a session's chain is asked for anew each time. Nil: no resumption.
+	Sessions *tlsstep.Sessions
+	Policy   string
+	// FragmentSize is how much of a TLS message goes into one packet; 0: 1,000 octets.
+	FragmentSize int
 }
 
 // InnerMethod is how the user signs in inside a TLS tunnel: an EAP type, or one of
@@ -53,7 +62,7 @@ func InnerEAP(kind uint8) InnerMethod { return InnerMethod(kind) }
 // Known says whether a method can be spoken at all.
 func Known(kind uint8) bool {
 	switch kind {
-	case TypeMSCHAPv2:
+	case TypeMSCHAPv2, TypeTLS:
 		return true
 	}
 	return false

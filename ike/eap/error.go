@@ -30,6 +30,7 @@ type Error struct {
 	Fatal   bool  // the conversation is over; else the packet was dropped
 	Method  uint8 // the method that was under way, or that the server asked for
 	Code    int   // the server's error number (RFC 2759 6), 0: none
+	Alert   uint8 // the TLS alert that the server sent (RFC 8446 6.2), with the kinds of TLS; 0: none
 	Retry   bool  // the server would have let the user try again at once
 	Message string
 	Err     error

@@ -28,6 +28,8 @@ func newMethod(kind uint8, cfg *Config) method {
 	switch kind {
 	case TypeMSCHAPv2:
 		return &mschapv2{name: cfg.Username, rand: cfg.Rand}
+	case TypeTLS:
+		return newTLS(cfg)
 	}
 	return nil
 }
@@ -38,6 +40,7 @@ func newMethod(kind uint8, cfg *Config) method {
 func newInner(cfg Config) *Peer {
 	inner := cfg
 	inner.Identity, inner.BareSuccess, inner.Inner, inner.Methods = cfg.Username, false, nil, nil
+	inner.TLS.Sessions = nil // the tunnel's session is the one to take up again
 	for _, m := range cfg.Inner {
 		if kind := uint8(m); InnerMethod(kind) == m && !tunnels(kind) && !slices.Contains(inner.Methods, kind) {
 			inner.Methods = append(inner.Methods, kind)

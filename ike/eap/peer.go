@@ -14,9 +14,12 @@ type Result struct {
 	Response []byte    // EAP packet to send; the caller's
 	Ask      *Question // answer it with Provide
 	Message  string    // what the server wants the user to know, fit to be shown
-	Done     bool      // the conversation has ended well
-	MSK      suite.Secret
-	Method   uint8 // under way, or completed
+	// Failing says that the conversation has failed, and why. Response tells the
+	// server; whatever it says to that, or whether it says anything, changes nothing.
+	Failing *Error
+	Done    bool // the conversation has ended well
+	MSK     suite.Secret
+	Method  uint8 // under way, or completed
 }
 
 // Peer is one EAP conversation, from the first request to Success:
@@ -237,6 +240,7 @@ func (p *Peer) success() (Result, error) {
 		return Result{}, p.end(err)
 	}
 	p.over = true
+	p.Clear()
 	return p.result(Result{Done: true, MSK: msk}), nil
 }
 

@@ -159,7 +159,7 @@ func TestNak(t *testing.T) {
 	}{
 		{[]uint8{TypeMSCHAPv2}, []byte{TypeMSCHAPv2}},
 		{[]uint8{TypeGTC, TypeMSCHAPv2, TypeMSCHAPv2}, []byte{TypeMSCHAPv2}},
-		{[]uint8{TypeTLS}, []byte{0}},
+		{[]uint8{18}, []byte{0}},
 		{nil, []byte{0}},
 	} {
 		for _, asked := range []uint8{TypeMD5, TypeGTC, TypeTLS, 21, 25, 255} {

@@ -17,6 +17,9 @@ import (
 // Time is when certificates of this package are valid: a year around it.
 var Time = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// TimeFunc is Time, as crypto/tls wants it.
+func TimeFunc() time.Time { return Time }
+
 // Key makes a key: "ecdsa" and "ecdsa-p384", "ecdsa-p521", "ed25519", "rsa", "rsa-4096".
 func Key(kind string) (crypto.Signer, error) {
 	switch kind {
