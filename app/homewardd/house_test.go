@@ -236,10 +236,11 @@ var rules = []rule{
 		tests:  true,
 	},
 	{
-		of:    []string{"./client/credential"},
-		own:   []string{"./client/profile"},
-		why:   "what handles secrets knows the model and no other room",
-		tests: true,
+		of:     []string{"./client/credential"},
+		own:    []string{"./client/profile", "./client/profile/keyfile", "./client/diagnose"},
+		behind: []string{"./client/profile/ber"},
+		why:    "what handles secrets knows the model, the files that keys come in, the words for what goes wrong, and no other room",
+		tests:  true,
 		never: map[string]string{
 			"net":      "secrets go nowhere by themselves",
 			"net/http": "secrets go nowhere by themselves",
