@@ -1,12 +1,24 @@
 // Package eap runs EAP as the peer, the side that signs in (RFC 3748), in
 // steps: a packet of the server goes in, the answer comes out, and where a
-// password is needed the step says so instead of blocking.
+// password, a code, a signature or a verdict is needed the step asks for it
+// instead of blocking.
 //
-// It owns the Identity, Notification and Nak exchanges and the method
-// MSCHAPv2, its checks of the server's proof and its key. It refuses every
-// method that the configuration does not name. It never carries packets, never
-// asks a person and never keeps a password. The session in ike calls it, inside
-// IKE_AUTH and after the gateway is authenticated (RFC 7296 2.16).
+// It owns the Identity, Notification and Nak exchanges, the methods, their checks of
+// the server and their keys. It refuses every method that the configuration does not
+// name, runs no second one after the first has begun, and takes no success before
+// the method is at its end. It never carries packets, never asks a person, never
+// judges a certificate and never keeps a password. The session in ike calls it,
+// inside IKE_AUTH and after the gateway is authenticated (RFC 7296 2.16).
 //
-// Authenticator is the other side, for in-memory gateways in tests.
+// # Bounds
+//
+// A server may send at most 20 requests that belong to no method, and ask for at most
+// five passwords; what it says is shown as one line of up to 200 characters. Of a
+// request nothing is kept but a hash, and the response to it until the next.
+//
+// # Reading order
+//
+// config.go, question.go and error.go (what goes in and comes out), packet.go; peer.go
+// with nak.go (the conversation), method.go (what a method is); then the methods:
+// mschapv2.go with refusal.go, mschap.go and change.go (its computations), and safe.go.
 package eap

@@ -11,17 +11,20 @@ type ErrorKind string
 // The kinds. Malformed and Unexpected leave the Peer as it was, unless Fatal
 // is set; all others end it.
 const (
-	Malformed     ErrorKind = "malformed"      // not an EAP packet, or not one of its method
-	Unexpected    ErrorKind = "unexpected"     // a packet out of order
-	MethodRefused ErrorKind = "method-refused" // the server accepts none of the allowed methods
-	WrongPassword ErrorKind = "wrong-password" // the server says that name or password is wrong
-	Account       ErrorKind = "account"        // disabled, expired, outside its hours; see Code and Message
-	ServerProof   ErrorKind = "server-proof"   // the server does not know the password
-	Untrusted     ErrorKind = "untrusted"      // the server's certificate is not trusted: Err is the verdict
-	Binding       ErrorKind = "binding"        // PEAP: what ran inside the tunnel is not bound to it
-	Declined      ErrorKind = "declined"       // a question was not answered, or with no: Err says why
-	Failed        ErrorKind = "failed"         // the server ended it and gave no reason
-	Internal      ErrorKind = "internal"       // no randomness, or a password that is not text
+	Malformed       ErrorKind = "malformed"        // not an EAP packet, or not one of its method
+	Unexpected      ErrorKind = "unexpected"       // a packet out of order
+	MethodRefused   ErrorKind = "method-refused"   // the server accepts none of the allowed methods
+	WrongPassword   ErrorKind = "wrong-password"   // the server says that name or password is wrong
+	WrongCode       ErrorKind = "wrong-code"       // the server did not take what was typed for it
+	Account         ErrorKind = "account"          // disabled, locked, outside its hours; see Code and Message
+	PasswordExpired ErrorKind = "password-expired" // and the server takes no new one, or none was given
+	PasswordRefused ErrorKind = "password-refused" // the new one
+	ServerProof     ErrorKind = "server-proof"     // the server does not know the password
+	Untrusted       ErrorKind = "untrusted"        // the server's certificate is not trusted: Err is the verdict
+	Binding         ErrorKind = "binding"          // PEAP: what ran inside the tunnel is not bound to it
+	Declined        ErrorKind = "declined"         // a question was not answered, or with no: Err says why
+	Failed          ErrorKind = "failed"           // the server ended it and gave no reason
+	Internal        ErrorKind = "internal"         // no randomness, or a password that is not text
 )
 
 // Error is why a step went wrong.
@@ -31,7 +34,6 @@ type Error struct {
 	Method  uint8 // the method that was under way, or that the server asked for
 	Code    int   // the server's error number (RFC 2759 6), 0: none
 	Alert   uint8 // the TLS alert that the server sent (RFC 8446 6.2), with the kinds of TLS; 0: none
-	Retry   bool  // the server would have let the user try again at once
 	Message string
 	Err     error
 }

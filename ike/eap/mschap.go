@@ -30,12 +30,21 @@ var errPassword = errors.New("the password is not valid UTF-8 text, or longer th
 
 // passwordHash is NtPasswordHash (RFC 2759 8.3): MD4 over UTF-16LE.
 func passwordHash(password suite.Secret) (suite.Secret, error) {
+	wide, err := utf16LE(password)
+	if err != nil {
+		return nil, err
+	}
+	defer wide.Clear()
+	return md4Sum(wide), nil
+}
+
+// utf16LE is a password as these computations want it.
+func utf16LE(password suite.Secret) (suite.Secret, error) {
 	const most = 256 // RFC 2759 8.1
 	if !utf8.Valid(password) {
 		return nil, errPassword
 	}
 	wide := make(suite.Secret, 0, 2*len(password))
-	defer func() { wide.Clear() }()
 	for rest := []byte(password); len(rest) > 0; {
 		r, n := utf8.DecodeRune(rest)
 		rest = rest[n:]
@@ -50,9 +59,10 @@ func passwordHash(password suite.Secret) (suite.Secret, error) {
 		}
 	}
 	if len(wide) > 2*most {
+		wide.Clear()
 		return nil, errPassword
 	}
-	return md4Sum(wide), nil
+	return wide, nil
 }
 
 func md4Sum(b []byte) suite.Secret {

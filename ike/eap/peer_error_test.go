@@ -118,13 +118,13 @@ func TestFailureReasons(t *testing.T) {
 		text string
 		want Error
 	}{
-		{"E=691 R=1 C=0102 V=3 M=Wrong name or password", Error{Kind: WrongPassword, Code: 691, Retry: true, Message: "Wrong name or password"}},
+		{"E=691 R=1 C=0102 V=3 M=Wrong name or password", Error{Kind: WrongPassword, Code: 691, Message: "Wrong name or password"}},
 		{"E=691 R=0", Error{Kind: WrongPassword, Code: 691}},
 		{"E=647 R=0 C=00 V=3 M=Account is off", Error{Kind: Account, Code: 647, Message: "Account is off"}},
-		{"E=648 R=0 C=00 V=3 M=", Error{Kind: Account, Code: 648}},
+		{"E=648 R=0 C=00 V=3 M=", Error{Kind: PasswordExpired, Code: 648}},
 		{"E=646", Error{Kind: Account, Code: 646}},
 		{"E=649", Error{Kind: Account, Code: 649}},
-		{"E=709 R=0 M=M=x", Error{Kind: Failed, Code: 709, Message: "M=x"}},
+		{"E=709 R=0 M=M=x", Error{Kind: PasswordRefused, Code: 709, Message: "M=x"}},
 		{"E=banana R=maybe", Error{Kind: Failed}},
 		{"E=99999999999999999999", Error{Kind: Failed}},
 		{"", Error{Kind: Failed}},
