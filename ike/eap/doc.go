@@ -20,5 +20,6 @@
 //
 // config.go, question.go and error.go (what goes in and comes out), packet.go; peer.go
 // with nak.go (the conversation), method.go (what a method is); then the methods:
-// mschapv2.go with refusal.go, mschap.go and change.go (its computations), and safe.go.
+// mschapv2.go with refusal.go, mschap.go and change.go (its computations), token.go,
+// md5.go, and safe.go (which of them may be trusted with what).
 package eap

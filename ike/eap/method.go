@@ -26,6 +26,10 @@ type method interface {
 // newMethod makes a method of those that are Known.
 func newMethod(kind uint8, cfg *Config) method {
 	switch kind {
+	case TypeMD5:
+		return &md5Challenge{name: cfg.Username}
+	case TypeOTP, TypeGTC:
+		return &token{typ: kind, name: cfg.Username}
 	case TypeMSCHAPv2:
 		return &mschapv2{name: cfg.Username, rand: cfg.Rand}
 	case TypeTLS:

@@ -96,6 +96,7 @@ func (p *Peer) request(pkt packet, digest [sha256.Size]byte) (Result, error) {
 	if err != nil {
 		return Result{}, p.end(err)
 	}
+	clear(p.lastResponse)
 	p.lastRequest, p.lastResponse, p.expanded = digest, nil, pkt.expanded
 	return p.taken(r), nil
 }
@@ -124,8 +125,10 @@ func (p *Peer) Provide(a Answer) (Result, error) {
 	return p.taken(r), nil
 }
 
-// Clear wipes what was derived from the password.
+// Clear wipes what was derived from the password, and the last response, which may
+// be the password itself.
 func (p *Peer) Clear() {
+	clear(p.lastResponse)
 	if p.method != nil {
 		p.method.clear()
 	}

@@ -86,7 +86,7 @@ func TestSuccess(t *testing.T) {
 		auth *Authenticator
 	}{
 		"at once":           {newPeer(TypeMSCHAPv2), server()},
-		"after Naks":        {newPeer(TypeGTC, TypeMSCHAPv2), server(TypeMD5, TypeGTC, TypeTLS, TypeMSCHAPv2)},
+		"after Naks":        {newPeer(50, TypeMSCHAPv2), server(TypeMD5, TypeGTC, TypeTLS, TypeMSCHAPv2)},
 		"with a domain":     {New(Config{Identity: `EX\anna`, Methods: []uint8{TypeMSCHAPv2}, Rand: rand.Reader}), server()},
 		"another user name": {New(Config{Identity: "anon@example.com", Username: "anna", Methods: []uint8{TypeMSCHAPv2}, Rand: rand.Reader}), server()},
 	} {
@@ -158,8 +158,8 @@ func TestNak(t *testing.T) {
 		want    []byte
 	}{
 		{[]uint8{TypeMSCHAPv2}, []byte{TypeMSCHAPv2}},
-		{[]uint8{TypeGTC, TypeMSCHAPv2, TypeMSCHAPv2}, []byte{TypeMSCHAPv2}},
-		{[]uint8{18}, []byte{0}},
+		{[]uint8{50, TypeMSCHAPv2, TypeMSCHAPv2}, []byte{TypeMSCHAPv2}},
+		{[]uint8{50}, []byte{0}},
 		{nil, []byte{0}},
 	} {
 		for _, asked := range []uint8{TypeMD5, TypeGTC, TypeTLS, 21, 25, 255} {
