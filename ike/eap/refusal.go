@@ -59,7 +59,7 @@ func number(text string) int {
 
 // reason is the refusal as an end.
 func (r refusal) reason() *Error {
-	e := &Error{Kind: Failed, Fatal: true, Method: TypeMSCHAPv2, Code: r.code, Message: r.message}
+	e := &Error{Kind: Failed, Fatal: true, Code: r.code, Message: r.message}
 	switch r.code {
 	case errorAuthentication:
 		e.Kind = WrongPassword

@@ -19,8 +19,8 @@ import (
 // gateway that has is one.
 
 const (
-	maxPrompts    = 10   // of one conversation
-	maxTokenReply = 1024 // octets
+	maxTokenPrompts = 10   // of one conversation
+	maxTokenReply   = 1024 // octets
 )
 
 // token is the peer's side of both.
@@ -41,7 +41,7 @@ func (m *token) kind() uint8 { return m.typ }
 func (m *token) clear() {}
 
 func (m *token) handle(pkt packet) (Result, error) {
-	if m.prompts++; m.prompts > maxPrompts {
+	if m.prompts++; m.prompts > maxTokenPrompts {
 		return Result{}, &Error{Kind: Unexpected, Fatal: true, Err: reason("the server does not stop asking")}
 	}
 	prompt := displayable(pkt.data)

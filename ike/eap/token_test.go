@@ -104,7 +104,7 @@ func TestTokenEnds(t *testing.T) {
 func TestTokenWithoutEnd(t *testing.T) {
 	t.Parallel()
 	p := newPeer(TypeGTC)
-	for i := range maxPrompts {
+	for i := range maxTokenPrompts {
 		if _, err := p.Handle(request(byte(i), TypeGTC, 'C')); err != nil {
 			t.Fatal(err)
 		}

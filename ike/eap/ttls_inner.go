@@ -215,6 +215,6 @@ func parseMSCHAPError(b []byte) (ident byte, e *Error, err error) {
 	if len(b) < 2 {
 		return 0, nil, fatally(malformed("an MS-CHAP-Error cut short"))
 	}
-	e = parseFailure(string(bytes.TrimRight(b[1:], "\x00")))
+	e = parseRefusal(string(bytes.TrimRight(b[1:], "\x00"))).reason()
 	return b[0], e, nil
 }

@@ -137,15 +137,15 @@ func checkMSCHAPErrors(t *testing.T, fresh func() ttlsInner) {
 	for text, want := range map[string]Error{
 		"\x2aE=691 R=0 C=00112233 V=3 M=No such\nuser\x00": {Kind: WrongPassword, Code: 691, Message: "No such user"},
 		"\x2aE=647 R=0 C=00112233 V=3":                     {Kind: Account, Code: 647},
-		"\x2aE=648 R=0 C=00112233 V=3":                     {Kind: Account, Code: 648},
-		"\x2aE=691 R=1":                                    {Kind: WrongPassword, Code: 691, Retry: true},
+		"\x2aE=648 R=0 C=00112233 V=3":                     {Kind: PasswordExpired, Code: 648},
+		"\x2aE=691 R=1":                                    {Kind: WrongPassword, Code: 691},
 		"\x2anonsense":                                     {Kind: Failed},
 		"\x2a":                                             {Kind: Malformed},
 		"":                                                 {Kind: Malformed},
 	} {
 		_, err := fresh().take([]avp{{avpCode: avpMSCHAPError, data: []byte(text)}})
 		var e *Error
-		if !errors.As(err, &e) || e.Kind != want.Kind || !e.Fatal || e.Code != want.Code || e.Retry != want.Retry || e.Message != want.Message {
+		if !errors.As(err, &e) || e.Kind != want.Kind || !e.Fatal || e.Code != want.Code || e.Message != want.Message {
 			t.Errorf("%q: %+v", text, err)
 		}
 	}
