@@ -153,6 +153,19 @@ func (e EAP) Username() bool {
 	})
 }
 
+// Password says that a method is allowed which begins with the user's password, so
+// that it can be asked for before. What gtc asks for the server words.
+func (e EAP) Password() bool {
+	return slices.ContainsFunc(e.Methods, func(m EAPMethod) bool {
+		if !m.tunnels() {
+			return m == EAPMSCHAPv2 || m == EAPMD5
+		}
+		return slices.ContainsFunc(e.InnerOf(m), func(in InnerMethod) bool {
+			return !slices.Contains([]InnerMethod{InnerEAPTLS, InnerTLS, InnerEAPGTC, InnerGTC}, in)
+		})
+	})
+}
+
 // Outer is the EAP identity that is sent before any TLS, for a sign-in of that
 // name. Where each method that is allowed says the name again inside TLS, it is
 // "anonymous" at the name's realm, by which servers find each other (RFC 7542);

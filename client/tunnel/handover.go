@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/diagnose"
-	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/ike"
 )
 
@@ -166,7 +165,7 @@ func earlier(a, b time.Time) time.Time {
 func (l *line) prepare(h *handover) {
 	h.questions, h.cancel = context.WithCancel(l.life)
 	ctx := h.questions
-	if l.cfg.Profile.Client.Auth != profile.ClientMSCHAPv2 {
+	if !l.byPassword() {
 		l.tryNext(h, &credentials{username: l.creds.username})
 		return
 	}

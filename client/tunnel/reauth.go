@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/diagnose"
-	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/ike"
 )
 
@@ -60,7 +59,7 @@ func (l *line) asksAgain(now time.Time) bool {
 	if by.IsZero() || now.Add(soon).Before(by) {
 		return false
 	}
-	if h := l.next; h != nil && h.at.IsZero() && h.strand == nil && l.cfg.Profile.Client.Auth == profile.ClientMSCHAPv2 {
+	if h := l.next; h != nil && h.at.IsZero() && h.strand == nil && l.byPassword() {
 		return true
 	}
 	return l.unrenewed != nil &&

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/ike"
 )
 
@@ -218,7 +217,7 @@ func (l *line) silent(e ike.PeerSilent) {
 		return // no more than the stall of a line whose network is what it was
 	}
 	var at time.Time
-	if l.cfg.Profile.Client.Auth == profile.ClientMSCHAPv2 {
+	if l.byPerson() {
 		at = time.Now().Add(hesitation)
 	}
 	local, _, _ := l.way()

@@ -2,9 +2,7 @@ package tunnel
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,7 +12,6 @@ import (
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/auth"
-	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/suite"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
@@ -24,9 +21,10 @@ import (
 // prompt asks for both; it still leaves this machine only after the gateway
 // has proven itself.
 type credentials struct {
-	username string
-	password []byte
-	spent    []byte // a copy of the password that was used, until the line stands
+	username     string
+	certificates [][]byte // the chain that was chosen where it alone says who the user is; else the profile's
+	password     []byte
+	spent        []byte // a copy of the password that was used, until the line stands
 }
 
 func (c *credentials) clear() {
@@ -57,29 +55,12 @@ func (c *credentials) forget() {
 
 // again gives the same credentials for another gateway, and keeps none.
 func (c *credentials) again() *credentials {
-	next := &credentials{username: c.username, password: c.spent}
+	next := &credentials{username: c.username, certificates: c.certificates, password: c.spent}
 	if c.password != nil {
 		next.password = c.password
 	}
 	c.password, c.spent = nil, nil
 	return next
-}
-
-func (t *Tunnel) credentials(ctx context.Context) (*credentials, error) {
-	p := t.cfg.Profile
-	c := &credentials{username: t.cfg.Username}
-	if c.username == "" {
-		c.username = p.Client.Username
-	}
-	if p.Client.Auth != profile.ClientMSCHAPv2 || c.username != "" {
-		return c, nil
-	}
-	answer, err := t.cfg.Ask(ctx, Question{Kind: AskPassword})
-	if err != nil {
-		return nil, err
-	}
-	c.username, c.password = answer.Username, answer.Secret
-	return c, nil
 }
 
 // minIPv6 is the least MTU of a device that carries IPv6 (RFC 8200 5): with a
@@ -95,7 +76,6 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 		Local:         local,
 		Remote:        remote,
 		Certificates:  p.Client.Certificates,
-		EAP:           eap.Config{Methods: []uint8{eap.TypeMSCHAPv2}, Identity: creds.username},
 		LocalTS:       []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()},
 		RemoteTS:      []wire.TrafficSelector{wire.AnyIPv4(), wire.AnyIPv6()},
 		RequestIPv4:   true,
@@ -122,7 +102,7 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 	if cfg.Client, cfg.Gateway, err = authentication(p); err != nil {
 		return cfg, err
 	}
-	if cfg.Identity, err = localIdentity(p, creds.username, local.Addr()); err != nil {
+	if cfg.Identity, err = localIdentity(p, creds, local.Addr()); err != nil {
 		return cfg, err
 	}
 	if p.Gateway.Identity != "" {
@@ -150,7 +130,7 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 
 func authentication(p *profile.Profile) (c ike.ClientAuth, g ike.GatewayAuth, err error) {
 	switch p.Client.Auth {
-	case profile.ClientMSCHAPv2:
+	case profile.ClientEAP, profile.ClientMSCHAPv2:
 		c = ike.ClientEAP
 	case profile.ClientCertificate:
 		c = ike.ClientCertificate
@@ -168,29 +148,6 @@ func authentication(p *profile.Profile) (c ike.ClientAuth, g ike.GatewayAuth, er
 		return 0, 0, fmt.Errorf("tunnel: unknown gateway authentication %q", p.Gateway.Auth)
 	}
 	return c, g, nil
-}
-
-// localIdentity is IDi: what the profile names, else the user name, else the
-// subject of the client's certificate, else our address (RFC 7296 3.5).
-func localIdentity(p *profile.Profile, username string, local netip.Addr) (auth.Identity, error) {
-	if p.Client.Identity != "" {
-		id, err := auth.ParseIdentity(p.Client.Identity)
-		if err != nil {
-			return id, fmt.Errorf("tunnel: the client's identity: %w", err)
-		}
-		return id, nil
-	}
-	switch {
-	case p.Client.Auth == profile.ClientMSCHAPv2:
-		return auth.ParseIdentity(username)
-	case p.Client.Auth == profile.ClientCertificate && len(p.Client.Certificates) > 0:
-		leaf, err := x509.ParseCertificate(p.Client.Certificates[0])
-		if err != nil {
-			return auth.Identity{}, fmt.Errorf("tunnel: the client's certificate: %w", err)
-		}
-		return auth.Identity{Type: auth.IDDERDN, Data: leaf.RawSubject}, nil
-	}
-	return auth.ParseIdentity(local.String())
 }
 
 // insisting leaves only what has a key exchange of its own at rekey.

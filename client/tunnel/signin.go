@@ -13,37 +13,50 @@ import (
 // What a profile wants of the sign-in beyond one proof of each side: more sign-ins
 // of the user (RFC 4739), and a gateway that proves itself by EAP alone (RFC 5998).
 
-// signIn says it to the core, which has the methods already.
+// signIn says it to the core, and by which methods each sign-in may go.
 func signIn(cfg *ike.Config, p *profile.Profile, creds *credentials) error {
-	switch p.Client.EAPOnly {
-	case profile.EAPOnlySafe:
-		for _, m := range cfg.EAP.Methods {
-			if eap.SafeAlone(m) {
-				cfg.EAPOnly = append(cfg.EAPOnly, m)
-			}
-		}
-	case profile.EAPOnlyAny:
-		cfg.EAPOnly = slices.Clone(cfg.EAP.Methods)
+	if first, ok := p.Client.SignIn(); ok {
+		cfg.EAP = eapConfig(first, creds.chain(p), creds.username)
+		cfg.EAPOnly = eapOnly(p.Client.EAPOnly, cfg.EAP.Methods)
 	}
 	for _, f := range p.Client.Further {
+		settings, ok := f.SignIn()
+		if !ok {
+			return errors.New("tunnel: a further sign-in that is not by eap")
+		}
 		username := f.Username
 		if username == "" {
 			username = creds.username
 		}
-		name := f.Identity
-		if name == "" {
-			name = username
-		}
-		if name == "" {
-			return errors.New("tunnel: a further sign-in without a user name")
-		}
-		id, err := auth.ParseIdentity(name)
+		id, err := furtherIdentity(creds.chain(p), f, username)
 		if err != nil {
 			return err
 		}
-		cfg.Further = append(cfg.Further, ike.Authentication{
-			Identity: id, EAP: eap.Config{Methods: []uint8{eap.TypeMSCHAPv2}, Identity: username}, Bare: f.Bare,
-		})
+		cfg.Further = append(cfg.Further, ike.Authentication{Identity: id, EAP: eapConfig(settings, creds.chain(p), username), Bare: f.Bare})
+	}
+	return nil
+}
+
+// furtherIdentity is the IDi of a further sign-in: what the profile names there, else
+// the user name, else who the certificate says it is.
+func furtherIdentity(chain [][]byte, f profile.SignIn, username string) (auth.Identity, error) {
+	name := f.Identity
+	if name == "" {
+		name = username
+	}
+	if name == "" {
+		return certificateIdentity(chain)
+	}
+	return auth.ParseIdentity(name)
+}
+
+// eapOnly are the methods by which the gateway may prove itself alone.
+func eapOnly(choice profile.EAPOnly, methods []uint8) []uint8 {
+	switch choice {
+	case profile.EAPOnlySafe:
+		return slices.DeleteFunc(slices.Clone(methods), func(m uint8) bool { return !eap.SafeAlone(m) })
+	case profile.EAPOnlyAny:
+		return slices.Clone(methods)
 	}
 	return nil
 }
