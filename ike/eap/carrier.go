@@ -46,9 +46,15 @@ type carried struct {
 func newCarrier(kind, version uint8, cfg *Config) carrier {
 	c := carrier{method: kind, frag: newFragments(version, cfg.TLS.FragmentSize)}
 	now := cfg.Now
+	// A tunnel is built without the client's certificate, which TLS 1.2 would show to
+	// everybody on the way: whom it names is for inside.
+	certificates := cfg.TLS.Certificates
+	if tunnels(kind) {
+		certificates = nil
+	}
 	conn, err := tlsstep.New(tlsstep.Config{
 		MinVersion: cfg.TLS.MinVersion, MaxVersion: cfg.TLS.MaxVersion, Legacy: cfg.TLS.AllowWithoutEMS,
-		Certificates: cfg.TLS.Certificates, NoCertificate: kind != TypeTLS,
+		Certificates: certificates, NoCertificate: tunnels(kind),
 		Sessions: cfg.TLS.Sessions, Policy: sessionPolicy(kind, cfg),
 		Rand: cfg.Rand, Now: func() time.Time { return now },
 	})
@@ -143,7 +149,7 @@ func (c *carrier) step(s tlsstep.Step, err error) (carried, error) {
 
 // question puts TLS's question into the words of EAP.
 func (c *carrier) question(ask *tlsstep.Ask) (*Question, error) {
-	q := &Question{Method: c.method}
+	q := new(Question)
 	switch ask.Kind {
 	case tlsstep.AskVerdict:
 		q.Kind, q.Chain, q.OCSP = AskVerdict, ask.Chain, ask.OCSP

@@ -62,7 +62,7 @@ func InnerEAP(kind uint8) InnerMethod { return InnerMethod(kind) }
 // Known says whether a method can be spoken at all.
 func Known(kind uint8) bool {
 	switch kind {
-	case TypeMD5, TypeOTP, TypeGTC, TypeTLS, TypeMSCHAPv2:
+	case TypeMD5, TypeOTP, TypeGTC, TypeTLS, TypeMSCHAPv2, TypeTTLS, TypePEAP:
 		return true
 	}
 	return false

@@ -34,6 +34,10 @@ func newMethod(kind uint8, cfg *Config) method {
 		return &mschapv2{name: cfg.Username, rand: cfg.Rand}
 	case TypeTLS:
 		return newTLS(cfg)
+	case TypeTTLS:
+		return newTTLS(cfg)
+	case TypePEAP:
+		return newPEAP(cfg)
 	}
 	return nil
 }
