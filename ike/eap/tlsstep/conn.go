@@ -135,14 +135,14 @@ func (c *Conn) Write(data []byte) (out []byte, err error) {
 // It can be called at any time and more than once.
 func (c *Conn) Close() {
 	c.closed = true
+	c.master.clear()
+	c.pipe.in, c.pipe.out = nil, nil
 	if c.stop != nil && !c.ended {
 		var err error
-		defer c.guard(&err)
+		defer c.guard(&err) // of no interest any more
 		c.ended = true
 		c.stop()
 	}
-	c.master.clear()
-	c.pipe.in, c.pipe.out = nil, nil
 }
 
 // resume lets the coroutine go on until it pauses or ends.
@@ -190,7 +190,7 @@ func (c *Conn) run(yield func(struct{}) bool) {
 		err = c.checkMaster()
 	}
 	if err != nil {
-		c.finish = c.classify(err)
+		c.finishBy(err)
 		return
 	}
 	c.established = true
@@ -202,9 +202,16 @@ func (c *Conn) run(yield func(struct{}) bool) {
 			return
 		}
 		if err != nil {
-			c.finish = c.classify(err)
+			c.finishBy(err)
 			return
 		}
+	}
+}
+
+// finishBy keeps the first reason that there is.
+func (c *Conn) finishBy(err error) {
+	if c.finish == nil {
+		c.finish = c.classify(err)
 	}
 }
 

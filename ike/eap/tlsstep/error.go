@@ -89,12 +89,11 @@ func alertOf(err error) (uint8, bool) {
 	if !strings.HasPrefix(err.Error(), "remote error: ") {
 		return 0, false
 	}
-	inner := errors.Unwrap(err)
-	if inner == nil {
-		return 0, false
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
 	}
 	for n := range 256 {
-		if tls.AlertError(n).Error() == inner.Error() {
+		if tls.AlertError(n).Error() == err.Error() {
 			return uint8(n), true
 		}
 	}
