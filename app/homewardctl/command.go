@@ -28,7 +28,7 @@ func (a *app) command() *cobra.Command {
 	})
 	root.AddCommand(
 		a.importCommand(), a.profilesCommand(), a.showCommand(), a.forgetCommand(),
-		a.connectCommand(), a.disconnectCommand(), a.statusCommand(), a.logsCommand(), a.versionCommand(),
+		a.secretsCommand(), a.connectCommand(), a.disconnectCommand(), a.statusCommand(), a.logsCommand(), a.versionCommand(),
 	)
 	return root
 }

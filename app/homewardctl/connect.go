@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/credential"
+	"github.com/homeward-vpn/homeward/client/credential/answer"
 	"github.com/homeward-vpn/homeward/client/diagnose"
 )
 
@@ -37,6 +40,42 @@ type connectOptions struct {
 	timeout       time.Duration
 }
 
+// newAnswerer makes what answers the service's questions during an attempt.
+func (a *app) newAnswerer(ctx context.Context, p control.ProfileInfo, o connectOptions) (*answer.Answerer, error) {
+	cfg := answer.Config{
+		Service: a.client, Profile: p, Prompter: a.ask,
+		OpenStore: func() (answer.Store, error) { return a.openSecrets() },
+		Tell:      func(sentence string) { fmt.Fprintln(a.errOut, plain(sentence)) },
+	}
+	if o.passwordStdin {
+		var err error
+		if cfg.Piped, err = readPiped(ctx, a.in); err != nil {
+			return nil, fmt.Errorf("--password-stdin: %w; pipe the password into this command", err)
+		}
+	}
+	return answer.New(cfg), nil
+}
+
+// readPiped reads the password from standard input; ctx can end the wait, but
+// not the read, which is left behind.
+func readPiped(ctx context.Context, in io.Reader) ([]byte, error) {
+	type result struct {
+		password []byte
+		err      error
+	}
+	c := make(chan result, 1)
+	go func() {
+		password, err := credential.ReadPassword(in)
+		c <- result{password, err}
+	}()
+	select {
+	case r := <-c:
+		return r.password, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // farewell bounds what is done after Ctrl-C or a timeout.
 const farewell = 5 * time.Second
 
@@ -50,11 +89,11 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 	if err != nil {
 		return err
 	}
-	answers, err := a.newAnswers(ctx, p, o)
+	answers, err := a.newAnswerer(ctx, p, o)
 	if err != nil {
 		return err
 	}
-	defer answers.clear()
+	defer answers.Clear()
 	// Ctrl-C does not interrupt the wish itself: whether it was taken must be
 	// known, so that it can be called off.
 	wishing, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
@@ -66,7 +105,7 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 	if err != nil {
 		return err
 	}
-	attempt := &attempt{app: a, profile: p, from: accepted.Revision, answers: answers}
+	attempt := &attempt{app: a, profile: p, from: accepted.Revision, answers: answers, seen: map[uint64]bool{}}
 	status, err := attempt.follow(ctx, o.timeout)
 	if err != nil {
 		if !attempt.replaced && !attempt.renewing {
@@ -76,7 +115,7 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 	}
 	switch status.State {
 	case control.StateConnected:
-		answers.worked(ctx)
+		answers.Worked(ctx)
 		for _, w := range status.Warnings {
 			fmt.Fprintln(a.errOut, plain(w))
 		}
@@ -84,10 +123,10 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 		return err
 	default:
 		if e := status.Error; e != nil {
-			answers.failed(ctx, diagnose.Cause(e.Cause))
+			answers.Failed(ctx, diagnose.Cause(e.Cause))
 		}
-		if answers.trouble != nil {
-			return answers.trouble
+		if err := answers.Trouble(); err != nil {
+			return err
 		}
 		if status.Error != nil {
 			return errors.New(status.Error.Message)
@@ -146,7 +185,8 @@ type attempt struct {
 	app     *app
 	profile control.ProfileInfo
 	from    uint64 // snapshots before this revision are older than the wish
-	answers *answers
+	answers *answer.Answerer
+	seen    map[uint64]bool // prompts that were answered, or tried to be
 	step    string
 	// replaced: another wish has taken the place of this one.
 	replaced bool
@@ -226,8 +266,8 @@ func (t *attempt) take(ctx context.Context, n update, news <-chan update) (bool,
 	}
 	t.progress(n.status)
 	for _, p := range n.status.Prompts {
-		if p.ProfileID == t.profile.ID && !t.answers.seen[p.ID] {
-			t.answers.seen[p.ID] = true
+		if p.ProfileID == t.profile.ID && !t.seen[p.ID] {
+			t.seen[p.ID] = true
 			return false, t.answer(ctx, p, news)
 		}
 	}
@@ -267,7 +307,7 @@ func (t *attempt) answer(ctx context.Context, p control.Prompt, news <-chan upda
 	asking, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- t.answers.give(asking, p) }()
+	go func() { done <- t.answers.Give(asking, p) }()
 	for {
 		select {
 		case err := <-done:

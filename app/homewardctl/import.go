@@ -14,6 +14,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
+	"github.com/homeward-vpn/homeward/client/credential/answer"
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/profile/formats"
 	"github.com/homeward-vpn/homeward/client/profile/native"
@@ -94,7 +95,10 @@ func (a *app) askFilePassword(ctx context.Context) func(string, int) ([]byte, er
 		if attempt > 2 {
 			return nil, errors.New("three passwords did not fit")
 		}
-		return a.ask.Password(ctx, "Password of the certificate "+plain(name))
+		reply, err := a.ask.Prompt(ctx, credential.Prompt{
+			Kind: credential.KindPassword, Text: "Password of the certificate " + plain(name), Refused: attempt > 0,
+		})
+		return reply.Secret, err
 	}
 }
 
@@ -170,17 +174,14 @@ func (a *app) consent(ctx context.Context, report []profile.Line, yes bool) erro
 	if yes || !slices.ContainsFunc(report, func(l profile.Line) bool { return l.Lowers }) {
 		return nil
 	}
-	answer, err := a.ask.Line(ctx, "Some settings (marked !) lower security. Take them over? [y/N]")
-	if errors.Is(err, errNoTerminal) {
+	_, err := a.ask.Prompt(ctx, credential.Prompt{Kind: credential.KindConsent, Text: "Some settings (marked !) lower security. Take them over?"})
+	if errors.Is(err, credential.ErrNobody) {
 		return errors.New("some settings of this profile lower security (marked ! above), and there is no terminal to ask on; read them and import with --yes if they are right; nothing was changed")
 	}
-	if err != nil {
-		return err
-	}
-	if !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
+	if errors.Is(err, credential.ErrDeclined) {
 		return errors.New("not imported, as you wished; ask your administrator for a profile without these settings")
 	}
-	return nil
+	return err
 }
 
 // keepImported puts the secrets of the file into the user's store. Without a
@@ -212,13 +213,13 @@ func (a *app) keepImported(ctx context.Context, in *profile.Imported, replaced *
 	case err == nil:
 		return nil
 	case len(in.Secrets.PrivateKey) > 0:
-		return fmt.Errorf("the private key of this profile can be kept in a keychain only, and %s; nothing was changed", keychainTrouble(err))
+		return fmt.Errorf("the private key of this profile can be kept in a keychain only, and %s; nothing was changed", answer.Trouble(err))
 	}
 	what := "password"
 	if len(in.Secrets.Password) == 0 {
 		what = "shared key"
 	}
-	_, err = fmt.Fprintf(a.errOut, "The %s in the file is not kept, because %s; you will be asked for it when you connect.\n", what, keychainTrouble(err))
+	_, err = fmt.Fprintf(a.errOut, "The %s in the file is not kept, because %s; you will be asked for it when you connect.\n", what, answer.Trouble(err))
 	return err
 }
 
@@ -247,7 +248,7 @@ func (a *app) forgetKept(ctx context.Context, store secretStore, p profile.Profi
 // addKept keeps what the file holds beside what is kept.
 func addKept(ctx context.Context, store secretStore, in *profile.Imported, done *undoStack) error {
 	id := in.Profile.ID
-	before, err := kept(ctx, store, id)
+	before, err := answer.Kept(ctx, store, id)
 	var unreadable *credential.SealError
 	if errors.As(err, &unreadable) {
 		before, err = profile.Secrets{}, nil
@@ -276,24 +277,6 @@ func merged(before, file profile.Secrets) profile.Secrets {
 		file.PrivateKey = before.PrivateKey
 	}
 	return file
-}
-
-// keychainTrouble says in a clause why nothing can be kept.
-func keychainTrouble(err error) string {
-	var k *credential.KeychainError
-	if !errors.As(err, &k) {
-		return "it cannot be stored (" + plain(err.Error()) + ")"
-	}
-	switch k.Reason {
-	case credential.KeychainLocked:
-		return "the keychain is locked (unlock it and try again)"
-	case credential.KeychainSilent:
-		return "the keychain did not answer in time (look for its own window)"
-	case credential.KeychainBroken:
-		return "the keychain's entry for homeward is damaged (delete it and try again)"
-	default:
-		return "no keychain answers (GNOME Keyring or KWallet, for example)"
-	}
 }
 
 // undoStack takes back what an import has done, newest first.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/homeward-vpn/homeward/client/credential/answer"
 	"github.com/homeward-vpn/homeward/client/profile"
 )
 
@@ -19,11 +20,11 @@ func (a *app) keepKey(ctx context.Context, p *profile.Profile, elsewhere bool, d
 	store, err := a.openSecrets()
 	var before profile.Secrets
 	if err == nil {
-		before, err = kept(ctx, store, p.ID)
+		before, err = answer.Kept(ctx, store, p.ID)
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("the file does not hold the private key of this profile, and whether one is kept cannot be seen, because %s; nothing was changed", keychainTrouble(err))
+		return fmt.Errorf("the file does not hold the private key of this profile, and whether one is kept cannot be seen, because %s; nothing was changed", answer.Trouble(err))
 	case len(before.PrivateKey) == 0:
 		return errors.New("this profile signs you in with a certificate, and its private key is neither in the file nor kept here; import the .mobileconfig that holds it, and this file in its place then; nothing was changed")
 	case !fits(before.PrivateKey, p.Client.Certificates):

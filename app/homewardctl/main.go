@@ -14,9 +14,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/credential"
 )
 
 func main() {
@@ -27,14 +29,14 @@ func realMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	a := &app{
-		client:      control.NewClient(control.SocketPath()),
-		in:          os.Stdin,
-		out:         os.Stdout,
-		errOut:      os.Stderr,
-		openSecrets: openSecrets,
-		ask:         terminal{in: os.Stdin, out: os.Stderr},
-		uid:         os.Getuid(),
+		client: control.NewClient(control.SocketPath()),
+		in:     os.Stdin,
+		out:    os.Stdout,
+		errOut: os.Stderr,
+		ask:    newTerminal(os.Stdin, os.Stderr),
+		uid:    os.Getuid(),
 	}
+	a.openSecrets = sync.OnceValues(a.openStore)
 	return a.run(ctx, os.Args[1:])
 }
 
@@ -44,7 +46,7 @@ type app struct {
 	in          io.Reader
 	out, errOut io.Writer
 	openSecrets func() (secretStore, error)
-	ask         asker
+	ask         credential.Prompter
 	uid         int // negative: the system has no such number
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -200,35 +199,4 @@ func proposals(s profile.SA) string {
 		words = append(words, "Homeward's own set")
 	}
 	return strings.Join(words, ", then ")
-}
-
-func (a *app) forgetCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:               "forget NAME",
-		Short:             "Delete a profile and its secrets",
-		Args:              exactly(1, "one profile's name"),
-		ValidArgsFunction: a.completeProfile,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.forget(cmd.Context(), args[0])
-		},
-	}
-}
-
-func (a *app) forget(ctx context.Context, name string) error {
-	p, err := a.client.Profile(ctx, name)
-	if err != nil {
-		return err
-	}
-	if err := a.client.DeleteProfile(ctx, p.ID); err != nil {
-		return err
-	}
-	store, err := a.openSecrets()
-	if err == nil {
-		err = store.Forget(p.ID)
-	}
-	if err != nil {
-		return fmt.Errorf("the profile is forgotten, but its secrets could not be deleted (%w); delete the file %s.sealed yourself", err, p.ID)
-	}
-	_, err = fmt.Fprintf(a.out, "%s is forgotten.\n", plain(p.Name))
-	return err
 }

@@ -229,18 +229,20 @@ func (k *memoryKeychain) Delete(_ context.Context, service, user string) error {
 	return k.do(func() error { delete(k.entries, service+"/"+user); return nil })
 }
 
-// person answers what the terminal asks; nil: there is no terminal.
+// person answers what the program asks; where there is nothing left to say, there is
+// no terminal.
 type person struct {
 	mu     sync.Mutex
 	says   []string
 	silent chan struct{} // closed when the person is asked and says nothing
 	asked  []string
+	saw    []credential.Prompt
 }
 
 func (p *person) will(says ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.says, p.asked = says, nil
+	p.says, p.asked, p.saw = says, nil, nil
 }
 
 func (p *person) questions() []string {
@@ -249,30 +251,42 @@ func (p *person) questions() []string {
 	return p.asked
 }
 
-func (p *person) answer(ctx context.Context, prompt string, nobody error) (string, error) {
+// prompts are the questions in full.
+func (p *person) prompts() []credential.Prompt {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked = append(p.asked, prompt)
+	return p.saw
+}
+
+// Prompt implements credential.Prompter. To consent is to say "y", to choose is to
+// say an option's ID.
+func (p *person) Prompt(ctx context.Context, q credential.Prompt) (credential.Reply, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked, p.saw = append(p.asked, q.Text), append(p.saw, q)
 	if p.silent != nil {
 		close(p.silent)
 		<-ctx.Done()
-		return "", ctx.Err()
+		return credential.Reply{}, ctx.Err()
 	}
 	if len(p.says) == 0 {
-		return "", nobody
+		return credential.Reply{}, credential.ErrNoTerminal
 	}
 	said := p.says[0]
 	p.says = p.says[1:]
-	return said, nil
-}
-
-func (p *person) Password(ctx context.Context, prompt string) ([]byte, error) {
-	s, err := p.answer(ctx, prompt, credential.ErrNoTerminal)
-	return []byte(s), err
-}
-
-func (p *person) Line(ctx context.Context, prompt string) (string, error) {
-	return p.answer(ctx, prompt, errNoTerminal)
+	switch q.Kind {
+	case credential.KindText:
+		return credential.Reply{Text: said}, nil
+	case credential.KindChoice:
+		return credential.Reply{Choice: said}, nil
+	case credential.KindConsent:
+		if said != "y" {
+			return credential.Reply{}, credential.ErrDeclined
+		}
+		return credential.Reply{}, nil
+	default:
+		return credential.Reply{Secret: []byte(said)}, nil
+	}
 }
 
 // mobileconfig writes a profile file; extra goes into the IKEv2 dictionary and

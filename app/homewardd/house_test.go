@@ -248,9 +248,23 @@ var rules = []rule{
 	},
 	{
 		of:      []string{"./client/credential"},
-		outside: []string{"github.com/zalando/go-keyring", "golang.org/x/crypto/...", "golang.org/x/term"},
+		outside: []string{"github.com/zalando/go-keyring", "golang.org/x/crypto/..."},
 		why:     "each module that sees secrets is one to be read first",
 		never:   map[string]string{"os/exec": "secrets go nowhere by themselves"},
+	},
+	{
+		of:      []string{"./client/credential/answer"},
+		own:     []string{"./client/control", "./client/credential", "./client/diagnose", "./client/profile"},
+		behind:  []string{"./platform/localsock"},
+		outside: nothing,
+		why:     "what answers for the user joins the questions with the secrets, and shows and connects nothing itself",
+		never: map[string]string{
+			"./client/tunnel":  "the service holds the line; the user's programs answer",
+			"./client/service": "the service is another process, behind the local API",
+			"net":              "secrets go where the local API takes them",
+			"net/http":         "secrets go where the local API takes them",
+			"os/exec":          "secrets go nowhere by themselves",
+		},
 	},
 	{
 		of:      []string{"./client/diagnose"},
@@ -310,12 +324,12 @@ var rules = []rule{
 		outside: nothing,
 		why:     "the service performs what the supervisor decides, on parts that it is given",
 		never: map[string]string{
-			"./platform/...":         "parts of the system come in through interfaces, so that every effect can be made to fail in a test",
-			"./client/credential":    "secrets stay in the user's programs; the service asks",
-			"./client/lab/...":       "the lab tests the service, not the other way round",
-			"./app/...":              noUp,
-			"github.com/spf13/...":   "the service has no command line",
-			"github.com/zalando/...": "a keychain belongs to a user, and the service is none",
+			"./platform/...":          "parts of the system come in through interfaces, so that every effect can be made to fail in a test",
+			"./client/credential/...": "secrets stay in the user's programs; the service asks",
+			"./client/lab/...":        "the lab tests the service, not the other way round",
+			"./app/...":               noUp,
+			"github.com/spf13/...":    "the service has no command line",
+			"github.com/zalando/...":  "a keychain belongs to a user, and the service is none",
 		},
 	},
 	{
@@ -360,7 +374,7 @@ var rules = []rule{
 	// app: what people start.
 	{
 		of:      []string{"./app/homewardctl", "./app/homeward", "./app/desktop/...", "./app/viewmodel"},
-		own:     []string{"./client/control", "./client/profile/...", "./client/credential", "./client/diagnose", "./assets/...", "./app/desktop/...", "./app/viewmodel"},
+		own:     []string{"./client/control", "./client/profile/...", "./client/credential/...", "./client/diagnose", "./assets/...", "./app/desktop/...", "./app/viewmodel"},
 		behind:  []string{"./platform/localsock"},
 		outside: anything,
 		why:     "the user's programs are equals: they speak the local API and nothing else",
@@ -391,9 +405,9 @@ var rules = []rule{
 		outside: anything,
 		why:     "the service joins everything but the desktop",
 		never: map[string]string{
-			"./client/credential":    "secrets stay in the user's programs; the service asks",
-			"github.com/zalando/...": "a keychain belongs to a user, and the service is none",
-			"github.com/go-gl/...":   "the service has no windows",
+			"./client/credential/...": "secrets stay in the user's programs; the service asks",
+			"github.com/zalando/...":  "a keychain belongs to a user, and the service is none",
+			"github.com/go-gl/...":    "the service has no windows",
 		},
 	},
 }

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-
-	"golang.org/x/term"
 )
 
 // MaxPassword bounds a password, in bytes: EAP-MSCHAPv2 takes 256 characters
@@ -16,7 +13,7 @@ const MaxPassword = 4096
 
 // The refusals of the functions that read a password.
 var (
-	ErrNoTerminal    = errors.New("there is no terminal to ask for the password on; use --password-stdin")
+	ErrNoTerminal    = fmt.Errorf("%w: this is no terminal; answer at one, or use --password-stdin", ErrNobody)
 	ErrNoPassword    = errors.New("no password was given")
 	ErrPasswordLong  = fmt.Errorf("the password is longer than %d bytes", MaxPassword)
 	ErrPasswordBytes = errors.New("the password has a zero byte in it, so it did not come from a keyboard")
@@ -50,27 +47,10 @@ func ReadPassword(r io.Reader) ([]byte, error) {
 	return checkPassword(bytes.TrimSuffix(line, []byte("\r")))
 }
 
-// AskPassword writes the prompt to the terminal and reads a line from it
-// without echo. in is usually os.Stdin, out os.Stderr, so that a program's
-// output can go elsewhere. The caller clears the result.
-func AskPassword(in *os.File, out io.Writer, prompt string) ([]byte, error) {
-	fd := int(in.Fd())
-	if !term.IsTerminal(fd) {
-		return nil, ErrNoTerminal
-	}
-	if _, err := fmt.Fprint(out, prompt); err != nil {
-		return nil, fmt.Errorf("ask for the password: %w", err)
-	}
-	line, err := term.ReadPassword(fd)
-	// The person's own line ending was not echoed.
-	if _, werr := fmt.Fprintln(out); err == nil {
-		err = werr
-	}
-	if err != nil {
-		clear(line)
-		return nil, fmt.Errorf("ask for the password: %w", err)
-	}
-	return checkPassword(line)
+// CheckPassword refuses what cannot be a password, and clears it.
+func CheckPassword(typed []byte) error {
+	_, err := checkPassword(typed)
+	return err
 }
 
 func checkPassword(line []byte) ([]byte, error) {

@@ -1,10 +1,8 @@
 package credential
 
 import (
-	"bytes"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -46,23 +44,5 @@ func TestReadPasswordLeavesTheRest(t *testing.T) {
 	}
 	if got, err := ReadPassword(r); err != nil || string(got) != "two" {
 		t.Errorf("%q, %v", got, err)
-	}
-}
-
-func TestAskWithoutTerminal(t *testing.T) {
-	t.Parallel()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if _, err := AskPassword(r, &out, "Password: "); !errors.Is(err, ErrNoTerminal) {
-		t.Errorf("error %v", err)
-	}
-	if out.Len() != 0 {
-		t.Errorf("prompted %q", out.String())
-	}
-	if err := errors.Join(r.Close(), w.Close()); err != nil {
-		t.Error(err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -40,16 +42,23 @@ func (e *SealError) Error() string {
 func (e *SealError) Unwrap() error { return e.Err }
 
 // Store is the user's sealed store: one file per profile, sealed with
-// XChaCha20-Poly1305 under the key in the keychain, with the profile's ID as
-// associated data. It is safe for concurrent use. Two programs of one user may
-// use the same directory: files are replaced in one step.
+// XChaCha20-Poly1305 under one key, with the profile's ID as associated data. The
+// key is in the keychain, or sealed with a passphrase, as the user chose (mode.go).
+// It is safe for concurrent use. Two programs of one user may use the same
+// directory: files are replaced in one step.
 type Store struct {
+	// Passphrase asks for the passphrase of a store that is sealed with one;
+	// refused: the last one was wrong. nil: there is nobody to ask. It is set
+	// before the first use.
+	Passphrase func(ctx context.Context, refused bool) ([]byte, error)
+
 	dir      string
 	keychain Keychain
 	login    string
 
 	mu  sync.Mutex
-	key []byte // nil until the keychain was asked
+	key []byte // of the generation; nil until it was asked for
+	of  uint64
 }
 
 // Open makes a Store in dir, which is made where it is missing. The keychain
@@ -65,10 +74,21 @@ func Open(dir string, keychain Keychain) (*Store, error) {
 	return &Store{dir: dir, keychain: keychain, login: u.Username}, nil
 }
 
-// Get gives what is kept for the profile, ErrNotKept, a *SealError or a
-// *KeychainError. The caller clears what it gets after use.
+// Get gives what is kept for the profile, ErrNotKept, a *SealError, a
+// *KeychainError or what the passphrase failed for. The caller clears what it gets
+// after use.
 func (s *Store) Get(ctx context.Context, profileID string) (profile.Secrets, error) {
-	path, err := s.path(profileID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.record()
+	if err != nil {
+		return profile.Secrets{}, err
+	}
+	return s.get(ctx, r, profileID)
+}
+
+func (s *Store) get(ctx context.Context, r record, profileID string) (profile.Secrets, error) {
+	path, err := s.path(profileID, r.Generation)
 	if err != nil {
 		return profile.Secrets{}, err
 	}
@@ -79,7 +99,7 @@ func (s *Store) Get(ctx context.Context, profileID string) (profile.Secrets, err
 	if err != nil {
 		return profile.Secrets{}, fmt.Errorf("credential: %w", err)
 	}
-	key, err := s.sealingKey(ctx, false)
+	key, err := s.sealingKey(ctx, r, false)
 	if errors.Is(err, ErrNoEntry) {
 		return profile.Secrets{}, &SealError{Err: err}
 	}
@@ -94,19 +114,33 @@ func (s *Store) Get(ctx context.Context, profileID string) (profile.Secrets, err
 }
 
 // Put keeps secrets for the profile in place of what was kept before; empty
-// secrets forget it. The first Put of a user makes the key in the keychain.
+// secrets forget it. The first Put of a user makes the key in the keychain. It is
+// ErrKeepsNothing where the user chose that.
 func (s *Store) Put(ctx context.Context, profileID string, secrets profile.Secrets) error {
-	path, err := s.path(profileID)
-	if err != nil {
-		return err
-	}
 	if secrets.Empty() {
 		return s.Forget(profileID)
 	}
-	key, err := s.sealingKey(ctx, true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.record()
 	if err != nil {
 		return err
 	}
+	path, err := s.path(profileID, r.Generation)
+	if err != nil {
+		return err
+	}
+	if r.Mode == ModeAsk {
+		return ErrKeepsNothing
+	}
+	key, err := s.sealingKey(ctx, r, true)
+	if err != nil {
+		return err
+	}
+	return write(path, key, profileID, secrets)
+}
+
+func write(path string, key []byte, profileID string, secrets profile.Secrets) error {
 	sealed, err := seal(key, profileID, secrets)
 	if err != nil {
 		return err
@@ -117,44 +151,165 @@ func (s *Store) Put(ctx context.Context, profileID string, secrets profile.Secre
 	return nil
 }
 
-// Forget removes what is kept for the profile. It needs no keychain, and it is
-// no error when nothing is kept.
+// Forget removes what is kept for the profile, also what a switch of modes that
+// was cut off has left. It needs neither keychain nor passphrase, and it is no
+// error when nothing is kept.
 func (s *Store) Forget(profileID string) error {
-	path, err := s.path(profileID)
+	if !profile.ValidID(profileID) {
+		return errNotID
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.remove(func(id string, _ uint64) bool { return id == profileID })
+}
+
+// ForgetAll removes what is kept for every profile.
+func (s *Store) ForgetAll() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.remove(func(string, uint64) bool { return true })
+}
+
+// Tidy takes the key out of the keychain where it seals nothing any more. Where no
+// keychain answers, there is none to take.
+func (s *Store) Tidy(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	files, err := s.files()
+	if err != nil || len(files) > 0 {
+		return err
+	}
+	return s.dropKey(ctx)
+}
+
+// dropKey deletes the keychain's entry.
+func (s *Store) dropKey(ctx context.Context) error {
+	err := s.keychain.Delete(ctx, Service, s.login)
+	var k *KeychainError
+	if errors.Is(err, ErrNoEntry) || errors.As(err, &k) && k.Reason == KeychainAbsent {
+		err = nil
+	}
+	if err == nil {
+		clear(s.key)
+		s.key = nil
+	}
+	return err
+}
+
+// Kept lists the profiles for which something is kept.
+func (s *Store) Kept() ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.record()
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.files()
+	var ids []string
+	for _, f := range files {
+		if f.generation == r.Generation {
+			ids = append(ids, f.id)
+		}
+	}
+	return ids, err
+}
+
+// file is one sealed file.
+type file struct {
+	name, id   string
+	generation uint64
+}
+
+// files lists the sealed files of every generation.
+func (s *Store) files() ([]file, error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("credential: %w", err)
+	}
+	var out []file
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), suffix)
+		id, number, later := strings.Cut(name, ".")
+		f := file{name: e.Name(), id: id}
+		if later {
+			f.generation, err = strconv.ParseUint(number, 10, 64)
+		}
+		if ok && err == nil && profile.ValidID(id) {
+			out = append(out, f)
+		}
+		err = nil
+	}
+	return out, nil
+}
+
+// remove deletes the sealed files that are meant.
+func (s *Store) remove(meant func(id string, generation uint64) bool) error {
+	files, err := s.files()
 	if err != nil {
 		return err
 	}
-	err = os.Remove(path)
-	if err == nil {
-		err = profile.SyncDir(s.dir)
+	some := false
+	for _, f := range files {
+		if !meant(f.id, f.generation) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(s.dir, f.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("credential: %w", err)
+		}
+		some = true
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if !some {
+		return nil
+	}
+	if err := profile.SyncDir(s.dir); err != nil {
 		return fmt.Errorf("credential: %w", err)
 	}
 	return nil
 }
 
-func (s *Store) path(profileID string) (string, error) {
+var errNotID = errors.New("credential: not a profile's ID")
+
+func (s *Store) path(profileID string, generation uint64) (string, error) {
 	if !profile.ValidID(profileID) {
-		return "", errors.New("credential: not a profile's ID")
+		return "", errNotID
 	}
-	return filepath.Join(s.dir, profileID+suffix), nil
+	name := profileID
+	if generation > 0 {
+		name += "." + strconv.FormatUint(generation, 10)
+	}
+	return filepath.Join(s.dir, name+suffix), nil
 }
 
-// sealingKey gives the key from the keychain, once per Store. With create it
-// makes one where there is none. Two programs that do so at the same moment
-// both go on with the one that is read back; the loser of an even closer race
-// has sealed one password that must be entered again (SealError says so).
-func (s *Store) sealingKey(ctx context.Context, create bool) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.key != nil {
+// sealingKey gives the key of the store, and asks for it once per generation. With
+// create it makes one where the keychain has none, and holds a known one against
+// the keychain, where another program may have changed it. Two programs that make
+// one at the same moment both go on with the one that is read back; the loser of an
+// even closer race has sealed one password that must be entered again (SealError
+// says so).
+func (s *Store) sealingKey(ctx context.Context, r record, create bool) ([]byte, error) {
+	if s.key != nil && s.of == r.Generation && !(create && r.Mode == ModeKeychain) {
 		return s.key, nil
 	}
+	var key []byte
+	var err error
+	if r.Mode == ModePassphrase {
+		key, err = s.unseal(ctx, r)
+	} else {
+		key, err = s.keychainKey(ctx, create)
+	}
+	if err != nil {
+		return nil, err
+	}
+	clear(s.key)
+	s.key, s.of = key, r.Generation
+	return key, nil
+}
+
+// keychainKey reads the key from the keychain, or makes it there.
+func (s *Store) keychainKey(ctx context.Context, create bool) ([]byte, error) {
 	text, err := s.keychain.Get(ctx, Service, s.login)
 	if errors.Is(err, ErrNoEntry) && create {
-		fresh := make([]byte, chacha20poly1305.KeySize)
-		rand.Read(fresh) // never fails: crypto/rand ends the program instead
+		fresh := newKey()
 		err = s.keychain.Set(ctx, Service, s.login, base64.StdEncoding.EncodeToString(fresh))
 		clear(fresh)
 		if err == nil {
@@ -168,8 +323,13 @@ func (s *Store) sealingKey(ctx context.Context, create bool) ([]byte, error) {
 	if err != nil || len(key) != chacha20poly1305.KeySize {
 		return nil, &KeychainError{Reason: KeychainBroken, Err: errors.New("credential: the entry is not a key of 32 bytes")}
 	}
-	s.key = key
 	return key, nil
+}
+
+func newKey() []byte {
+	fresh := make([]byte, chacha20poly1305.KeySize)
+	rand.Read(fresh) // never fails: crypto/rand ends the program instead
+	return fresh
 }
 
 // DefaultDir is where the store of the user who runs the program belongs:
