@@ -255,7 +255,7 @@ var rules = []rule{
 	{
 		of:      []string{"./client/credential/answer"},
 		own:     []string{"./client/control", "./client/credential", "./client/diagnose", "./client/profile"},
-		behind:  []string{"./platform/localsock"},
+		behind:  []string{"./platform/localsock", "./client/profile/..."},
 		outside: nothing,
 		why:     "what answers for the user joins the questions with the secrets, and shows and connects nothing itself",
 		never: map[string]string{
