@@ -59,6 +59,7 @@ type authentication struct {
 	round      int  // 0, or which one of Config.Further, from 1
 	eapOnly    bool // the gateway has not authenticated itself before EAP
 	peer       *eap.Peer
+	leaf       []byte // of the chain that was given for EAP; nil: the configuration's
 	rounds     int
 	secret     bool // the open question is for a secret
 	passworded bool // one has been used
@@ -174,7 +175,7 @@ func (a *authentication) prove(s *Session) error {
 			return &Failure{Cause: CauseCredentials, Err: err}
 		}
 		a.scheme, a.method = scheme, method
-		s.emit(NeedSignature{ID: a.ask(s, questionSignature), Scheme: scheme, Message: a.ourOctets(s)})
+		s.emit(NeedSignature{ID: a.ask(s, questionSignature), Certificate: s.cfg.Certificates[0], Scheme: scheme, Message: a.ourOctets(s)})
 		return nil
 	default:
 		return a.sendFirst(s, nil)

@@ -107,7 +107,7 @@ func (a *authentication) askEAP(s *Session, q *eap.Question) {
 		}
 		s.emit(e)
 	case eap.AskSignature:
-		s.emit(NeedSignature{ID: a.ask(s, questionSignature), EAP: true, Scheme: q.Scheme, Message: q.Data})
+		s.emit(NeedSignature{ID: a.ask(s, questionSignature), EAP: true, Certificate: a.shown(s), Scheme: q.Scheme, Message: q.Data})
 	case eap.AskCertificate:
 		s.emit(NeedCertificate{ID: a.ask(s, questionCertificate), EAP: true, Names: q.Issuers})
 	default:

@@ -90,6 +90,10 @@ func (a *authentication) askCertificate(s *Session) {
 // takeCertificates goes on with the chain, on every candidate that has waited.
 func (a *authentication) takeCertificates(s *Session, now time.Time, c Certificates) error {
 	if a.peer != nil {
+		a.leaf = nil
+		if len(c.Chain) > 0 {
+			a.leaf = bytes.Clone(c.Chain[0])
+		}
 		return a.answerEAP(s, eap.Answer{Certificates: c.Chain, Err: c.Err})
 	}
 	if c.Err != nil || len(c.Chain) == 0 {
@@ -123,4 +127,12 @@ func (a *authentication) takeCertificates(s *Session, now time.Time, c Certifica
 		errs = append(errs, s.doubt(now, o.sa, o.prove(s)))
 	}
 	return errors.Join(errs...)
+}
+
+// shown is the client's certificate in an EAP method; nil: there is none.
+func (a *authentication) shown(s *Session) []byte {
+	if chain := a.current(s).EAP.TLS.Certificates; a.leaf == nil && len(chain) > 0 {
+		return chain[0]
+	}
+	return a.leaf
 }

@@ -46,10 +46,12 @@ type NeedVerdict struct {
 // NeedSignature asks for a signature by the client's key: over an AUTH payload's
 // octets, or with EAP set for a method that uses TLS. Answer with Signature.
 type NeedSignature struct {
-	ID      uint64
-	EAP     bool
-	Scheme  auth.Scheme
-	Message []byte // to be hashed and signed as Scheme says
+	ID  uint64
+	EAP bool
+	// Certificate is whose key is to sign, DER.
+	Certificate []byte
+	Scheme      auth.Scheme
+	Message     []byte // to be hashed and signed as Scheme says
 }
 
 // NeedCredentials asks for what the user has to sign in with by EAP. It is sent

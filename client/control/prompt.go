@@ -75,8 +75,16 @@ type Prompt struct {
 	Echo    bool     `json:"echo,omitempty"`    // PromptCode: the server lets it be seen while it is typed
 	Options []Option `json:"options,omitempty"` // PromptChoice
 	Issuers [][]byte `json:"issuers,omitempty"` // PromptCertificate: DER names of who the server trusts; none: it does not say
-	Scheme  string   `json:"scheme,omitempty"`  // PromptSignature
-	Data    []byte   `json:"data,omitempty"`    // PromptSignature: what is to be signed
+	// PromptCertificate of the gateway itself: SHA-1 hashes of the keys of the
+	// authorities that it trusts (RFC 7296 3.7), and the kinds of keys that it
+	// verifies, "rsa", "ecdsa" and "ed25519"; none: it does not say. It has not yet
+	// proven who it is, so both are wishes.
+	IssuerKeys  [][]byte `json:"issuer_keys,omitempty"`
+	KeyKinds    []string `json:"key_kinds,omitempty"`
+	TLS         bool     `json:"tls,omitempty"`         // PromptCertificate: for a TLS server (EAP)
+	Certificate []byte   `json:"certificate,omitempty"` // PromptSignature: whose key is to sign, DER
+	Scheme      string   `json:"scheme,omitempty"`      // PromptSignature
+	Data        []byte   `json:"data,omitempty"`        // PromptSignature: what is to be signed
 	// Again: the line stands, and the answer is to renew it.
 	Again bool `json:"again,omitempty"`
 	// Fresh: the answer that is known was refused; only another one helps.
@@ -102,6 +110,8 @@ type Answer struct {
 	// Declined says that there is no answer: the user said no, or the key is
 	// not here.
 	Declined bool `json:"declined,omitempty"`
+	// Why says, with Declined, what the user's program knows of the reason.
+	Why *Why `json:"why,omitempty"`
 }
 
 // Clear clears the secrets.
@@ -126,6 +136,14 @@ func (a *Answer) validate() error {
 	}
 	if holds := len(a.Secret)+len(a.New)+len(a.Choice)+len(a.Certificates) > 0; a.Declined == holds {
 		return Refuse(CodeBadRequest, "an answer holds something or says that there is none")
+	}
+	if a.Why != nil {
+		if !a.Declined {
+			return Refuse(CodeBadRequest, "an answer says why there is none, and there is one")
+		}
+		if err := a.Why.validate(); err != nil {
+			return err
+		}
 	}
 	if len(a.Username) > maxUsername || len(a.Secret) > maxSecret || len(a.New) > maxSecret ||
 		len(a.Choice) > maxChoice || len(a.Certificates) > maxCertificates {

@@ -21,9 +21,9 @@ import (
 //	the profile's issuers       others are never shown
 //	validity                    what has ended is told apart from what is missing
 //	usage                       made for signing, and for this (RFC 4945 5.1.3, RFC 5280 4.2.1)
-//	key                         the other side verifies its kind
-//	the other side's issuers    of a TLS server: its word; of a gateway that is not
-//	                            proven yet: a preference (RFC 7296 3.7)
+//	key, issuers                what the other side verifies and whom it trusts: of a
+//	                            TLS server its word; of a gateway, which has not
+//	                            proven itself yet, a preference (RFC 7296 3.7)
 //	renewal                     of two for the same person from the same issuer the newer
 
 // Wish is what a certificate has to be.
@@ -48,10 +48,10 @@ type Wish struct {
 func Choose(all []Identity, w Wish) ([]Identity, error) {
 	missing := &diagnose.Failure{Cause: diagnose.CauseCertificateMissing, Expected: w.wanted()}
 	fit := slices.DeleteFunc(slices.Clone(all), func(id Identity) bool {
-		return !w.named(id) || !w.usable(id.Leaf) || !w.verified(id.Leaf)
+		return !w.named(id) || !w.usable(id.Leaf) || !signs(id.Leaf)
 	})
-	if w.TLS && len(w.Issuers) > 0 {
-		fit = slices.DeleteFunc(fit, func(id Identity) bool { return !w.issued(id) })
+	if w.TLS {
+		fit = slices.DeleteFunc(fit, func(id Identity) bool { return !w.verified(id) || !w.issued(id) })
 	}
 	valid := slices.DeleteFunc(slices.Clone(fit), func(id Identity) bool {
 		return w.Now.Before(id.Leaf.NotBefore) || w.Now.After(id.Leaf.NotAfter)
@@ -59,10 +59,15 @@ func Choose(all []Identity, w Wish) ([]Identity, error) {
 	if len(valid) == 0 {
 		return nil, w.ended(fit, missing)
 	}
-	if preferred := slices.DeleteFunc(slices.Clone(valid), func(id Identity) bool { return !w.issued(id) }); len(preferred) > 0 {
-		valid = preferred
+	return newest(prefer(prefer(valid, w.verified), w.issued)), nil
+}
+
+// prefer leaves those that are liked, where there are some.
+func prefer(list []Identity, liked func(Identity) bool) []Identity {
+	if best := slices.DeleteFunc(slices.Clone(list), func(id Identity) bool { return !liked(id) }); len(best) > 0 {
+		return best
 	}
-	return newest(valid), nil
+	return list
 }
 
 // ended tells a certificate that was good from none at all.
@@ -166,23 +171,26 @@ func (w *Wish) usable(c *x509.Certificate) bool {
 	}) || slices.ContainsFunc(c.ExtKeyUsage, func(u x509.ExtKeyUsage) bool { return slices.Contains(usesIKE, u) }))
 }
 
-// verified says whether the other side can verify what the key signs.
-func (w *Wish) verified(c *x509.Certificate) bool {
-	var family string
+// family is the kind of a certificate's key; empty: one that nothing here signs with.
+func family(c *x509.Certificate) string {
 	switch k := c.PublicKey.(type) {
 	case *rsa.PublicKey:
-		family = "rsa"
+		return "rsa"
 	case *ecdsa.PublicKey:
-		family = "ecdsa"
-		if bits := k.Curve.Params().BitSize; bits != 256 && bits != 384 && bits != 521 {
-			return false
+		if bits := k.Curve.Params().BitSize; bits == 256 || bits == 384 || bits == 521 {
+			return "ecdsa"
 		}
 	case ed25519.PublicKey:
-		family = "ed25519"
-	default:
-		return false
+		return "ed25519"
 	}
-	return w.Families == nil || slices.Contains(w.Families, family)
+	return ""
+}
+
+func signs(c *x509.Certificate) bool { return family(c) != "" }
+
+// verified says whether the other side can verify what the key signs.
+func (w *Wish) verified(id Identity) bool {
+	return w.Families == nil || slices.Contains(w.Families, family(id.Leaf))
 }
 
 // newest leaves out a certificate that was renewed: one of the same subject and

@@ -229,9 +229,12 @@ func TestChooseKeys(t *testing.T) {
 	if fit, err := Choose(all, Wish{Now: noon}); err != nil || len(fit) != 3 {
 		t.Errorf("any: %d fit, %v", len(fit), err)
 	}
-	if _, err := Choose(all, Wish{Families: []string{}, Now: noon}); err == nil {
-		t.Error("a side that verifies nothing takes one")
+	// A gateway that is not proven may not talk a user out of the one key there is.
+	if fit, err := Choose(all[2:], Wish{Families: []string{"rsa"}, Now: noon}); err != nil || len(fit) != 1 {
+		t.Errorf("a wish: %d fit, %v", len(fit), err)
 	}
+	_, err = Choose(all[2:], Wish{TLS: true, Families: []string{"rsa"}, Now: noon})
+	wantCause(t, err, diagnose.CauseCertificateMissing)
 }
 
 // TestChooseValidity tells an expired certificate from a missing one, and takes the
@@ -295,29 +298,5 @@ func TestIdentityWords(t *testing.T) {
 	}
 	if _, err := NewIdentity(nil); err == nil {
 		t.Error("an identity without a certificate")
-	}
-}
-
-// TestExpiry speaks of an end in time, and not too early.
-func TestExpiry(t *testing.T) {
-	t.Parallel()
-	const day = 24 * time.Hour
-	for _, c := range []struct {
-		life, left time.Duration
-		want       string
-	}{
-		{365 * day, 31 * day, ""},
-		{365 * day, 9*day + time.Hour, "Your certificate expires in 9 days; ask"},
-		{365 * day, 30*day - time.Minute, "expires in 29 days"},
-		{365 * day, 47 * time.Hour, "expires in 47 hours"},
-		{365 * day, time.Minute, "expires in less than an hour"},
-		{365 * day, -day, "has expired on 31 August 2026"},
-		{3 * day, 25 * time.Hour, ""},
-		{3 * day, 23 * time.Hour, "expires in 23 hours"},
-	} {
-		got := Expiry("Your certificate", &x509.Certificate{NotBefore: noon.Add(c.left - c.life), NotAfter: noon.Add(c.left)}, noon)
-		if !strings.Contains(got, c.want) || (c.want == "") != (got == "") {
-			t.Errorf("%v of %v: %q, want %q", c.left, c.life, got, c.want)
-		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/client/profile"
 )
 
@@ -130,26 +131,9 @@ func (id *Identity) String() string {
 
 const dateForm = "2 January 2006"
 
-// noticeBefore is how long before its end a certificate is spoken of: time enough
-// to have another one issued, by an office that is closed for a week. One that was
-// issued for less than that is spoken of in the last third of its life.
-const noticeBefore = 30 * 24 * time.Hour
-
 // Expiry says in a sentence that a certificate ends soon or has ended; empty: there
-// is time enough. whose begins it: "Your certificate".
-func Expiry(whose string, c *x509.Certificate, now time.Time) string {
-	left := c.NotAfter.Sub(now)
-	notice := min(noticeBefore, c.NotAfter.Sub(c.NotBefore)/3)
-	switch {
-	case left < 0:
-		return fmt.Sprintf("%s has expired on %s; ask your administrator for a new one.", whose, c.NotAfter.Local().Format(dateForm))
-	case left >= notice:
-		return ""
-	case left < time.Hour:
-		return fmt.Sprintf("%s expires in less than an hour; ask your administrator for a new one.", whose)
-	case left < 48*time.Hour:
-		return fmt.Sprintf("%s expires in %d hours; ask your administrator for a new one.", whose, int(left.Hours()))
-	default:
-		return fmt.Sprintf("%s expires in %d days; ask your administrator for a new one.", whose, int(left.Hours()/24))
-	}
+// is time enough.
+func (id *Identity) Expiry(now time.Time) string {
+	v := diagnose.Validity{From: id.Leaf.NotBefore, Until: id.Leaf.NotAfter}
+	return v.OwnExpiry("The certificate of "+id.Name(), now)
 }

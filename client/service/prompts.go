@@ -125,6 +125,9 @@ func expiry(q tunnel.Question) time.Time {
 // accept takes over an answer.
 func (a *asker) accept(q tunnel.Question, answer control.Answer) (tunnel.Answer, error) {
 	if answer.Declined {
+		if err := because(answer.Why); err != nil {
+			return tunnel.Answer{}, err
+		}
 		return tunnel.Answer{}, declined(q.Kind)
 	}
 	out := tunnel.Answer{
@@ -145,21 +148,23 @@ func (p *prompts) enter(l *line, q tunnel.Question) (uint64, *question) {
 	}
 	p.last++
 	w := &question{owner: l.request.Owner, answer: make(chan control.Answer, 1), prompt: control.Prompt{
-		ID:        p.last,
-		Kind:      control.PromptKind(q.Kind),
-		Profile:   l.request.ProfileName,
-		ProfileID: l.request.ProfileID,
-		Text:      promptText(l.request.ProfileName, q),
-		Username:  q.Username,
-		Message:   serverWords(q.Message),
-		Echo:      q.Echo,
-		Options:   options(q.Options),
-		Issuers:   issuers(q.Issuers),
-		Scheme:    q.Scheme,
-		Data:      bytes.Clone(q.Data),
-		Again:     q.Again,
-		Fresh:     q.Fresh,
-		Expires:   expiry(q).Round(0),
+		ID:         p.last,
+		Kind:       control.PromptKind(q.Kind),
+		Profile:    l.request.ProfileName,
+		ProfileID:  l.request.ProfileID,
+		Text:       promptText(l.request.ProfileName, q),
+		Username:   q.Username,
+		Message:    serverWords(q.Message),
+		Echo:       q.Echo,
+		Options:    options(q.Options),
+		Issuers:    issuers(q.Issuers),
+		IssuerKeys: issuerKeys(q.IssuerKeys), KeyKinds: keyKinds(q), TLS: q.TLS,
+		Certificate: bytes.Clone(q.Certificate),
+		Scheme:      q.Scheme,
+		Data:        bytes.Clone(q.Data),
+		Again:       q.Again,
+		Fresh:       q.Fresh,
+		Expires:     expiry(q).Round(0),
 	}}
 	p.open[p.last] = w
 	return p.last, w

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/supervisor"
@@ -93,7 +94,17 @@ func (l *line) describe(st *control.Status) {
 		st.ESP.Drops = map[string]uint64{}
 	}
 	st.ESP.SAs = carrying(l.info.Children, stats.SAs)
-	st.Warnings = slices.Concat(st.Warnings, l.warnings, l.info.IKEWarnings, l.info.ESPWarnings)
+	st.Warnings = slices.Concat(st.Warnings, l.warnings, endings(l.info, time.Now()), l.info.IKEWarnings, l.info.ESPWarnings)
+}
+
+// endings speaks of certificates that end soon.
+func endings(i tunnel.Info, now time.Time) (out []string) {
+	for _, s := range []string{i.Own.OwnExpiry("Your certificate", now), i.Gateway.GatewayExpiry(now)} {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // carrying describes the Child SAs with what they have carried.

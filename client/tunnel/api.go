@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/esp/dataplane"
 )
@@ -100,10 +101,12 @@ type Question struct {
 	// nil: it does not say.
 	IssuerKeys [][20]byte
 	Hashes     []uint16
+	TLS        bool // AskCertificate: for a TLS server (EAP), and not for the gateway itself
 
-	Scheme string // AskSignature: an auth.Scheme
-	Data   []byte // AskSignature: the message to be signed
-	Code   int    // with Fresh: why the last answer was refused (RFC 2759 6); 0: it does not say
+	Certificate []byte // AskSignature: whose key is to sign, DER; nil: the profile's
+	Scheme      string // AskSignature: an auth.Scheme
+	Data        []byte // AskSignature: the message to be signed
+	Code        int    // with Fresh: why the last answer was refused (RFC 2759 6); 0: it does not say
 	// Again: a line that stands has to be renewed; the answer that it was made
 	// with will do.
 	Again bool
@@ -199,6 +202,10 @@ type Info struct {
 	// IKEWarnings and ESPWarnings have a sentence for each thing about the
 	// suites that a person should know.
 	IKEWarnings, ESPWarnings []string
+
+	// Own and Gateway are how long the certificates count that the line was made with;
+	// zero: of that side there is none.
+	Own, Gateway diagnose.Validity
 
 	signIn []string // of IKEWarnings: what the sign-in led to
 }

@@ -51,6 +51,7 @@ var questionKinds = map[eap.QuestionKind]QuestionKind{
 // clone gives a question that outlives the session's next input.
 func (q Question) clone() Question {
 	q.Data, q.Hashes, q.IssuerKeys = bytes.Clone(q.Data), slices.Clone(q.Hashes), slices.Clone(q.IssuerKeys)
+	q.Certificate = bytes.Clone(q.Certificate)
 	q.Issuers = slices.Clone(q.Issuers)
 	for i := range q.Issuers {
 		q.Issuers[i] = bytes.Clone(q.Issuers[i])

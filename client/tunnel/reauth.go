@@ -69,6 +69,9 @@ func (l *line) asksAgain(now time.Time) bool {
 
 // ending is what Run returns where the session in use has failed.
 func (l *line) ending(f *ike.Failure) error {
+	if own := l.expired(f, time.Now()); own != nil {
+		return own
+	}
 	if (f.Cause == ike.CauseClosedByGateway || f.Cause == ike.CausePeerDead) && l.asksAgain(time.Now()) {
 		return &diagnose.Failure{Cause: diagnose.CauseSignInExpired, Err: f}
 	}

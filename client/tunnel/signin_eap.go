@@ -46,7 +46,7 @@ func (t *Tunnel) credentials(ctx context.Context) (*credentials, error) {
 	case first.Username():
 		return nil, &diagnose.Failure{Cause: diagnose.CauseCredentialsMissing, Expected: "user name", Detail: "the profile has none, and none was given"}
 	case len(p.Client.Certificates) == 0:
-		answer, err := t.cfg.Ask(ctx, Question{Kind: AskCertificate})
+		answer, err := t.cfg.Ask(ctx, Question{Kind: AskCertificate, TLS: true})
 		if err != nil {
 			return nil, err
 		}

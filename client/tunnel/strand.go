@@ -40,6 +40,8 @@ type strand struct {
 	given    ike.Configuration
 	carriers map[uint32]carrier // the Child SAs by inbound SPI
 	warned   []string           // about the sign-in
+	own      diagnose.Validity  // of the user's certificate; zero: none is shown
+	theirs   diagnose.Validity  // of the gateway's
 	uses     int                // how often a Child SA came into use
 	wished   []netip.Prefix     // networks that were asked for one by one
 	info     Info
@@ -83,7 +85,11 @@ func (l *line) newStrand(g gateway, remote netip.AddrPort, creds *credentials, c
 	if err != nil {
 		return nil, &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: err.Error(), Err: err}
 	}
-	return &strand{session: session, gateway: g, remote: remote, local: local, creds: creds, carriers: make(map[uint32]carrier)}, nil
+	s := &strand{session: session, gateway: g, remote: remote, local: local, creds: creds, carriers: make(map[uint32]carrier)}
+	if l.cfg.Profile.Client.UsesCertificate() {
+		s.shows(creds.chain(l.cfg.Profile))
+	}
+	return s, nil
 }
 
 // strands lists every strand that has a session.
@@ -139,6 +145,9 @@ func (l *line) answer(a answered) error {
 		return ike.ErrClosed
 	}
 	a.strand.open--
+	if c, ok := a.command.(ike.Certificates); ok {
+		a.strand.shows(c.Chain)
+	}
 	if c, ok := a.command.(ike.Credentials); ok && c.Err == nil && a.kept {
 		a.strand.creds.used(c.Password)
 	}
@@ -227,9 +236,10 @@ func (l *line) take(s *strand, ev ike.Event) {
 func (l *line) asked(s *strand, ev ike.Event) bool {
 	switch e := ev.(type) {
 	case ike.NeedVerdict:
+		s.shown(e)
 		s.later(ike.Verdict{ID: e.ID, Err: l.verdict(e)})
 	case ike.NeedCertificate:
-		q := Question{Kind: AskCertificate, Issuers: e.Names, IssuerKeys: e.Issuers, Hashes: e.Hashes}
+		q := Question{Kind: AskCertificate, Issuers: e.Names, IssuerKeys: e.Issuers, Hashes: e.Hashes, TLS: e.EAP}
 		l.ask(s, q, func(a Answer, err error) ike.Command {
 			return ike.Certificates{ID: e.ID, Chain: a.Certificates, Err: err}
 		})
@@ -237,7 +247,7 @@ func (l *line) asked(s *strand, ev ike.Event) bool {
 		l.log.Info("the sign-in server has a notice", "message", e.Message)
 		l.emit(Notice{Message: e.Message})
 	case ike.NeedSignature:
-		l.ask(s, Question{Kind: AskSignature, Scheme: string(e.Scheme), Data: e.Message}, func(a Answer, err error) ike.Command {
+		l.ask(s, Question{Kind: AskSignature, Certificate: e.Certificate, Scheme: string(e.Scheme), Data: e.Message}, func(a Answer, err error) ike.Command {
 			return ike.Signature{ID: e.ID, Value: a.Secret, Err: err}
 		})
 	case ike.NeedPSK:
@@ -265,7 +275,7 @@ func (s *strand) established(e ike.Established) {
 		BehindNAT:       e.Behind.Us,
 		MOBIKE:          e.MOBIKE,
 	}
-	s.info.signIn = s.warned
+	s.info.signIn, s.info.Own, s.info.Gateway = s.warned, s.own, s.theirs
 	s.info.useIKE(e.Suite)
 	s.creds.forget()
 }
