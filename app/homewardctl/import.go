@@ -190,8 +190,8 @@ func (a *app) consent(ctx context.Context, report []profile.Line, yes bool) erro
 // unless the new one leads to another gateway or trusts another: anybody can
 // write a file that claims to be a newer one of the company's.
 func (a *app) keepImported(ctx context.Context, in *profile.Imported, replaced *profile.Profile, done *undoStack) error {
-	elsewhere := replaced != nil && !replaced.Gateway.Equal(in.Profile.Gateway)
-	if in.Profile.Client.Auth == profile.ClientCertificate && len(in.Secrets.PrivateKey) == 0 {
+	elsewhere := replaced != nil && !replaced.SameServers(&in.Profile)
+	if c := &in.Profile.Client; c.UsesCertificate() && len(c.Certificates) > 0 && len(in.Secrets.PrivateKey) == 0 {
 		return a.keepKey(ctx, &in.Profile, elsewhere, done)
 	}
 	if in.Secrets.Empty() && !elsewhere {

@@ -45,7 +45,7 @@ func (a *app) printProfiles(list []control.ProfileInfo) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "NAME\tGATEWAY\tSIGN IN WITH\tUSER")
 	for _, p := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", plain(p.Name), plain(p.Gateway), signIn(p.Auth), plain(p.Username))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", plain(p.Name), plain(p.Gateway), plain(p.SignIn), plain(p.Username))
 	}
 	return w.Flush()
 }
@@ -119,17 +119,22 @@ func (a *app) printProfile(p *profile.Profile) error {
 		{"Expected identity", identity},
 		{"Expected name", p.Gateway.CertificateName},
 		{"Proves itself by", gatewayAuth(p)},
-		{"You sign in with", signIn(p.Client.Auth)},
-		{"User name", p.Client.Username},
-		{"Your certificate", firstCertificate(p.Client.Certificates)},
+		{"Pinned keys", strings.Join(p.Gateway.Pins, ", ")},
+		{"Revoked certificates", revocation(p)},
+	}
+	rows = append(rows, signInRows(p)...)
+	rows = append(rows, []row{
 		{"Through the tunnel", traffic(p.Traffic)},
 		{"Never through it", prefixes(p.Traffic.Exclude)},
 		{"Names asked there", strings.Join(p.DNS.Domains, ", ")},
 		{"IKE encryption", proposals(p.IKE)},
 		{"ESP encryption", proposals(p.Child)},
 		{"ID", p.ID},
+	}...)
+	if err := printRows(a.out, "  ", rows); err != nil {
+		return err
 	}
-	return printRows(a.out, "  ", rows)
+	return a.printLowered(p)
 }
 
 func gatewayAuth(p *profile.Profile) string {

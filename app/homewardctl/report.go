@@ -22,7 +22,7 @@ var groups = []struct {
 // printReport shows what became of every key of the file.
 func (a *app) printReport(in *profile.Imported) {
 	p := &in.Profile
-	fmt.Fprintf(a.out, "%s: %s at %s", plain(p.Name), signIn(p.Client.Auth), plain(p.Gateway.Address))
+	fmt.Fprintf(a.out, "%s: %s at %s", plain(p.Name), plain(p.Client.Words()), plain(p.Gateway.Address))
 	if p.Origin.Organization != "" {
 		fmt.Fprintf(a.out, ", from %s", plain(p.Origin.Organization))
 	}
@@ -58,18 +58,4 @@ func reportLine(l profile.Line) string {
 		value = string([]rune(value)[:59]) + "…"
 	}
 	return strings.TrimRight(fmt.Sprintf("  %s %s\t%s\t%s", mark, plain(l.Path), value, note), " \t")
-}
-
-// signIn says how the user signs in.
-func signIn(c profile.ClientAuth) string {
-	switch c {
-	case profile.ClientMSCHAPv2:
-		return "user name and password"
-	case profile.ClientCertificate:
-		return "certificate"
-	case profile.ClientPSK:
-		return "shared key"
-	default:
-		return plain(string(c))
-	}
 }

@@ -37,6 +37,7 @@ type ProfileInfo struct {
 	Owner        uint32             `json:"owner"`
 	Gateway      string             `json:"gateway"`
 	Auth         profile.ClientAuth `json:"auth"`
+	SignIn       string             `json:"sign_in"` // with what, for a person
 	Username     string             `json:"username,omitempty"`
 	Organization string             `json:"organization,omitempty"`
 	Format       string             `json:"format"`

@@ -240,3 +240,12 @@ func (p *Profile) ServerAnchors(e EAP) [][]byte {
 	}
 	return p.Gateway.Anchors
 }
+
+// SameServers says that a secret kept for one profile may be given to whom the other
+// signs in to: the same gateway, held to the same proof, and in EAP the same methods
+// with the same servers.
+func (p *Profile) SameServers(o *Profile) bool {
+	mine, _ := p.Client.SignIn()
+	theirs, _ := o.Client.SignIn()
+	return p.Gateway.Equal(o.Gateway) && p.Client.EAPOnly == o.Client.EAPOnly && mine.Equal(theirs)
+}

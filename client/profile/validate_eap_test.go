@@ -181,3 +181,30 @@ func TestEAPEqual(t *testing.T) {
 		}
 	}
 }
+
+// TestSameServers: a password is kept for a gateway and for a way to sign in; neither
+// another server nor a weaker method gets it.
+func TestSameServers(t *testing.T) {
+	t.Parallel()
+	p := full(t)
+	same := *p
+	same.Name, same.Client.Username, same.Traffic.MTU = "Other", "bob", 1300
+	if !p.SameServers(&same) {
+		t.Error("another name, and the secret is not given")
+	}
+	for i, change := range []func(o *Profile){
+		func(o *Profile) { o.Gateway.Address = "evil.example" }, func(o *Profile) { o.Gateway.Pins = nil },
+		func(o *Profile) { o.Gateway.Revocation = RevocationOff }, func(o *Profile) { o.Client.EAPOnly = EAPOnlyAny },
+		func(o *Profile) { o.Client.EAP.Methods = []EAPMethod{EAPGTC} }, func(o *Profile) { o.Client.EAP.ServerNames = []string{"evil.example"} },
+		func(o *Profile) { o.Client.Auth = ClientMSCHAPv2 },
+	} {
+		o := *p
+		if change(&o); p.SameServers(&o) {
+			t.Errorf("change %d is not seen", i)
+		}
+	}
+	short, long := Profile{Client: Client{Auth: ClientMSCHAPv2}}, Profile{Client: Client{Auth: ClientEAP, EAP: EAP{Methods: []EAPMethod{EAPMSCHAPv2}}}}
+	if !short.SameServers(&long) {
+		t.Error("the short form is another way to sign in")
+	}
+}

@@ -63,7 +63,7 @@ func (s *Service) Profiles(c control.Caller) []control.ProfileInfo {
 	for _, st := range s.cfg.Profiles.List(c.UID, c.Admin) {
 		p := &st.Profile
 		list = append(list, control.ProfileInfo{
-			ID: p.ID, Name: p.Name, Owner: st.Owner, Gateway: p.Gateway.Address, Auth: p.Client.Auth,
+			ID: p.ID, Name: p.Name, Owner: st.Owner, Gateway: p.Gateway.Address, Auth: p.Client.Auth, SignIn: p.Client.Words(),
 			Username: p.Client.Username, Organization: p.Origin.Organization,
 			Format: p.Origin.Format, Identifier: p.Origin.Identifier,
 		})

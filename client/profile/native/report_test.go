@@ -1,6 +1,7 @@
 package native
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,13 @@ func TestLowers(t *testing.T) {
 	const old = `"proposals": [{"encryption": "aes128", "integrity": "sha1", "prf": "sha256", "group": "x25519"}]`
 	gateway := func(fields string) string { return strings.Replace(office, `"auth": "c`, fields+`, "auth": "c`, 1) }
 	client := func(fields string) string { return strings.Replace(office, `"username"`, fields+`, "username"`, 1) }
+	eap := func(fields string) string {
+		return strings.Replace(office, `"auth": "eap-mschapv2"`, `"auth": "eap", "eap": {`+fields+`}`, 1)
+	}
+	anchor, err := json.Marshal([]string{pemText(certificate(t, "RADIUS CA"))})
+	if err != nil {
+		t.Fatal(err)
+	}
 	traffic := func(fields string) string { return strings.Replace(office, `"full": true`, fields, 1) }
 	for _, c := range []struct {
 		text, path string
@@ -87,6 +95,28 @@ func TestLowers(t *testing.T) {
 		{client(`"eap_only": ""`), "client.eap_only", false, ""},
 		{client(`"further": [{"auth": "eap-mschapv2"}, {"auth": "eap-mschapv2", "bare": true}]`), "client.further[1].bare", true, "not tied"},
 		{client(`"further": [{"auth": "eap-mschapv2", "bare": false}]`), "client.further[0].bare", false, ""},
+		{client(`"eap_only": "any"`), "client.eap_only", true, "an impostor"},
+		{gateway(`"revocation": "off"`), "gateway.revocation", true, "stolen"},
+		{gateway(`"revocation": "relaxed"`), "gateway.revocation", false, ""},
+		{gateway(`"revocation": "strict"`), "gateway.revocation", false, "no line without"},
+		{gateway(`"pins": ["sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]`), "gateway.pins", false, "chain"},
+		{eap(`"methods": ["tls"]`), "client.eap.methods", false, ""},
+		{eap(`"methods": ["peap", "mschapv2"]`), "client.eap.methods", false, ""},
+		{eap(`"methods": ["gtc"]`), "client.eap.methods", true, "wrong for a password"},
+		{eap(`"methods": ["tls", "md5"]`), "client.eap.methods", true, "guess your password"},
+		{eap(`"methods": ["ttls"], "inner": ["pap"]`), "client.eap.inner", false, "as you typed it"},
+		{eap(`"methods": ["ttls"], "inner": ["chap"]`), "client.eap.inner", false, ""},
+		{eap(`"methods": ["tls"], "server_names": ["*.corp.example"]`), "client.eap.server_names", false, ""},
+		{eap(`"methods": ["tls"], "server_names": ["*"], "anchors": ` + string(anchor)), "client.eap.server_names", true, "whatever its name"},
+		{eap(`"methods": ["tls"], "anchors": ` + string(anchor)), "client.eap.anchors", false, "only what these issue"},
+		{eap(`"methods": ["tls"], "without_ems": true`), "client.eap.without_ems", true, "old server"},
+		{eap(`"methods": ["tls"], "without_ems": false`), "client.eap.without_ems", false, ""},
+		{eap(`"methods": ["peap"], "without_binding": true`), "client.eap.without_binding", true, "at one end"},
+		{eap(`"methods": ["peap"], "without_binding": false`), "client.eap.without_binding", false, ""},
+		{eap(`"methods": ["ttls"], "confirm_notice": true`), "client.eap.confirm_notice", false, ""},
+		{strings.Replace(eap(`"methods": ["tls", "ttls"]`), `"username"`, `"eap_only": "safe", "username"`, 1), "client.eap_only", false, "by the sign-in alone"},
+		{client(`"further": [{"auth": "eap", "eap": {"methods": ["gtc"]}}]`), "client.further[0].eap.methods", true, "one-time code"},
+		{client(`"further": [{"auth": "eap", "eap": {"methods": ["peap"], "without_binding": true}}]`), "client.further[0].eap.without_binding", true, "at one end"},
 		{sa("session", `"liveness": "-1s"`), "session.liveness", true, "only when you disconnect"},
 		{sa("session", `"liveness": "5s"`), "session.liveness", true, "so often"},
 		{sa("session", `"liveness": "10s"`), "session.liveness", false, ""},
