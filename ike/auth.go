@@ -56,15 +56,18 @@ type authentication struct {
 	gateway auth.Identity
 	rest    []wire.Payload // the gateway's first answer, while the verdict is awaited
 
-	round      int  // 0, or which one of Config.Further, from 1
-	eapOnly    bool // the gateway has not authenticated itself before EAP
-	peer       *eap.Peer
-	leaf       []byte // of the chain that was given for EAP; nil: the configuration's
-	rounds     int
-	secret     bool // the open question is for a secret
-	passworded bool // one has been used
-	msk        suite.Secret
-	failing    *Failure // how EAP has ended for us, before the server says so
+	round    int  // 0, or which one of Config.Further, from 1
+	eapOnly  bool // the gateway has not authenticated itself before EAP
+	peer     *eap.Peer
+	leaf     []byte // of the chain that was given for EAP; nil: the configuration's
+	rounds   int
+	sent     time.Time        // the last request of IKE_AUTH
+	waited   time.Duration    // for its answer
+	signedIn bool             // EAP has ended well
+	wanted   eap.QuestionKind // what the open question asks of the user
+	given    eap.QuestionKind // what the server has been given last; 0: nothing yet
+	msk      suite.Secret
+	failing  *Failure // how EAP has ended for us, before the server says so
 }
 
 // questionKind says which answer a question wants.
@@ -253,7 +256,10 @@ type authRound struct {
 
 func (*authRound) kind() wire.ExchangeType { return wire.ExchangeIKEAuth }
 
-func (r *authRound) build(*Session, *ikeSA, time.Time) ([]wire.Payload, error) {
+func (r *authRound) build(_ *Session, sa *ikeSA, now time.Time) ([]wire.Payload, error) {
+	if sa.auth != nil {
+		sa.auth.sent = now
+	}
 	return r.payloads, nil
 }
 

@@ -39,10 +39,11 @@ func identityText(id auth.Identity) string {
 }
 
 // takeEAP takes one answer of the conversation.
-func (a *authentication) takeEAP(s *Session, _ time.Time, ps []wire.Payload) error {
+func (a *authentication) takeEAP(s *Session, now time.Time, ps []wire.Payload) error {
 	if a.failing != nil {
 		return a.failing
 	}
+	a.waited = now.Sub(a.sent)
 	p, ok := wire.Find[*wire.EAPPayload](ps)
 	if !ok {
 		if n, isError := wire.FirstError(ps); isError {
@@ -63,16 +64,6 @@ func (a *authentication) takeEAP(s *Session, _ time.Time, ps []wire.Payload) err
 	return a.stepEAP(s, res, err)
 }
 
-// turnedAway is for a gateway that ends the conversation without an EAP packet.
-// After the password was used, that is what it does not like.
-func (a *authentication) turnedAway(n *wire.NotifyPayload) *Failure {
-	f := failureOf(n)
-	if f.Cause == CauseRejected && a.passworded {
-		f.Cause = CauseWrongPassword
-	}
-	return f
-}
-
 // stepEAP does what the conversation wants next.
 func (a *authentication) stepEAP(s *Session, res eap.Result, err error) error {
 	switch {
@@ -81,6 +72,7 @@ func (a *authentication) stepEAP(s *Session, res eap.Result, err error) error {
 	case res.Ask != nil:
 		a.askEAP(s, res.Ask)
 	case res.Done:
+		a.signedIn = true
 		if err := a.keyed(s, res); err != nil {
 			return err
 		}
@@ -111,7 +103,7 @@ func (a *authentication) askEAP(s *Session, q *eap.Question) {
 	case eap.AskCertificate:
 		s.emit(NeedCertificate{ID: a.ask(s, questionCertificate), EAP: true, Names: q.Issuers})
 	default:
-		a.secret = q.Kind != eap.AskConsent
+		a.wanted = q.Kind
 		s.emit(NeedCredentials{
 			ID: a.ask(s, questionCredentials), Kind: q.Kind, Round: a.round, Unproven: a.eapOnly, Username: q.Username,
 			Method: q.Method, Inner: q.Inner, Message: q.Message, Echo: q.Echo, Again: q.Again, Code: q.Code,
@@ -121,11 +113,11 @@ func (a *authentication) askEAP(s *Session, q *eap.Question) {
 
 // takeCredentials continues with what the user has given.
 func (a *authentication) takeCredentials(s *Session, c Credentials) error {
-	if a.secret && c.Err == nil {
+	if a.wanted != eap.AskConsent && c.Err == nil {
 		if len(c.Password)+len(c.New) == 0 {
 			c.Err = errors.New("no password was given")
 		} else {
-			a.passworded = true
+			a.given = a.wanted
 		}
 	}
 	return a.answerEAP(s, eap.Answer{Secret: c.Password, New: c.New, Err: c.Err})
@@ -171,37 +163,4 @@ func (a *authentication) takeLast(s *Session, now time.Time, ps []wire.Payload) 
 		return a.turnTo(s, f)
 	}
 	return a.proven(s, now, ps)
-}
-
-// eapFailure says what went wrong in words of the Session.
-func (a *authentication) eapFailure(err error) *Failure {
-	f := &Failure{Cause: CauseProtocol, Err: err}
-	var e *eap.Error
-	if !errors.As(err, &e) {
-		return f
-	}
-	switch e.Kind {
-	case eap.WrongPassword:
-		f.Cause = CauseWrongPassword
-	case eap.MethodRefused:
-		f.Cause = CauseEAPMethod
-	case eap.Account:
-		f.Cause = CauseRejected
-	case eap.ServerProof:
-		f.Cause = CauseGatewayAuth
-	case eap.Untrusted:
-		f.Cause = CauseServerCert
-	case eap.TLSFailed, eap.NoEMS:
-		f.Cause = CauseServerTLS
-	case eap.CertificateMissing, eap.CertificateRefused:
-		f.Cause = CauseClientCert
-	case eap.Internal, eap.Declined:
-		f.Cause = CauseCredentials
-	case eap.Failed:
-		f.Cause = CauseRejected
-		if a.passworded {
-			f.Cause = CauseWrongPassword
-		}
-	}
-	return f
 }

@@ -15,7 +15,13 @@ const (
 	CausePeerDead        Cause = "peer-dead"         // an established peer stopped answering
 	CauseNoProposal      Cause = "no-proposal"       // NO_PROPOSAL_CHOSEN, or an answer outside what we offered
 	CauseRejected        Cause = "rejected"          // AUTHENTICATION_FAILED from the gateway
-	CauseWrongPassword   Cause = "wrong-password"    // EAP method failed after credentials were sent
+	CauseWrongPassword   Cause = "wrong-password"    // EAP failed after a password was sent
+	CauseWrongCode       Cause = "wrong-code"        // EAP failed after something else that the user typed was sent
+	CauseAccount         Cause = "account"           // disabled, locked, or not now (RFC 2759 6)
+	CausePasswordExpired Cause = "password-expired"  // and was not changed
+	CausePasswordRefused Cause = "password-refused"  // the new one
+	CauseSignInSilent    Cause = "sign-in-silent"    // the gateway began EAP, and then nothing came, or nothing but a refusal after a long wait
+	CauseServerProof     Cause = "server-proof"      // the EAP server does not know the password, or is not at the tunnel's end
 	CauseEAPMethod       Cause = "eap-method"        // the gateway wants a method that is not allowed
 	CauseGatewayAuth     Cause = "gateway-auth"      // the gateway's AUTH payload does not verify
 	CauseGatewayIdentity Cause = "gateway-identity"  // IDr is not who was asked for

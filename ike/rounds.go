@@ -59,6 +59,11 @@ func (c *Config) checkRounds() error {
 	if len(c.EAPOnly) > 0 && c.Client != ClientEAP {
 		return errors.New("ike: config with an eap-only gateway, and a client that does not use eap")
 	}
+	for _, m := range c.EAPOnly {
+		if !eap.MakesKey(m) { // what is typed would go to whoever asks
+			return fmt.Errorf("ike: config with an eap-only gateway, and method %d, which makes no key", m)
+		}
+	}
 	return nil
 }
 
@@ -118,7 +123,7 @@ func (a *authentication) proven(s *Session, now time.Time, ps []wire.Payload) er
 	}
 	a.round++
 	a.msk.Clear()
-	a.msk, a.passworded, a.eapOnly = nil, false, false
+	a.msk, a.given, a.eapOnly, a.signedIn = nil, 0, false, false
 	a.send([]wire.Payload{a.current(s).Identity.Payload(false)}, a.beginEAP)
 	return nil
 }

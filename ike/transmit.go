@@ -135,6 +135,8 @@ func (s *Session) unanswered(sa *ikeSA, t *transmission) error {
 		return sa.auth.failing
 	case s.current == nil && s.init != nil && s.init.hint != nil:
 		return s.init.hint
+	case s.current == nil && s.init == nil && sa.auth.signsIn():
+		return &Failure{Cause: CauseSignInSilent, Err: err}
 	case s.current == nil:
 		return &Failure{Cause: CauseNoAnswer, Err: err}
 	case sa == s.current:

@@ -400,8 +400,11 @@ func TestFurtherAuthenticationsOfAConfig(t *testing.T) {
 	t.Parallel()
 	good := ike.Authentication{Identity: fqdn("alice"), EAP: eap.Config{Methods: []uint8{mschapv2}}}
 	for name, change := range map[string]func(*ike.Config){
-		"too many":         func(c *ike.Config) { c.Further = []ike.Authentication{good, good, good, good} },
-		"no identity":      func(c *ike.Config) { c.Further = []ike.Authentication{{EAP: good.EAP}} },
+		"too many":    func(c *ike.Config) { c.Further = []ike.Authentication{good, good, good, good} },
+		"no identity": func(c *ike.Config) { c.Further = []ike.Authentication{{EAP: good.EAP}} },
+		"alone by what makes no key": func(c *ike.Config) {
+			c.EAP.Methods, c.EAPOnly = []uint8{6, mschapv2}, []uint8{6}
+		},
 		"no method":        func(c *ike.Config) { c.Further = []ike.Authentication{{Identity: good.Identity}} },
 		"EAP-only for PSK": func(c *ike.Config) { c.Client, c.EAPOnly = ike.ClientPSK, []uint8{mschapv2} },
 		"an unknown start": func(c *ike.Config) { c.Childless = 9 },

@@ -9,25 +9,30 @@ import (
 	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/auth"
-	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/suite"
 )
 
 // explain turns what ended a line into a cause that a person can be told.
 func (t *Tunnel) explain(err error) *diagnose.Failure {
 	var known *diagnose.Failure
-	if errors.As(err, &known) {
+	var f *ike.Failure
+	if errors.As(err, &known) && !(errors.As(err, &f) && refusal(f)) {
 		return known
 	}
 	var cert *auth.CertificateError
 	if errors.As(err, &cert) {
+		if f != nil && f.Cause == ike.CauseServerCert {
+			return explainServer(cert)
+		}
 		return explainCertificate(cert)
 	}
-	var f *ike.Failure
 	if !errors.As(err, &f) {
 		return diagnose.From(err)
 	}
-	out := &diagnose.Failure{Cause: sessionCause(f.Cause), Err: err}
+	out := &diagnose.Failure{Cause: sessionCauses[f.Cause], Err: err}
+	if out.Cause == "" {
+		out.Cause = diagnose.CauseProtocol
+	}
 	if f.Notify != 0 {
 		out.Detail = f.Notify.String()
 	}
@@ -39,56 +44,45 @@ func (t *Tunnel) explain(err error) *diagnose.Failure {
 		if errors.As(err, &unsafe) {
 			out.Seen = enumerate(unsafe.Names)
 		}
-	case ike.CauseWrongPassword, ike.CauseRejected:
-		var e *eap.Error
-		if errors.As(err, &e) {
-			out.Seen = e.Message
-		}
 	case ike.CauseGatewayIdentity:
 		var id *ike.IdentityError
 		if errors.As(err, &id) {
 			out.Seen, out.Expected = id.Seen, id.Expected
 		}
+	default:
+		t.explainSignIn(out, f)
 	}
 	return out
 }
 
-func sessionCause(c ike.Cause) diagnose.Cause {
-	switch c {
-	case ike.CauseNoAnswer:
-		return diagnose.CauseGatewaySilent
-	case ike.CausePeerDead:
-		return diagnose.CauseLineLost
-	case ike.CauseNoProposal:
-		return diagnose.CauseNoCommonProposal
-	case ike.CauseRejected:
-		return diagnose.CauseRejected
-	case ike.CauseWrongPassword:
-		return diagnose.CauseWrongPassword
-	case ike.CauseEAPMethod:
-		return diagnose.CauseEAPMethod
-	case ike.CauseGatewayAuth:
-		return diagnose.CauseGatewayProof
-	case ike.CauseGatewayIdentity:
-		return diagnose.CauseGatewayIdentity
-	case ike.CauseGatewayCert:
-		return diagnose.CauseGatewayCertificate
-	case ike.CauseCredentials:
-		return diagnose.CauseCredentialsMissing
-	case ike.CauseSelectors:
-		return diagnose.CauseSelectors
-	case ike.CauseNoAddress:
-		return diagnose.CauseNoAddress
-	case ike.CauseAnotherAuth:
-		return diagnose.CauseFurtherSignIn
-	case ike.CauseChildless:
-		return diagnose.CauseChildless
-	case ike.CauseInternal:
-		return diagnose.CauseInternal
-	case ike.CauseClosedByGateway:
-		return diagnose.CauseClosedByGateway
-	}
-	return diagnose.CauseProtocol
+// sessionCauses says what the causes of a Session are to a person; what is missing is
+// the gateway's breach of the rules.
+var sessionCauses = map[ike.Cause]diagnose.Cause{
+	ike.CauseNoAnswer:        diagnose.CauseGatewaySilent,
+	ike.CausePeerDead:        diagnose.CauseLineLost,
+	ike.CauseNoProposal:      diagnose.CauseNoCommonProposal,
+	ike.CauseRejected:        diagnose.CauseRejected,
+	ike.CauseWrongPassword:   diagnose.CauseWrongPassword,
+	ike.CauseWrongCode:       diagnose.CauseWrongCode,
+	ike.CauseAccount:         diagnose.CauseAccountLocked,
+	ike.CausePasswordExpired: diagnose.CausePasswordExpired,
+	ike.CausePasswordRefused: diagnose.CausePasswordRefused,
+	ike.CauseSignInSilent:    diagnose.CauseSignInSilent,
+	ike.CauseEAPMethod:       diagnose.CauseEAPMethod,
+	ike.CauseServerCert:      diagnose.CauseServerCertificate,
+	ike.CauseServerTLS:       diagnose.CauseServerProof,
+	ike.CauseServerProof:     diagnose.CauseServerProof,
+	ike.CauseClientCert:      diagnose.CauseCertificateMissing,
+	ike.CauseGatewayAuth:     diagnose.CauseGatewayProof,
+	ike.CauseGatewayIdentity: diagnose.CauseGatewayIdentity,
+	ike.CauseGatewayCert:     diagnose.CauseGatewayCertificate,
+	ike.CauseCredentials:     diagnose.CauseCredentialsMissing,
+	ike.CauseSelectors:       diagnose.CauseSelectors,
+	ike.CauseNoAddress:       diagnose.CauseNoAddress,
+	ike.CauseAnotherAuth:     diagnose.CauseFurtherSignIn,
+	ike.CauseChildless:       diagnose.CauseChildless,
+	ike.CauseInternal:        diagnose.CauseInternal,
+	ike.CauseClosedByGateway: diagnose.CauseClosedByGateway,
 }
 
 func explainCertificate(e *auth.CertificateError) *diagnose.Failure {
@@ -106,6 +100,12 @@ func explainCertificate(e *auth.CertificateError) *diagnose.Failure {
 		f.Cause = diagnose.CauseGatewayUsage
 	case auth.WrongIssuer:
 		f.Cause = diagnose.CauseGatewayIssuer
+	case auth.NotPinned:
+		f.Cause = diagnose.CauseGatewayPin
+	case auth.Revoked:
+		f.Cause, f.When = diagnose.CauseGatewayRevoked, e.RevokedAt
+	case auth.Unverified:
+		f.Cause = diagnose.CauseRevocationUnknown
 	default:
 		f.Cause = diagnose.CauseGatewayCertificate
 	}

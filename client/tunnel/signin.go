@@ -56,7 +56,7 @@ func eapOnly(choice profile.EAPOnly, methods []uint8) []uint8 {
 	case profile.EAPOnlySafe:
 		return slices.DeleteFunc(slices.Clone(methods), func(m uint8) bool { return !eap.SafeAlone(m) })
 	case profile.EAPOnlyAny:
-		return slices.Clone(methods)
+		return slices.DeleteFunc(slices.Clone(methods), func(m uint8) bool { return !eap.MakesKey(m) })
 	}
 	return nil
 }

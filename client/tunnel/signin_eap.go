@@ -134,6 +134,9 @@ func eapConfig(e profile.EAP, chain [][]byte, username string) eap.Config {
 	}
 	for _, m := range e.Methods {
 		cfg.Methods = append(cfg.Methods, eapTypes[m])
+		if m == profile.EAPGTC { // its older relation, by which codes are asked for too
+			cfg.Methods = append(cfg.Methods, eap.TypeOTP)
+		}
 		for _, in := range e.InnerOf(m) {
 			cfg.Inner = append(cfg.Inner, innerMethods[m][in])
 		}

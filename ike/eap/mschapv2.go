@@ -146,7 +146,7 @@ func (m *mschapv2) provide(a Answer) (Result, error) {
 func (m *mschapv2) giveUp(request byte) Result {
 	m.state = failed
 	m.clear()
-	return Result{Response: marshal(codeResponse, request, TypeMSCHAPv2, []byte{opFailure})}
+	return Result{Response: marshal(codeResponse, request, TypeMSCHAPv2, []byte{opFailure}), Failing: m.failure}
 }
 
 // response builds a Response: Value-Size 49, peer challenge, eight zeros, NT

@@ -142,6 +142,9 @@ func (p *Peer) taken(r Result) Result {
 		}
 		p.lastResponse = bytes.Clone(r.Response)
 	}
+	if r.Failing != nil && r.Failing.Method == 0 {
+		r.Failing.Method = p.method.kind()
+	}
 	if q := r.Ask; q != nil {
 		if p.method != nil && p.notice == nil {
 			q.Method, q.Inner = p.method.kind(), q.Method

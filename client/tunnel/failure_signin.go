@@ -1,0 +1,94 @@
+package tunnel
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/ike"
+	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
+)
+
+// refusal says that the server has seen an answer of the user's and did not take it.
+// That is what has happened, whatever became of the question for another answer.
+func refusal(f *ike.Failure) bool {
+	switch f.Cause {
+	case ike.CauseWrongPassword, ike.CauseWrongCode, ike.CauseAccount, ike.CausePasswordExpired, ike.CausePasswordRefused:
+		return true
+	}
+	return false
+}
+
+// explainSignIn adds what EAP knows about the end of a sign-in.
+func (t *Tunnel) explainSignIn(out *diagnose.Failure, f *ike.Failure) {
+	var e *eap.Error
+	if !errors.As(f, &e) {
+		return
+	}
+	switch f.Cause {
+	case ike.CauseEAPMethod:
+		out.Seen, out.Expected = methodName(e.Method), t.allowedMethods()
+	case ike.CauseClientCert:
+		if e.Kind == eap.CertificateRefused && e.Alert == alertCertificateExpired {
+			out.Cause = diagnose.CauseCertificateExpired
+		}
+	default:
+		out.Seen = e.Message
+	}
+	if e.Code != 0 {
+		out.Detail = "error " + strconv.Itoa(e.Code)
+	}
+}
+
+// alertCertificateExpired is TLS's (RFC 8446 6.2).
+const alertCertificateExpired = 45
+
+// methodName is an EAP type as administrators know it.
+func methodName(kind uint8) string {
+	for m, k := range eapTypes {
+		if k == kind {
+			return strings.ToUpper(string(m))
+		}
+	}
+	return "EAP type " + strconv.Itoa(int(kind))
+}
+
+// allowedMethods lists what the profile allows at any of its sign-ins.
+func (t *Tunnel) allowedMethods() string {
+	c := &t.cfg.Profile.Client
+	first, _ := c.SignIn()
+	all := slices.Clone(first.Methods)
+	for i := range c.Further {
+		settings, _ := c.Further[i].SignIn()
+		all = append(all, settings.Methods...)
+	}
+	var names []string
+	for _, m := range all {
+		if n := strings.ToUpper(string(m)); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return enumerate(names)
+}
+
+// explainServer speaks of the server behind the gateway, to which the user signs in by
+// EAP over TLS.
+func explainServer(e *auth.CertificateError) *diagnose.Failure {
+	f := &diagnose.Failure{Cause: diagnose.CauseServerCertificate, Seen: e.Seen, Expected: e.Expected, Err: e}
+	switch e.Kind {
+	case auth.Untrusted, auth.WrongIssuer:
+		f.Cause = diagnose.CauseServerUntrusted
+	case auth.WrongName:
+		f.Cause = diagnose.CauseServerWrongName
+	case auth.Expired:
+		f.Cause, f.When = diagnose.CauseServerExpired, e.NotAfter
+	case auth.Revoked:
+		f.Cause, f.When = diagnose.CauseServerRevoked, e.RevokedAt
+	case auth.Unverified:
+		f.Cause = diagnose.CauseRevocationUnknown
+	}
+	return f
+}
