@@ -173,7 +173,10 @@ func TestTTLSFailures(t *testing.T) {
 		"success before anything inside":               {&ttlsServer{early: true}, InnerPAP, nil, Unexpected, 0},
 		"mschapv2, success without the server's proof": {&ttlsServer{bend: always(rawAVP(18, 0, 0x40, []byte("Welcome")))}, InnerMSCHAPv2, nil, Unexpected, 0},
 		"mschapv2, the server does not know the password": {&ttlsServer{bend: func(_ int, reply []byte) []byte {
-			reply[len(reply)-3] ^= 1
+			digit := &reply[len(reply)-3]
+			if *digit++; *digit != '1' { // another one, and still a digit
+				*digit = '0'
+			}
 			return reply
 		}}, InnerMSCHAPv2, nil, ServerProof, 0},
 		"eap, success before the method":          {&ttlsServer{eapIn: &scripted{}}, eapMSCHAPv2, nil, Unexpected, 0},
