@@ -42,6 +42,10 @@ func newMethod(kind uint8, cfg *Config) method {
 	return nil
 }
 
+// tunnelRoom is what a tunnel adds to a packet at most: the head of an AVP, or a
+// header that was left out, and a TLS record with its nonce, padding and MAC.
+const tunnelRoom = 120
+
 // newInner makes the conversation inside a tunnel, which is with the user's own
 // name and has no tunnel inside it. A caller whose packets come without a header
 // (PEAPv0) gives them one, and tells the end by a Success or a Failure of its own.
@@ -49,6 +53,9 @@ func newInner(cfg Config) *Peer {
 	inner := cfg
 	inner.Identity, inner.BareSuccess, inner.Inner, inner.Methods = cfg.Username, false, nil, nil
 	inner.TLS.Sessions = nil // the tunnel's session is the one to take up again
+	// What is said inside must not be cut outside: without a header (PEAPv0) it has
+	// the number of the packet around it, and servers take that of its last part.
+	inner.TLS.FragmentSize = newFragments(0, cfg.TLS.FragmentSize).size - tunnelRoom
 	for _, m := range cfg.Inner {
 		if kind := uint8(m); InnerMethod(kind) == m && !tunnels(kind) && !slices.Contains(inner.Methods, kind) {
 			inner.Methods = append(inner.Methods, kind)
