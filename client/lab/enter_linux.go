@@ -22,7 +22,8 @@ import (
 //	inside   Enter returns nil and the program goes on
 //
 // Inside, the same program is started again as a holder (keeps one network
-// namespace of the lab alive) or as a helper (a small client in a namespace).
+// namespace of the lab alive), as a helper (a small client in a namespace) or as
+// a domain controller's program.
 const (
 	stageVariable = "HOMEWARD_LAB_STAGE"
 
@@ -31,6 +32,7 @@ const (
 	stageInside = "inside"
 	stageHolder = "holder"
 	stageHelper = "helper"
+	stageDomain = "domain"
 )
 
 // inside is true once Enter has returned nil.
@@ -63,6 +65,8 @@ func Enter() error {
 		exit(runHolder(os.Args[1:]))
 	case stageHelper:
 		exit(runHelper(os.Args[1:]))
+	case stageDomain:
+		exit(runDomain(os.Args[1:]))
 	}
 	inside = true
 	return nil

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -38,6 +39,7 @@ type RADIUSServer struct {
 	name      string
 	ready     string // in its log once it answers
 	args, env []string
+	logFile   string // empty: it writes to its output
 	namespace *Namespace
 
 	mu      sync.Mutex
@@ -88,7 +90,9 @@ func (l *Lab) startRADIUS(ctx context.Context, o RADIUSOptions) error {
 			return err
 		}
 		*h.server = &RADIUSServer{Port: h.port, Secret: d.Secret, name: "hostapd", ready: "AP-ENABLED", namespace: n,
-			args: []string{"-ddK", filepath.Join(own.Dir, "hostapd.conf")}}
+			logFile: filepath.Join(own.Dir, "log")}
+		// Into a file it writes each line at once, into a pipe some time later.
+		(*h.server).args = []string{"-ddK", "-f", (*h.server).logFile, filepath.Join(own.Dir, "hostapd.conf")}
 		if h.old {
 			(*h.server).env = []string{"OPENSSL_CONF=" + filepath.Join(own.Dir, "openssl.cnf")}
 		}
@@ -154,21 +158,23 @@ func writeFiles(dir string, files map[string][]byte) error {
 	return nil
 }
 
-// A password that was changed lies in a file, as its NT hash.
-const (
-	currentScript = "#!/bin/sh\ncase \"$1\" in *[!a-z]*) exit 0 ;; esac\n[ ! -e \"DIR/passwords/$1\" ] || cat \"DIR/passwords/$1\"\n"
-	changeScript  = "#!/bin/sh\ncase \"$1\" in *[!a-z]*) exit 1 ;; esac\nprintf %s \"$2\" > \"DIR/passwords/$1\" && echo changed\n"
-)
-
+// writeFreeRADIUS writes what FreeRADIUS reads, and the domain controller's program,
+// which is this one in another stage: FreeRADIUS starts it without any environment.
 func writeFreeRADIUS(d radiusData) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("lab: finding the own program: %w", err)
+	}
+	program := filepath.Join(d.Dir, "domain")
+	d.Domain = program + " " + filepath.Join(d.Dir, "passwords")
 	conf, err := renderRADIUS(freeRADIUSConf, d)
 	if err != nil {
 		return err
 	}
-	script := func(text string) []byte { return []byte(strings.ReplaceAll(text, "DIR", d.Dir)) }
 	return writeFiles(d.Dir, map[string][]byte{
 		"radiusd.conf": []byte(conf), "users": []byte(d.accounts()),
-		"current": script(currentScript), "change": script(changeScript),
+		"domain": []byte(fmt.Sprintf("#!/bin/sh\n%s=%s exec '%s' \"$@\"\n", stageVariable, stageDomain, self)),
+		filepath.Join("passwords", ExpiredUser+expiredMark): []byte(hex.EncodeToString(ntHash(UserPassword))),
 	})
 }
 
@@ -204,10 +210,10 @@ func (s *RADIUSServer) Start(ctx context.Context) error {
 	return Until(ctx, s.name+" answers", func() (bool, error) {
 		select {
 		case <-p.Done():
-			return false, fmt.Errorf("it has ended: %v: %s", p.err, tail(out.String()))
+			return false, fmt.Errorf("it has ended: %v: %s", p.err, tail(s.Log()))
 		default:
 		}
-		return strings.Contains(out.String(), s.ready), nil
+		return strings.Contains(s.Log(), s.ready), nil
 	})
 }
 
@@ -239,7 +245,15 @@ func (s *RADIUSServer) Log() string {
 	if s.output == nil {
 		return ""
 	}
-	return s.output.String()
+	text := s.output.String()
+	if s.logFile != "" {
+		b, err := os.ReadFile(s.logFile)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return text + err.Error()
+		}
+		text += string(b)
+	}
+	return text
 }
 
 // Dial opens a socket to the server, on the gateway's machine.
@@ -256,14 +270,11 @@ func (s *RADIUSServer) Dial() (net.Conn, error) {
 	return conn, nil
 }
 
-// Forget has FreeRADIUS forget the passwords that were changed.
+// Forget has the domain forget that ExpiredUser has a new password.
 func (r *RADIUS) Forget() error {
-	files, err := filepath.Glob(filepath.Join(r.dir, "free", "passwords", "*"))
-	for _, f := range files {
-		err = errors.Join(err, os.Remove(f))
-	}
-	if err != nil {
-		return fmt.Errorf("lab: forgetting changed passwords: %w", err)
+	err := os.Remove(filepath.Join(r.dir, "free", "passwords", ExpiredUser))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("lab: forgetting a changed password: %w", err)
 	}
 	return nil
 }

@@ -121,6 +121,7 @@ type proxy struct {
 type radiusData struct {
 	RADIUSOptions
 	Dir, Libraries       string
+	Domain               string // the command line of the domain controller's program
 	Port                 int
 	Secret               string
 	Prompt, RetryMessage string
@@ -173,16 +174,17 @@ func (o RADIUSOptions) accounts() string {
 	line := func(name, password, control string) {
 		fmt.Fprintf(&b, "%s Cleartext-Password := %s%s\n", quoted(name), quoted(password), control)
 	}
-	flags := func(f string) string { return fmt.Sprintf(", SMB-Account-Ctrl-Text := \"[%-11s]\"", f) }
+	const own = ", MS-CHAP-Use-NTLM-Auth := No"
+	flags := func(f string) string { return fmt.Sprintf("%s, SMB-Account-Ctrl-Text := \"[%-11s]\"", own, f) }
 	for name, password := range o.Users {
-		line(name, password, "")
+		line(name, password, own)
 	}
-	line(UserName, UserPassword, "")
+	line(UserName, UserPassword, own)
 	line(LockedUser, UserPassword, flags("UL"))
 	line(DisabledUser, UserPassword, flags("DU"))
-	line(ExpiredUser, UserPassword, flags("Ue"))
-	line(CodeUser, CodeOfTheDay, "")
-	line(ForeignerUser, ForeignerPassword, "")
+	line(ExpiredUser, UserPassword, "") // the domain judges that one
+	line(CodeUser, CodeOfTheDay, own)
+	line(ForeignerUser, ForeignerPassword, own)
 	return b.String()
 }
 

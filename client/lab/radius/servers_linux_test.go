@@ -1,16 +1,22 @@
 package radius_test
 
 import (
-	"bytes"
 	"context"
+	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/lab"
 	"github.com/homeward-vpn/homeward/client/lab/radius"
+	"github.com/homeward-vpn/homeward/ike/auth"
 	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/suite"
 )
@@ -18,7 +24,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
 // servers starts a company's sign-in servers, or skips where that is forbidden.
-func servers(t *testing.T) *lab.RADIUS {
+func servers(t *testing.T) *lab.Lab {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	t.Cleanup(cancel)
@@ -34,20 +40,102 @@ func servers(t *testing.T) *lab.RADIUS {
 			t.Error("closing the lab: ", err)
 		}
 	})
-	return l.RADIUS
+	return l
+}
+
+// person answers a Peer's questions.
+type person struct {
+	anchors   [][]byte
+	names     []string
+	secrets   []string // passwords and codes, in the order in which they are asked for
+	next      string   // the new password
+	key       crypto.Signer
+	chain     [][]byte
+	questions []eap.Question // as they came
+}
+
+// employee trusts the company's sign-in servers.
+func employee(l *lab.Lab, secrets ...string) *person {
+	return &person{anchors: [][]byte{l.PKI.SignIn.DER()}, names: []string{lab.RADIUSName}, secrets: secrets}
+}
+
+// holds gives the person a certificate.
+func (p *person) holds(t *testing.T, l *lab.Lab, key lab.KeyType) *person {
+	t.Helper()
+	c, err := l.PKI.Employee(lab.EmployeeMail, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.key, p.chain = c.Key, [][]byte{c.DER()}
+	return p
+}
+
+// kinds are those of the questions so far.
+func (p *person) kinds() []eap.QuestionKind {
+	var out []eap.QuestionKind
+	for _, q := range p.questions {
+		out = append(out, q.Kind)
+	}
+	return out
+}
+
+// answer answers one question.
+func (p *person) answer(q eap.Question) eap.Answer {
+	p.questions = append(p.questions, q)
+	switch q.Kind {
+	case eap.AskPassword, eap.AskCode:
+		if len(p.secrets) == 0 {
+			return eap.Answer{Err: errors.New("nothing is left to say")}
+		}
+		a := eap.Answer{Secret: suite.Secret(p.secrets[0])}
+		p.secrets = p.secrets[1:]
+		return a
+	case eap.AskNewPassword:
+		return eap.Answer{New: suite.Secret(p.next)}
+	case eap.AskCertificate:
+		return eap.Answer{Certificates: p.chain}
+	case eap.AskSignature:
+		signature, err := sign(p.key, q.Scheme, q.Data)
+		return eap.Answer{Signature: signature, Err: err}
+	case eap.AskVerdict:
+		return eap.Answer{Err: auth.VerifyChain(q.Chain, auth.ChainPolicy{Purpose: auth.ForEAPServer, Anchors: p.anchors, Names: p.names, Now: time.Now()})}
+	}
+	return eap.Answer{Err: fmt.Errorf("a question of kind %d", q.Kind)}
+}
+
+// sign signs as a scheme says.
+func sign(key crypto.Signer, s auth.Scheme, data []byte) ([]byte, error) {
+	hash, digest := crypto.SHA256, []byte(nil)
+	switch name := string(s); {
+	case strings.HasSuffix(name, "sha256"):
+		d := sha256.Sum256(data)
+		digest = d[:]
+	case strings.HasSuffix(name, "sha384"):
+		d := sha512.Sum384(data)
+		hash, digest = crypto.SHA384, d[:]
+	case strings.HasSuffix(name, "sha512"):
+		d := sha512.Sum512(data)
+		hash, digest = crypto.SHA512, d[:]
+	default:
+		return nil, fmt.Errorf("the scheme %s", name)
+	}
+	if strings.HasPrefix(string(s), "rsa-pss") {
+		return key.Sign(rand.Reader, digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash})
+	}
+	return key.Sign(rand.Reader, digest, hash)
 }
 
 // outcome is how a conversation ended.
 type outcome struct {
-	err     error       // of the peer
-	code    radius.Code // the server's last word
-	msk     []byte      // the peer's
-	key     []byte      // the server's
-	message string      // the last that the server had for the user
+	err  error       // of the peer
+	code radius.Code // the server's last word
+	msk  []byte      // the peer's
+	key  []byte      // the server's
+	said []string    // what the server had for the user
 }
 
 // talk runs a conversation to its end.
-func talk(t *testing.T, s *lab.RADIUSServer, cfg eap.Config, password string) outcome {
+func talk(t *testing.T, s *lab.RADIUSServer, cfg eap.Config, p *person) outcome {
 	t.Helper()
 	conn, err := s.Dial()
 	if err != nil {
@@ -58,7 +146,7 @@ func talk(t *testing.T, s *lab.RADIUSServer, cfg eap.Config, password string) ou
 			t.Error(err)
 		}
 	}()
-	cfg.Rand = rand.Reader
+	cfg.Rand, cfg.Now = rand.Reader, time.Now()
 	server, peer := radius.NewClient(conn, s.Secret, cfg.Identity), eap.New(cfg)
 	defer peer.Clear()
 	var out outcome
@@ -66,39 +154,34 @@ func talk(t *testing.T, s *lab.RADIUSServer, cfg eap.Config, password string) ou
 	r, err := peer.Handle([]byte{1, 0, 0, 5, eap.TypeIdentity})
 	for {
 		if r.Message != "" {
-			out.message = r.Message
-		}
-		if err == nil && r.Ask != nil {
-			r, err = peer.Provide(eap.Answer{Secret: suite.Secret(password)})
+			out.said = append(out.said, r.Message)
 		}
 		if out.err = err; err != nil {
 			return out
 		}
-		if r.Done {
+		switch {
+		case r.Ask != nil:
+			r, err = peer.Provide(p.answer(*r.Ask))
+		case r.Done:
 			out.msk = r.MSK
 			return out
+		default:
+			a, xerr := server.Exchange(r.Response)
+			if xerr != nil {
+				t.Fatalf("%v\n%s", xerr, s.Log())
+			}
+			out.code, out.key = a.Code, a.Key
+			r, err = peer.Handle(a.EAP)
 		}
-		a, xerr := server.Exchange(r.Response)
-		if xerr != nil {
-			t.Fatal(xerr, s.Log())
-		}
-		out.code, out.key = a.Code, a.Key
-		r, err = peer.Handle(a.EAP)
 	}
 }
 
-// TestMSCHAPv2Key has the key of MSCHAPv2 compared with the one that each
-// server hands to the gateway, which is shorter: zeros follow (RFC 3079).
-func TestMSCHAPv2Key(t *testing.T) {
-	t.Parallel()
-	r := servers(t)
-	for _, s := range []*lab.RADIUSServer{r.FreeRADIUS, r.Hostapd} {
-		out := talk(t, s, eap.Config{Identity: lab.UserName, Methods: []uint8{eap.TypeMSCHAPv2}}, lab.UserPassword)
-		if out.err != nil || out.code != radius.AccessAccept {
-			t.Fatalf("%v, the server's last word is %d", out.err, out.code)
-		}
-		if len(out.msk) != 64 || len(out.key) == 0 || !bytes.Equal(out.msk[:len(out.key)], out.key) {
-			t.Errorf("the peer has %x, the server %x", out.msk, out.key)
-		}
+// refused wants a conversation to end with an error of this kind.
+func (o outcome) refused(t *testing.T, kind eap.ErrorKind) *eap.Error {
+	t.Helper()
+	e := (*eap.Error)(nil)
+	if !errors.As(o.err, &e) || e.Kind != kind || o.msk != nil {
+		t.Fatalf("the conversation ends with %v and %d octets of a key, want %s", o.err, len(o.msk), kind)
 	}
+	return e
 }
