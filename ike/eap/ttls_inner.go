@@ -74,6 +74,8 @@ func replyMessage(list []avp) string {
 type ttlsPAP struct {
 	name   string
 	sent   bool
+	coded  bool // what was sent last is an answer to the server's own words
+	prompt string
 	rounds int
 }
 
@@ -105,7 +107,11 @@ func (m *ttlsPAP) take(list []avp) (ttlsStep, error) {
 	if m.rounds++; m.rounds > maxPrompts {
 		return ttlsStep{}, endless()
 	}
-	return ttlsStep{ask: &Question{Kind: AskCode, Username: m.name, Message: replyMessage(list)}}, nil
+	// The same words once more: the answer to them was not right.
+	prompt := replyMessage(list)
+	q := &Question{Kind: AskCode, Username: m.name, Message: prompt, Again: m.coded && prompt == m.prompt}
+	m.coded, m.prompt = true, prompt
+	return ttlsStep{ask: q}, nil
 }
 
 func (m *ttlsPAP) finish() error {
@@ -115,7 +121,12 @@ func (m *ttlsPAP) finish() error {
 	return nil
 }
 
-func (m *ttlsPAP) failed() *Error { return refusedInside() }
+func (m *ttlsPAP) failed() *Error {
+	if m.coded {
+		return &Error{Kind: WrongCode, Fatal: true, Method: TypeTTLS}
+	}
+	return refusedInside()
+}
 
 func (m *ttlsPAP) clear() {}
 
@@ -200,21 +211,20 @@ func (m *ttlsMSCHAP) provide(a Answer) (ttlsStep, error) {
 
 func (m *ttlsMSCHAP) take(list []avp) (ttlsStep, error) {
 	if text, found := joinAVPs(list, avpMSCHAPError); found {
-		_, e, err := parseMSCHAPError(text)
+		_, said, err := parseMSCHAPError(text)
 		if err != nil {
 			return ttlsStep{}, err
 		}
-		return ttlsStep{}, e
+		return ttlsStep{}, said.reason()
 	}
 	return m.ttlsPassword.take(list)
 }
 
 // parseMSCHAPError reads an identifier and "E=691 R=0 C=... V=3 M=..." (RFC 2548
 // 2.1.5).
-func parseMSCHAPError(b []byte) (ident byte, e *Error, err error) {
+func parseMSCHAPError(b []byte) (ident byte, said refusal, err error) {
 	if len(b) < 2 {
-		return 0, nil, fatally(malformed("an MS-CHAP-Error cut short"))
+		return 0, refusal{}, fatally(malformed("an MS-CHAP-Error cut short"))
 	}
-	e = parseRefusal(string(bytes.TrimRight(b[1:], "\x00"))).reason()
-	return b[0], e, nil
+	return b[0], parseRefusal(string(bytes.TrimRight(b[1:], "\x00"))), nil
 }

@@ -3,6 +3,8 @@ package eap
 import (
 	"bytes"
 	"crypto/md5"
+	"crypto/rc4"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
@@ -197,6 +199,112 @@ func TestTTLSInnerMSCHAPv2(t *testing.T) {
 		}
 	}
 	checkMSCHAPErrors(t, fresh)
+}
+
+// RFC 5281 11.2.4, RFC 2759 7, RFC 2548 2.1.6 and 2.3.4: an expired password is changed
+// with the identifier and the challenge of the error.
+func TestTTLSInnerPasswordChange(t *testing.T) {
+	t.Parallel()
+	const expired = "\x07E=648 R=1 C=00112233445566778899AABBCCDDEEFF V=3 M=Too old"
+	challenge := unhex(t, "00112233445566778899aabbccddeeff")
+	fresh := func() *ttlsMSCHAPv2 {
+		cfg := insideConfig(InnerMSCHAPv2)
+		cfg.Rand = strings.NewReader(strings.Repeat("r", 2000))
+		m := newTTLSInner(cfg, fixedChallenge(make([]byte, 17))).(*ttlsMSCHAPv2)
+		answerPassword(t, m, "clientPass")
+		s, err := m.take([]avp{{avpCode: avpMSCHAPError, data: []byte(expired)}})
+		if err != nil || s.ask == nil || s.ask.Kind != AskNewPassword || s.ask.Code != 648 || s.ask.Message != "Too old" {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		return m
+	}
+
+	m := fresh()
+	s, err := m.provide(Answer{New: suite.Secret("newPass")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := parseAVPs(s.send)
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldHash, err := passwordHash(suite.Secret("clientPass"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newHash, err := passwordHash(suite.Secret("newPass"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// The parts of the new password, put together and decrypted.
+	var block []byte
+	for _, a := range list {
+		if a.avpCode != avpMSCHAPNTEncPW {
+			continue
+		}
+		if want := []byte{6, 7, 0, byte(len(block)/243 + 1)}; !bytes.Equal(a.data[:4], want) {
+			t.Errorf("a part begins %x, want %x", a.data[:4], want)
+		}
+		block = append(block, a.data[4:]...)
+	}
+	cipher, err := rc4.NewCipher(oldHash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(block) != 516 {
+		t.Fatalf("%d octets of the new password", len(block))
+	}
+	cipher.XORKeyStream(block, block)
+	const wide = "n\x00e\x00w\x00P\x00a\x00s\x00s\x00"
+	if !bytes.HasSuffix(block, []byte(wide+"\x0e\x00\x00\x00")) {
+		t.Errorf("the new password is %q", block[480:])
+	}
+
+	cpw := dataOf(t, list, avpMSCHAP2CPW)
+	if len(cpw) != 2+16+16+8+24+2 || cpw[0] != 7 || cpw[1] != 7 {
+		t.Fatalf("%x", cpw)
+	}
+	digest := challengeHash(cpw[18:34], challenge, "User")
+	nt, err := challengeResponse(digest, newHash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(cpw[42:66], nt) || !bytes.Equal(cpw[66:], []byte{0, 0}) || !bytes.Equal(dataOf(t, list, avpMSCHAPChallenge), challenge) {
+		t.Errorf("the response %x, want %x", cpw[42:66], nt)
+	}
+	if want, err := encryptHash(oldHash, newHash); err != nil || !bytes.Equal(cpw[2:18], want) {
+		t.Errorf("the old hash %x, want %x, %v", cpw[2:18], want, err)
+	}
+	if err := m.finish(); kindOf(err) != Unexpected {
+		t.Errorf("success without a proof: %v", err)
+	}
+	proof := "\x07S=" + hex.EncodeToString(authenticatorResponse(newHash, nt, digest))
+	if _, err := m.take([]avp{{avpCode: avpMSCHAP2Success, data: []byte(proof)}}); err != nil {
+		t.Error(err)
+	}
+	if err := m.finish(); err != nil {
+		t.Error(err)
+	}
+
+	// No new password, a second error, and what is left of the old one.
+	for name, a := range map[string]Answer{"no": {Err: errors.New("closed")}, "nothing": {}} {
+		if _, err := fresh().provide(a); kindOf(err) != PasswordExpired {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	m = fresh()
+	if _, err := m.provide(Answer{New: suite.Secret("newPass")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.take([]avp{{avpCode: avpMSCHAPError, data: []byte(expired)}}); kindOf(err) != PasswordExpired {
+		t.Errorf("expired once more: %v", err)
+	}
+	old := m.old
+	m.clear()
+	if !bytes.Equal(old, make([]byte, hashSize)) {
+		t.Error("the old password's hash is left")
+	}
 }
 
 // The client's choice alone decides whether EAP runs inside, and which of its

@@ -2,6 +2,7 @@ package eap
 
 import (
 	"crypto/subtle"
+	"encoding/binary"
 	"encoding/hex"
 	"io"
 
@@ -12,14 +13,25 @@ import (
 // proves that it knows the password, too:
 //
 //	--> MS-CHAP2-Response   <-- MS-CHAP2-Success    --> nothing, an acknowledgement
+//	                        <-- MS-CHAP-Error, 648  --> MS-CHAP2-CPW
+//	                        <-- MS-CHAP2-Success    --> nothing, an acknowledgement
 type ttlsMSCHAPv2 struct {
 	ttlsPassword
 	ident  byte
 	expect []byte // the server's proof
 	proved bool
+
+	old      suite.Secret // the hash of the password that was sent, for its change
+	next     [challengeSize]byte
+	changing bool   // the question that is open is for a new password
+	changed  bool   // a new one is out
+	failure  *Error // what it is if none is given
 }
 
 func (m *ttlsMSCHAPv2) provide(a Answer) (ttlsStep, error) {
+	if m.changing {
+		return m.change(a)
+	}
 	if err := declined(a); err != nil {
 		return ttlsStep{}, err
 	}
@@ -31,9 +43,8 @@ func (m *ttlsMSCHAPv2) provide(a Answer) (ttlsStep, error) {
 	if err != nil {
 		return ttlsStep{}, internal(TypeTTLS, err)
 	}
-	defer hash.Clear()
-	m.ident = c[challengeSize]
-	peer, nt, err := m.answer(hash, c[:challengeSize])
+	m.old, m.ident = hash, c[challengeSize]
+	peer, nt, err := m.prove(hash, c[:challengeSize])
 	if err != nil {
 		return ttlsStep{}, internal(TypeTTLS, err)
 	}
@@ -45,8 +56,8 @@ func (m *ttlsMSCHAPv2) provide(a Answer) (ttlsStep, error) {
 	return ttlsStep{send: appendAVP(out, avpMSCHAP2Response, append(response, nt...))}, nil
 }
 
-// answer computes the response to a challenge, and keeps what the server must prove.
-func (m *ttlsMSCHAPv2) answer(hash suite.Secret, challenge []byte) (peer, nt []byte, err error) {
+// prove answers a challenge, and keeps what the server must prove in its turn.
+func (m *ttlsMSCHAPv2) prove(hash suite.Secret, challenge []byte) (peer, nt []byte, err error) {
 	peer = make([]byte, challengeSize)
 	if _, err := io.ReadFull(m.rand, peer); err != nil {
 		return nil, nil, err
@@ -61,11 +72,7 @@ func (m *ttlsMSCHAPv2) answer(hash suite.Secret, challenge []byte) (peer, nt []b
 
 func (m *ttlsMSCHAPv2) take(list []avp) (ttlsStep, error) {
 	if text, found := joinAVPs(list, avpMSCHAPError); found {
-		_, e, err := parseMSCHAPError(text)
-		if err != nil {
-			return ttlsStep{}, err
-		}
-		return ttlsStep{}, e
+		return m.refused(text)
 	}
 	if proof, found := joinAVPs(list, avpMSCHAP2Success); found {
 		if err := m.check(proof); err != nil {
@@ -95,6 +102,69 @@ func (m *ttlsMSCHAPv2) check(b []byte) error {
 	return nil
 }
 
+// refused goes on where the password has expired and may be changed. All else ends
+// the conversation: with a challenge that comes out of the tunnel there is no second
+// try (RFC 5281 11.2.4).
+func (m *ttlsMSCHAPv2) refused(text []byte) (ttlsStep, error) {
+	ident, said, err := parseMSCHAPError(text)
+	if err != nil {
+		return ttlsStep{}, err
+	}
+	m.failure = said.reason()
+	if said.code != errorExpired || !said.challenged || !m.sent || m.changed {
+		return ttlsStep{}, m.failure
+	}
+	m.ident, m.next, m.changing = ident, said.challenge, true
+	return ttlsStep{ask: &Question{Kind: AskNewPassword, Username: m.name, Message: said.message, Code: said.code}}, nil
+}
+
+// change sends a new password (RFC 2759 7, RFC 2548 2.1.6, 2.3.4): itself under the old
+// one's hash, in parts, then the old hash under the new one and a response by it.
+func (m *ttlsMSCHAPv2) change(a Answer) (ttlsStep, error) {
+	if a.Err == nil && len(a.New) == 0 {
+		a.Err = errNoNewPassword
+	}
+	if a.Err != nil {
+		m.failure.Err = a.Err
+		return ttlsStep{}, m.failure
+	}
+	m.changing, m.changed = false, true
+	hash, err := passwordHash(a.New)
+	if err != nil {
+		return ttlsStep{}, internal(TypeTTLS, err)
+	}
+	defer hash.Clear()
+	encrypted, err := encryptPassword(a.New, m.old, m.rand)
+	if err != nil {
+		return ttlsStep{}, internal(TypeTTLS, err)
+	}
+	oldHash, err := encryptHash(m.old, hash)
+	if err != nil {
+		return ttlsStep{}, internal(TypeTTLS, err)
+	}
+	peer, nt, err := m.prove(hash, m.next[:])
+	if err != nil {
+		return ttlsStep{}, internal(TypeTTLS, err)
+	}
+	const (
+		codeEncrypted, codeChange = 6, 7
+		part                      = 243 // of an attribute of RADIUS, which the server makes of each
+	)
+	out := appendAVP(nil, avpUserName, []byte(m.name))
+	for number := uint16(1); len(encrypted) > 0; number++ {
+		n := min(part, len(encrypted))
+		head := binary.BigEndian.AppendUint16([]byte{codeEncrypted, m.ident}, number)
+		out = appendAVP(out, avpMSCHAPNTEncPW, append(head, encrypted[:n]...))
+		encrypted = encrypted[n:]
+	}
+	data := append([]byte{codeChange, m.ident}, oldHash...)
+	data = append(data, peer...)
+	data = append(data, make([]byte, 8)...)
+	data = append(data, nt...)
+	out = appendAVP(out, avpMSCHAP2CPW, append(data, 0, 0))
+	return ttlsStep{send: appendAVP(out, avpMSCHAPChallenge, m.next[:])}, nil
+}
+
 func (m *ttlsMSCHAPv2) finish() error {
 	if !m.proved {
 		return notDone(TypeTTLS)
@@ -102,6 +172,15 @@ func (m *ttlsMSCHAPv2) finish() error {
 	return nil
 }
 
+func (m *ttlsMSCHAPv2) failed() *Error {
+	if m.failure != nil {
+		return m.failure
+	}
+	return refusedInside()
+}
+
 func (m *ttlsMSCHAPv2) clear() {
+	m.old.Clear()
+	m.old = nil
 	clear(m.expect)
 }

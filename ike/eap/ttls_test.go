@@ -2,6 +2,7 @@ package eap
 
 import (
 	"bytes"
+	"crypto/md5"
 	"crypto/tls"
 	"errors"
 	"slices"
@@ -57,6 +58,10 @@ func TestTTLS(t *testing.T) {
 			"eap-mschapv2":  {&ttlsServer{eapIn: newMicrosoft(insidePassword)}, []InnerMethod{eapMSCHAPv2}, []QuestionKind{AskVerdict, AskPassword}},
 			"eap-mschapv2 after a nak": {&ttlsServer{eapIn: &refusedFirst{innerServer: newMicrosoft(insidePassword)}},
 				[]InnerMethod{eapMSCHAPv2, InnerPAP}, []QuestionKind{AskVerdict, AskPassword}},
+			"eap-gtc": {&ttlsServer{eapIn: &scripted{requests: [][]byte{[]byte("\x06Password: ")}, responses: []string{"\x06tiger"}}},
+				[]InnerMethod{InnerEAP(TypeGTC)}, []QuestionKind{AskVerdict, AskPassword}},
+			"eap-md5": {&ttlsServer{eapIn: &scripted{requests: [][]byte{[]byte("\x04\x041234")}, responses: []string{md5Response(100, "1234")}}},
+				[]InnerMethod{InnerEAP(TypeMD5)}, []QuestionKind{AskVerdict, AskPassword}},
 			"eap-tls": {&ttlsServer{eapIn: newTLSInside(t, theCompany().serverConfig())},
 				[]InnerMethod{InnerEAP(TypeTLS)}, []QuestionKind{AskVerdict, AskVerdict, AskCertificate, AskSignature}},
 		} {
@@ -81,6 +86,13 @@ func TestTTLS(t *testing.T) {
 			})
 		}
 	}
+}
+
+// md5Response is the answer to an MD5 challenge, with its type and the name (RFC 1994
+// 4.1).
+func md5Response(id byte, challenge string) string {
+	sum := md5.Sum([]byte(string(id) + insidePassword + challenge))
+	return "\x04\x10" + string(sum[:]) + insideName
 }
 
 // refusedFirst asks for a method that the client does not speak before the one it
