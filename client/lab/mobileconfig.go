@@ -25,8 +25,16 @@ type Mobileconfig struct {
 	AuthName  string
 	Secret    string // SharedSecret; chooses PSK
 	CA        [][]byte
-	PKCS12    []byte // chooses a certificate
+	PKCS12    []byte // chooses a certificate; beside EAP: EAP-TLS
 	PKCS12Key string // its password
+
+	TLSMinimum, TLSMaximum string // for EAP-TLS
+	// EAPTypes chooses the EAP methods by their numbers, in an EAP dictionary, where
+	// TrustedServers and TTLSInner stand too.
+	EAPTypes       []int
+	TTLSInner      string // TTLSInnerAuthentication
+	TrustedServers []string
+	Revocation     bool // EnableCertificateRevocationCheck
 
 	ServerName   string // ServerCertificateCommonName
 	IssuerName   string // ServerCertificateIssuerCommonName

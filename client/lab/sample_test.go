@@ -57,6 +57,49 @@ func TestSamplesImport(t *testing.T) {
 	}
 }
 
+// A profile with EAP says by which methods, as Homeward's own importer reads it.
+func TestMobileconfigWithEAP(t *testing.T) {
+	t.Parallel()
+	pki, err := lab.NewPKI(lab.ECDSA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	employee, err := pki.Employee(lab.EmployeeMail, lab.ECDSA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := lab.PKCS12(employee, pki.CA, "secret", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := [][]byte{pki.CA.DER()}
+	for name, c := range map[string]struct {
+		m      lab.Mobileconfig
+		method profile.EAPMethod
+		names  int
+	}{
+		"certificate": {lab.Mobileconfig{EAP: true, PKCS12: packed, PKCS12Key: "secret", TLSMinimum: "1.2", TLSMaximum: "1.2", Revocation: true}, profile.EAPTLS, 0},
+		"tunnel":      {lab.Mobileconfig{EAP: true, EAPTypes: []int{21}, TTLSInner: "PAP", TrustedServers: []string{"radius.corp.example"}, Revocation: true}, profile.EAPTTLS, 1},
+	} {
+		c.m.Name, c.m.CA = name, ca
+		text, err := c.m.XML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := mobileconfig.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := found[0].Profile
+		if p.Client.Auth != profile.ClientEAP || len(p.Client.EAP.Methods) != 1 || p.Client.EAP.Methods[0] != c.method || len(p.Client.EAP.ServerNames) != c.names {
+			t.Errorf("%s: %+v", name, p.Client)
+		}
+		if p.Gateway.Revocation != profile.RevocationRelaxed || (p.Client.EAP.MaxTLS == profile.TLS12) != (c.method == profile.EAPTLS) {
+			t.Errorf("%s: %+v %+v", name, p.Gateway, p.Client.EAP)
+		}
+	}
+}
+
 func TestPKCS12OpensBothWays(t *testing.T) {
 	t.Parallel()
 	pki, err := lab.NewPKI(lab.ECDSA256)
