@@ -17,7 +17,7 @@ const (
 	EAPTTLS     EAPMethod = "ttls"     // a sign-in inside TLS (RFC 5281)
 	EAPPEAP     EAPMethod = "peap"     // another of the kind, Microsoft's (version 0)
 	EAPMSCHAPv2 EAPMethod = "mschapv2" // a password, by challenge and proof of both sides
-	EAPGTC      EAPMethod = "gtc"      // the server's question and the answer as it was typed: a one-time code
+	EAPGTC      EAPMethod = "gtc"      // the server's question and the answer as it was typed: a one-time code; EAP-OTP too
 	EAPMD5      EAPMethod = "md5"      // a password, by a challenge alone: the server proves nothing
 )
 

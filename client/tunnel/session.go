@@ -92,7 +92,7 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 		InitialContact: p.Client.Auth == profile.ClientCertificate,
 	}
 	cfg.Childless = childless(p.Session.Childless)
-	if err := signIn(&cfg, p, creds); err != nil {
+	if err := t.signIn(&cfg, creds); err != nil {
 		return cfg, err
 	}
 	for _, q := range p.Gateway.Quirks {

@@ -14,9 +14,10 @@ import (
 // of the user (RFC 4739), and a gateway that proves itself by EAP alone (RFC 5998).
 
 // signIn says it to the core, and by which methods each sign-in may go.
-func signIn(cfg *ike.Config, p *profile.Profile, creds *credentials) error {
+func (t *Tunnel) signIn(cfg *ike.Config, creds *credentials) error {
+	p := t.cfg.Profile
 	if first, ok := p.Client.SignIn(); ok {
-		cfg.EAP = eapConfig(first, creds.chain(p), creds.username)
+		cfg.EAP = t.resuming(eapConfig(first, creds.chain(p), creds.username), first)
 		cfg.EAPOnly = eapOnly(p.Client.EAPOnly, cfg.EAP.Methods)
 	}
 	for _, f := range p.Client.Further {
@@ -32,7 +33,7 @@ func signIn(cfg *ike.Config, p *profile.Profile, creds *credentials) error {
 		if err != nil {
 			return err
 		}
-		cfg.Further = append(cfg.Further, ike.Authentication{Identity: id, EAP: eapConfig(settings, creds.chain(p), username), Bare: f.Bare})
+		cfg.Further = append(cfg.Further, ike.Authentication{Identity: id, EAP: t.resuming(eapConfig(settings, creds.chain(p), username), settings), Bare: f.Bare})
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -137,11 +138,34 @@ func eapConfig(e profile.EAP, chain [][]byte, username string) eap.Config {
 		if m == profile.EAPGTC { // its older relation, by which codes are asked for too
 			cfg.Methods = append(cfg.Methods, eap.TypeOTP)
 		}
-		for _, in := range e.InnerOf(m) {
-			cfg.Inner = append(cfg.Inner, innerMethods[m][in])
-		}
 	}
+	cfg.Inner, cfg.InnerPEAP = inside(e, profile.EAPTTLS), inside(e, profile.EAPPEAP)
 	return cfg
+}
+
+// resuming lets a sign-in take up the TLS session of one before it on this line (RFC
+// 5216 2.1.2, RFC 5281 7.3): with the same server only, held to the same proof.
+func (t *Tunnel) resuming(cfg eap.Config, e profile.EAP) eap.Config {
+	h := sha256.New()
+	for _, name := range t.cfg.Profile.ServerNames(e) {
+		fmt.Fprintf(h, "name %q\n", name)
+	}
+	for _, der := range t.cfg.Profile.ServerAnchors(e) {
+		fmt.Fprintf(h, "anchor %x\n", der)
+	}
+	cfg.TLS.Sessions, cfg.TLS.Policy = &t.sessions, string(h.Sum(nil))
+	return cfg
+}
+
+// inside are the methods that the profile allows inside another.
+func inside(e profile.EAP, outer profile.EAPMethod) (list []eap.InnerMethod) {
+	if !slices.Contains(e.Methods, outer) {
+		return nil
+	}
+	for _, in := range e.InnerOf(outer) {
+		list = append(list, innerMethods[outer][in])
+	}
+	return list
 }
 
 // outerIdentity is what EAP is told about who signs in. Without a user name it is who

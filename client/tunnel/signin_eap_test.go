@@ -69,8 +69,15 @@ func TestEAPConfig(t *testing.T) {
 			profile.Client{Auth: profile.ClientEAP, EAP: profile.EAP{
 				Methods: []profile.EAPMethod{profile.EAPPEAP}, OuterIdentity: "visitor", MaxTLS: profile.TLS12, WithoutEMS: true, WithoutBinding: true,
 			}},
-			eap.Config{Identity: "visitor", Username: "alice@corp.example", Methods: []uint8{eap.TypePEAP}, Inner: []eap.InnerMethod{eap.InnerEAP(eap.TypeMSCHAPv2)},
+			eap.Config{Identity: "visitor", Username: "alice@corp.example", Methods: []uint8{eap.TypePEAP}, InnerPEAP: []eap.InnerMethod{eap.InnerEAP(eap.TypeMSCHAPv2)},
 				TLS: eap.TLSConfig{MaxVersion: tls.VersionTLS12, AllowWithoutEMS: true}},
+		},
+		"both, each with its own": {
+			profile.Client{Auth: profile.ClientEAP, EAP: profile.EAP{
+				Methods: []profile.EAPMethod{profile.EAPPEAP, profile.EAPTTLS}, Inner: []profile.InnerMethod{profile.InnerPAP, profile.InnerGTC}, OuterIdentity: "v",
+			}},
+			eap.Config{Identity: "v", Username: "alice@corp.example", Methods: []uint8{eap.TypePEAP, eap.TypeTTLS}, RequireBinding: true,
+				Inner: []eap.InnerMethod{eap.InnerPAP}, InnerPEAP: []eap.InnerMethod{eap.InnerEAP(eap.TypeGTC)}},
 		},
 	} {
 		settings, ok := c.client.SignIn()

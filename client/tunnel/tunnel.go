@@ -12,6 +12,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/esp/dataplane"
 	"github.com/homeward-vpn/homeward/ike"
+	"github.com/homeward-vpn/homeward/ike/eap/tlsstep"
 )
 
 // The flow of a tunnel's life, and the functions in that order:
@@ -40,6 +41,8 @@ type Tunnel struct {
 	// name led to.
 	asked    gateway
 	resolved []netip.Addr
+	// sessions of TLS inside EAP, for the next sign-in of this line.
+	sessions tlsstep.Sessions
 }
 
 // New makes a Tunnel. Nothing happens before Run.

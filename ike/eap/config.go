@@ -15,7 +15,9 @@ type Config struct {
 	// refused, whatever the server asks for.
 	Methods []uint8
 	TLS     TLSConfig     // of the methods that use TLS
-	Inner   []InnerMethod // what may run inside TTLS and PEAP, preferred first
+	Inner   []InnerMethod // what may run inside TTLS, and inside PEAP, preferred first
+	// InnerPEAP is what may run inside PEAP where that is not the same; nil: Inner.
+	InnerPEAP []InnerMethod
 	// RequireBinding: PEAP without crypto binding is refused (MS-PEAP 3.1.5.5).
 	RequireBinding bool
 	// ConfirmNotice: a Notification is answered when the user has agreed to it.

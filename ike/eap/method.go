@@ -37,7 +37,11 @@ func newMethod(kind uint8, cfg *Config) method {
 	case TypeTTLS:
 		return newTTLS(cfg)
 	case TypePEAP:
-		return newPEAP(cfg)
+		inside := *cfg
+		if cfg.InnerPEAP != nil {
+			inside.Inner = cfg.InnerPEAP
+		}
+		return newPEAP(&inside)
 	}
 	return nil
 }

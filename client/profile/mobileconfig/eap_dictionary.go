@@ -27,7 +27,7 @@ func (c *connection) eapSection() *section {
 
 // eapTypes are the methods by their numbers (RFC 3748 6.2 and IANA's list).
 var eapTypes = map[int64]profile.EAPMethod{
-	4: profile.EAPMD5, 6: profile.EAPGTC, 13: profile.EAPTLS, 21: profile.EAPTTLS, 25: profile.EAPPEAP, 26: profile.EAPMSCHAPv2,
+	4: profile.EAPMD5, 5: profile.EAPGTC, 6: profile.EAPGTC, 13: profile.EAPTLS, 21: profile.EAPTTLS, 25: profile.EAPPEAP, 26: profile.EAPMSCHAPv2,
 }
 
 // useDictionary takes what the EAP dictionary says.
@@ -93,7 +93,9 @@ func (c *connection) acceptedTypes(s *section) error {
 	default:
 		s.honour(key, "")
 	}
-	if slices.Contains(e.Methods, profile.EAPGTC) || slices.Contains(e.Methods, profile.EAPMD5) {
+	if slices.ContainsFunc(e.Methods, func(m profile.EAPMethod) bool {
+		return m == profile.EAPGTC || m == profile.EAPMD5
+	}) {
 		s.lowers(key)
 	}
 	return nil

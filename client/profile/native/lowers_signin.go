@@ -38,7 +38,7 @@ func judgeSignIn(field string, u unit) opinion {
 func judgeMethods(list []profile.EAPMethod) opinion {
 	var notes []string
 	if slices.Contains(list, profile.EAPGTC) {
-		notes = append(notes, "what you type for gtc reaches the gateway as it is: right for a one-time code, and wrong for a password")
+		notes = append(notes, "what you type reaches the gateway as it is: right for a one-time code, and wrong for a password")
 	}
 	if slices.Contains(list, profile.EAPMD5) {
 		notes = append(notes, "md5 gives the gateway enough to guess your password by, and ties nothing to the line")
