@@ -292,6 +292,19 @@ var rules = []rule{
 		},
 	},
 	{
+		of:      []string{"./client/revocation"},
+		own:     []string{"./ike/auth"},
+		behind:  []string{"./ike/..."},
+		outside: nothing,
+		why:     "who asks the authorities judges by the core's rules, through a network that it is given",
+		never: map[string]string{
+			"crypto/tls":     "what is fetched is signed, and a second set of certificates would want checking in turn",
+			"./client/...":   "it finds out, and decides nothing about a line",
+			"./platform/...": "the way through the tunnel comes in as a function",
+			"os/exec":        "nothing is run",
+		},
+	},
+	{
 		of:      []string{"./client/tunnel"},
 		own:     []string{"./ike/...", "./esp/...", "./client/profile", "./client/diagnose"},
 		outside: []string{"golang.org/x/net/publicsuffix"},

@@ -46,6 +46,10 @@ const (
 // ErrEvidence is in every error that says that a response or a list proves nothing.
 var ErrEvidence = errors.New("proves nothing about the certificate")
 
+// ErrNoPlace says that a certificate names no place to ask whether it is revoked. Its
+// authority does not say so of any.
+var ErrNoPlace = errors.New("the certificate names no place to ask whether it is revoked")
+
 func unusable(what string, err error) error {
 	if err == nil {
 		return fmt.Errorf("auth: %s: %w", what, ErrEvidence)
@@ -112,7 +116,9 @@ type PathVerdict struct {
 	// Until is when the first of the answers ends; zero where there is none, or none
 	// was needed.
 	Until time.Time
-	Err   error // StandingUnknown: why
+	// Issued is when the oldest of the answers was given; zero as Until is.
+	Issued time.Time
+	Err    error // StandingUnknown: why
 }
 
 // JudgePath judges a path of VerifyPath: every certificate but the anchor, which
@@ -123,10 +129,13 @@ func JudgePath(path []*x509.Certificate, find func(cert, issuer *x509.Certificat
 	for i := range len(path) - 1 {
 		f, err := find(path[i], path[i+1])
 		if err == nil && f.Standing == StandingRevoked {
-			return PathVerdict{Standing: StandingRevoked, Certificate: path[i], RevokedAt: f.RevokedAt, Until: f.Until}
+			return PathVerdict{Standing: StandingRevoked, Certificate: path[i], RevokedAt: f.RevokedAt, Until: f.Until, Issued: f.Issued}
 		}
 		if err == nil && (v.Until.IsZero() || f.Until.Before(v.Until)) {
 			v.Until = f.Until
+		}
+		if err == nil && (v.Issued.IsZero() || f.Issued.Before(v.Issued)) {
+			v.Issued = f.Issued
 		}
 		if err != nil && v.Standing == StandingGood {
 			v.Standing, v.Certificate, v.Err = StandingUnknown, path[i], err
