@@ -22,7 +22,7 @@ type handshake struct {
 	tsi    *wire.TSPayload
 	tsr    *wire.TSPayload
 	cp     *wire.CPPayload
-	eap    *eapServer
+	eap    EAPServer
 	msk    suite.Secret
 
 	intermediate
@@ -108,8 +108,8 @@ func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wir
 		}
 	}
 	if sa.provesByEAP() && !hasAuth {
-		hs.eap = newEAPServer(&sa.r.cfg)
-		return []wire.Payload{sa.r.cfg.Identity.Payload(true), &wire.EAPPayload{Data: hs.eap.start()}}, nil
+		hs.eap = sa.r.cfg.eapServer()
+		return []wire.Payload{sa.r.cfg.Identity.Payload(true), &wire.EAPPayload{Data: hs.eap.Start()}}, nil
 	}
 	proof, err := sa.prove()
 	if err != nil {
@@ -128,13 +128,13 @@ func (sa *ikeSA) authenticateFirst(now time.Time, request []wire.Payload) ([]wir
 	if hasAuth {
 		return sa.roundDone(now, request, proof)
 	}
-	hs.eap = newEAPServer(&sa.r.cfg)
-	return append(proof, &wire.EAPPayload{Data: hs.eap.start()}), nil
+	hs.eap = sa.r.cfg.eapServer()
+	return append(proof, &wire.EAPPayload{Data: hs.eap.Start()}), nil
 }
 
 // authenticateEAP passes one EAP packet to the method and back.
 func (sa *ikeSA) authenticateEAP(now time.Time, e *wire.EAPPayload) ([]wire.Payload, func()) {
-	reply, err := sa.hs.eap.handle(bytes.Clone(e.Data))
+	reply, err := sa.hs.eap.Handle(bytes.Clone(e.Data))
 	if err != nil {
 		sa.r.complain(now, "EAP: %v", err)
 		return sa.refuse()
@@ -142,11 +142,7 @@ func (sa *ikeSA) authenticateEAP(now time.Time, e *wire.EAPPayload) ([]wire.Payl
 	payloads := []wire.Payload{&wire.EAPPayload{Data: reply}}
 	switch reply[0] {
 	case eapSuccess:
-		sa.hs.msk, sa.hs.eapDone = sa.hs.eap.msk, true
-		if sa.hs.msk == nil {
-			// A method without a key: SK_pi and SK_pr stand in (RFC 7296 2.16).
-			sa.r.complain(now, "EAP succeeded without a key")
-		}
+		sa.hs.msk, sa.hs.eapDone = sa.hs.eap.MSK(), true
 	case eapFailure:
 		return payloads, sa.drop
 	}

@@ -28,10 +28,20 @@ const (
 	opResponse  = 2
 	opSuccess   = 3
 	opFailure   = 4
+
+	opChangePassword = 7
 )
 
-// eapServer is the authenticator's end of EAP: identity, method negotiation
-// and MSCHAPv2. Other methods are only proposed, to see them refused.
+// EAPServer is the authenticator's end of a conversation by EAP. An error is a
+// response that no honest peer sends.
+type EAPServer interface {
+	Start() []byte
+	Handle(response []byte) (next []byte, err error)
+	MSK() suite.Secret // after Success; nil: the method makes no key
+}
+
+// eapServer is a gateway's own: identity, method negotiation, MSCHAPv2, GTC, OTP and
+// MD5. Other methods are only proposed, to see them refused.
 type eapServer struct {
 	rand      io.Reader
 	users     map[string]string
@@ -43,18 +53,30 @@ type eapServer struct {
 	challenge []byte
 	wait      uint8 // MSCHAPv2 operation that was sent last
 	msk       suite.Secret
+	more      signIn
 }
 
 func newEAPServer(cfg *ResponderConfig) *eapServer {
-	return &eapServer{rand: cfg.Rand, users: cfg.Users, methods: cfg.EAPMethods, identity: !cfg.NoEAPIdentity, id: 17}
+	return &eapServer{rand: cfg.Rand, users: cfg.Users, methods: cfg.EAPMethods, identity: !cfg.NoEAPIdentity, id: 17, more: signIn{SignIn: cfg.SignIn}}
 }
 
-// start gives the first request.
-func (s *eapServer) start() []byte {
+// eapServer is what a conversation is held with.
+func (cfg *ResponderConfig) eapServer() EAPServer {
+	if cfg.EAP != nil {
+		return cfg.EAP()
+	}
+	return newEAPServer(cfg)
+}
+
+// MSK implements EAPServer.
+func (s *eapServer) MSK() suite.Secret { return s.msk }
+
+// Start gives the first request.
+func (s *eapServer) Start() []byte {
 	if s.identity {
 		return s.request(eapIdentity, nil)
 	}
-	return s.propose(s.methods[0])
+	return s.begin()
 }
 
 // request makes a request with the next identifier (RFC 3748 4.1).
@@ -62,6 +84,9 @@ func (s *eapServer) request(kind uint8, data []byte) []byte {
 	s.id++
 	s.method = kind
 	b := []byte{eapRequest, s.id, 0, 0, kind}
+	if s.more.LongTypes {
+		b = []byte{eapRequest, s.id, 0, 0, eapExpanded, 0, 0, 0, 0, 0, 0, kind}
+	}
 	b = append(b, data...)
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
 	return b
@@ -71,7 +96,14 @@ func (s *eapServer) request(kind uint8, data []byte) []byte {
 func (s *eapServer) end(code uint8) []byte { return []byte{code, s.id, 0, 4} }
 
 func (s *eapServer) propose(method uint8) []byte {
-	if method != eapMSCHAPv2 {
+	switch method {
+	case eapMSCHAPv2:
+	case eapGTC, eapOTP:
+		return s.prompt(method)
+	case eapMD5:
+		s.challenge = octets(s.rand, 16)
+		return s.request(method, append(append([]byte{16}, s.challenge...), "gateway"...))
+	default:
 		return s.request(method, []byte("prove who you are"))
 	}
 	s.challenge = octets(s.rand, 16)
@@ -87,20 +119,33 @@ func (s *eapServer) operation(op uint8, data []byte) []byte {
 	return b
 }
 
-// handle takes a response and gives the next packet. An error is a response
-// that no honest peer sends.
-func (s *eapServer) handle(b []byte) ([]byte, error) {
+// Handle takes a response and gives the next packet.
+func (s *eapServer) Handle(b []byte) ([]byte, error) {
 	if len(b) < 5 || b[0] != eapResponse || int(binary.BigEndian.Uint16(b[2:])) != len(b) {
 		return nil, fmt.Errorf("not a response: %x", b)
 	}
 	if b[1] != s.id {
 		return nil, fmt.Errorf("response %d to request %d", b[1], s.id)
 	}
+	b, err := s.short(b)
+	if err != nil {
+		return nil, err
+	}
 	kind, data := b[4], b[5:]
+	if s.more.Hostile != "" {
+		if next := s.abuse(kind, data); next != nil {
+			return next, nil
+		}
+	}
 	switch {
 	case kind == eapIdentity && s.method == eapIdentity:
 		s.user = string(data)
-		return s.propose(s.methods[0]), nil
+		return s.begin(), nil
+	case kind == eapNotification && s.method == eapNotification:
+		if len(data) > 0 {
+			return nil, errors.New("an answer to a Notification that is not empty (RFC 3748 5.2)")
+		}
+		return s.begin(), nil
 	case kind == eapNak && s.method != eapIdentity:
 		// RFC 3748 5.3.1: the methods that the peer would accept.
 		for _, m := range s.methods {
@@ -111,6 +156,10 @@ func (s *eapServer) handle(b []byte) ([]byte, error) {
 		return s.end(eapFailure), nil
 	case kind == eapMSCHAPv2 && s.method == eapMSCHAPv2:
 		return s.mschapv2(data)
+	case (kind == eapGTC || kind == eapOTP) && s.method == kind:
+		return s.typed(data), nil
+	case kind == eapMD5 && s.method == eapMD5:
+		return s.md5(data)
 	}
 	return nil, fmt.Errorf("response of type %d to a request of type %d", kind, s.method)
 }
@@ -126,8 +175,10 @@ func (s *eapServer) mschapv2(b []byte) ([]byte, error) {
 	switch {
 	case b[0] == opSuccess && s.wait == opSuccess:
 		return s.end(eapSuccess), nil
-	case b[0] == opFailure && s.wait == opFailure:
+	case b[0] == opFailure && (s.wait == opFailure || s.more.retries > 0):
 		return s.end(eapFailure), nil
+	case b[0] == opChangePassword:
+		return s.changed(b)
 	case b[0] != opResponse || s.wait != opChallenge:
 		return nil, errMSCHAPv2
 	}
@@ -141,12 +192,13 @@ func (s *eapServer) mschapv2(b []byte) ([]byte, error) {
 	password, known := s.users[name]
 	x := newMSCHAPv2(name, password, s.challenge, peerChallenge)
 	if !known || !bytes.Equal(x.ntResponse, ntResponse) {
-		s.wait = opFailure
-		text := fmt.Sprintf("E=691 R=0 C=%032X V=3 M=Authentication failed", octets(s.rand, 16))
-		return s.request(eapMSCHAPv2, s.operation(opFailure, []byte(text))), nil
+		return s.wrong(), nil
 	}
-	s.wait = opSuccess
-	s.msk = x.msk()
-	text := fmt.Sprintf("S=%X M=Welcome", x.authenticatorResponse)
-	return s.request(eapMSCHAPv2, s.operation(opSuccess, []byte(text))), nil
+	switch code := s.more.Refuse[name]; {
+	case code != 0:
+		return s.refuse(code), nil
+	case s.more.Expired:
+		return s.refuse(648), nil
+	}
+	return s.accept(x), nil
 }

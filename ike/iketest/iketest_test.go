@@ -45,9 +45,9 @@ func TestMSCHAPv2Numbers(t *testing.T) {
 func TestEAPServerRefuses(t *testing.T) {
 	t.Parallel()
 	s := newEAPServer(&ResponderConfig{Rand: NewRand(1), Users: map[string]string{"alice": "secret"}, EAPMethods: []uint8{eapMSCHAPv2}})
-	first := s.start()
+	first := s.Start()
 	identity := append([]byte{eapResponse, first[1], 0, 10, eapIdentity}, "alice"...)
-	challenge, err := s.handle(identity)
+	challenge, err := s.Handle(identity)
 	if err != nil || challenge[4] != eapMSCHAPv2 {
 		t.Fatalf("%x, %v", challenge, err)
 	}
@@ -59,7 +59,7 @@ func TestEAPServerRefuses(t *testing.T) {
 		"a response cut short":          {eapResponse, challenge[1], 0, 10, eapMSCHAPv2, opResponse, 1, 0, 5, 49},
 		"nothing":                       nil,
 	} {
-		if out, err := s.handle(b); err == nil {
+		if out, err := s.Handle(b); err == nil {
 			t.Errorf("%s was answered %x", name, out)
 		}
 	}

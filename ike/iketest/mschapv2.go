@@ -5,8 +5,12 @@ import (
 	"crypto/des"
 	"crypto/sha1"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"unicode/utf16"
+
+	//lint:ignore SA1019 the password change of MS-CHAPv2 is made of RC4 (RFC 2759 8.10)
+	"crypto/rc4"
 
 	//lint:ignore SA1019 MS-CHAPv2 is made of MD4 (RFC 2759 8.3)
 	"golang.org/x/crypto/md4"
@@ -87,4 +91,39 @@ func md4Sum(b []byte) []byte {
 func sha1Sum(parts ...[]byte) []byte {
 	sum := sha1.Sum(slices.Concat(parts...))
 	return sum[:]
+}
+
+// changedPassword reads a new password that came under the old one's hash, and holds
+// the old hash, which came under the new one's, against it (RFC 2759 8.11, 8.13).
+func changedPassword(block, oldHash, old []byte) (string, error) {
+	c, err := rc4.NewCipher(old)
+	if err != nil {
+		return "", err
+	}
+	clear := make([]byte, len(block))
+	c.XORKeyStream(clear, block)
+	n := int(binary.LittleEndian.Uint32(clear[512:]))
+	if n > 512 || n%2 != 0 {
+		return "", errors.New("a new password that is not under the old one's hash")
+	}
+	wide := clear[512-n : 512]
+	hash := md4Sum(wide)
+	var want []byte
+	for i := range 2 {
+		d, err := des.NewCipher(spread(hash[7*i : 7*i+7]))
+		if err != nil {
+			return "", err
+		}
+		var b [8]byte
+		d.Encrypt(b[:], old[8*i:8*i+8])
+		want = append(want, b[:]...)
+	}
+	if !bytes.Equal(want, oldHash) {
+		return "", errors.New("the old hash is not under the new password's")
+	}
+	units := make([]uint16, n/2)
+	for i := range units {
+		units[i] = binary.LittleEndian.Uint16(wide[2*i:])
+	}
+	return string(utf16.Decode(units)), nil
 }

@@ -45,6 +45,8 @@ type ResponderConfig struct {
 	ClientAnchors [][]byte          // DER; for ClientByCertificate
 	EAPMethods    []uint8           // proposed in this order; nil: MSCHAPv2
 	NoEAPIdentity bool              // the identity is not asked for
+	SignIn        SignIn
+	EAP           func() EAPServer // holds each conversation in place of all that; nil: the gateway itself
 
 	IKE, ESP []suite.Proposal // what it accepts, preferred first; nil: the defaults
 	// OfferIKE and OfferESP are what it asks for in rekeys of its own; nil: IKE, ESP.

@@ -26,6 +26,10 @@ type Round struct {
 	// Bare ends the round with an EAP-Success of 5 octets and no method before it, or,
 	// with Users, ignores the key of the method: AUTH is made with SK_pi and SK_pr.
 	Bare bool
+
+	EAPMethods []uint8          // as in ResponderConfig
+	SignIn     SignIn           // as in ResponderConfig
+	EAP        func() EAPServer // as in ResponderConfig
 }
 
 // announceRounds adds MULTIPLE_AUTH_SUPPORTED to an IKE_SA_INIT response.
@@ -111,7 +115,10 @@ func (sa *ikeSA) nextRound(now time.Time, request []wire.Payload) ([]wire.Payloa
 		return []wire.Payload{&wire.EAPPayload{Data: []byte{eapSuccess, 99, 0, 5, 0}}}, nil
 	}
 	cfg := sa.r.cfg
-	cfg.Users, cfg.EAPMethods = round.Users, []uint8{eapMSCHAPv2}
-	hs.eap = newEAPServer(&cfg)
-	return []wire.Payload{&wire.EAPPayload{Data: bytes.Clone(hs.eap.start())}}, nil
+	cfg.Users, cfg.EAPMethods, cfg.SignIn, cfg.EAP = round.Users, round.EAPMethods, round.SignIn, round.EAP
+	if cfg.EAPMethods == nil {
+		cfg.EAPMethods = []uint8{eapMSCHAPv2}
+	}
+	hs.eap = cfg.eapServer()
+	return []wire.Payload{&wire.EAPPayload{Data: bytes.Clone(hs.eap.Start())}}, nil
 }
