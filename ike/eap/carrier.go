@@ -45,6 +45,7 @@ type carried struct {
 // newCarrier prepares the connection. Where cfg does not fit, the first packet fails.
 func newCarrier(kind, version uint8, cfg *Config) carrier {
 	c := carrier{method: kind, frag: newFragments(version, cfg.TLS.FragmentSize)}
+	c.frag.lengths = kind == TypePEAP
 	now := cfg.Now
 	// A tunnel is built without the client's certificate, which TLS 1.2 would show to
 	// everybody on the way: whom it names is for inside.
@@ -99,6 +100,10 @@ func (c *carrier) take(pkt packet) (carried, error) {
 	switch {
 	case a.start == c.began:
 		return carried{}, unexpected("a second start, or none")
+	case !a.start && tunnels(c.method) && a.version != c.frag.version:
+		// Its Start says the highest that it speaks, our answer what it is to speak
+		// (RFC 5281 9.1, MS-PEAP 2.2.2).
+		return carried{}, &Error{Kind: MethodRefused, Fatal: true, Method: c.method, Err: reason("the server insists on another version")}
 	}
 	c.id, c.began = pkt.id, true
 	switch {
@@ -176,6 +181,7 @@ var signatureSchemes = map[tls.SignatureScheme]auth.Scheme{
 // send answers the request with data inside the tunnel, behind whatever TLS itself
 // has to say. The handshake must be done.
 func (c *carrier) send(data []byte) (Result, error) {
+	c.frag.lengths = false
 	records, err := c.conn.Write(data)
 	if err != nil {
 		return Result{}, c.failure(err)

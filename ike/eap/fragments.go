@@ -32,6 +32,10 @@ const (
 type fragments struct {
 	version byte
 	size    int // most octets of a message in one packet
+	// lengths gives a message in one piece its length, too. Of PEAP's handshake
+	// Windows' server wants that: it takes what has none for TLVs that go into the
+	// crypto binding.
+	lengths bool
 
 	in        []byte
 	receiving bool
@@ -138,7 +142,7 @@ func (f *fragments) send(message []byte) []byte {
 }
 
 // next gives the next part of our message. The length comes with the first of
-// several, and with no other (RFC 5216 2.1.5, RFC 9190 2.4).
+// several, and with no other (RFC 5216 2.1.5, RFC 9190 2.4) but for lengths.
 func (f *fragments) next() []byte {
 	n := min(f.size, len(f.out))
 	flags := f.version
@@ -147,7 +151,7 @@ func (f *fragments) next() []byte {
 		flags |= flagMore
 	}
 	packet := make([]byte, 0, 5+n)
-	if more && !f.sent {
+	if (more || f.lengths) && !f.sent {
 		packet = binary.BigEndian.AppendUint32(append(packet, flags|flagLength), uint32(len(f.out)))
 	} else {
 		packet = append(packet, flags)

@@ -106,13 +106,12 @@ func (m *peap) proceed(r Result, err error) (Result, error) {
 		return Result{}, fatally(err)
 	case r.Ask != nil:
 		return r, nil
+	case r.Response == nil:
+		return m.acknowledge(), nil
 	}
-	message := r.Message
-	if r, err = m.send(compressInner(r.Response)); err != nil {
-		return Result{}, err
-	}
-	r.Message = message
-	return r, nil
+	out, err := m.send(compressInner(r.Response))
+	out.Message, out.Failing = r.Message, r.Failing
+	return out, err
 }
 
 // extensions takes the server's result and answers with ours (MS-PEAP 3.2.5.4.7).
@@ -132,7 +131,11 @@ func (m *peap) extensions(pkt packet) (Result, error) {
 		if m.failure = failure; failure.Kind != Unexpected || m.begun {
 			m.outcome = peapBad
 		} // else the server took this for a fast reconnect, and may begin in earnest
-		return m.reply(pkt, appendResult(nil, resultFailure))
+		r, err := m.reply(pkt, appendResult(nil, resultFailure))
+		if m.outcome == peapBad {
+			r.Failing = failure
+		}
+		return r, err
 	}
 	m.outcome = peapGood
 	out := appendResult(nil, resultSuccess)

@@ -95,7 +95,7 @@ func (m *ttls) proceed(s ttlsStep, err error) (Result, error) {
 	default:
 		r = m.acknowledge()
 	}
-	r.Message = s.message
+	r.Message, r.Failing = s.message, s.failing
 	return r, err
 }
 

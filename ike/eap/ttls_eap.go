@@ -30,7 +30,7 @@ func (m *ttlsEAP) step(r Result, err error) (ttlsStep, error) {
 		m.done = true
 		r.MSK.Clear()
 	}
-	s := ttlsStep{ask: r.Ask, message: r.Message}
+	s := ttlsStep{ask: r.Ask, message: r.Message, failing: r.Failing}
 	if r.Response != nil {
 		s.send = appendAVP(nil, avpEAPMessage, r.Response)
 	}

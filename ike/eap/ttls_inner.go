@@ -35,6 +35,7 @@ type ttlsStep struct {
 	send    []byte
 	ask     *Question
 	message string // of the server's, fit to be shown
+	failing *Error // as in Result
 }
 
 // challenger gives octets that only the ends of the tunnel know (RFC 5281 11.1).

@@ -124,3 +124,50 @@ func (r *tunnelRun) checkSecrecy() {
 		}
 	}
 }
+
+// Version 0 is what we speak, whatever is offered (RFC 5281 9.1, MS-PEAP 2.2.2), and a
+// server that goes on with another is refused.
+func TestTunnelVersion(t *testing.T) {
+	t.Parallel()
+	for kind, highest := range map[uint8]byte{TypeTTLS: 7, TypePEAP: 3} {
+		for offer := byte(1); offer <= highest; offer++ {
+			cfg := tunnelConfig(kind, InnerPAP, InnerEAP(TypeMSCHAPv2))
+			r := newTunnelRun(t, cfg, tunnelTLS(tls.VersionTLS13))
+			r.server.Offer = offer
+			if kind == TypeTTLS {
+				joinTTLS(r, &ttlsServer{}, InnerPAP)
+			} else {
+				joinPEAP(r, &peapServer{in: newMicrosoft(insidePassword)})
+			}
+			if err := r.run(); err != nil {
+				t.Errorf("%d, version %d offered: %v", kind, offer, err)
+			}
+
+			cfg.TLS.FragmentSize = 4000
+			peer := New(cfg)
+			t.Cleanup(peer.Clear)
+			res, err := peer.Handle(request(1, kind, flagStart|offer))
+			if err != nil || res.Response[5]&maskVersion != 0 {
+				t.Errorf("%d, version %d offered: %x, %v", kind, offer, res.Response, err)
+			}
+			if _, err := peer.Handle(request(2, kind, offer, 22, 3, 3, 0, 0)); kindOf(err) != MethodRefused {
+				t.Errorf("%d, version %d insisted on: %v", kind, offer, err)
+			}
+		}
+	}
+}
+
+// Nothing runs inside where the profile names nothing that can.
+func TestTunnelWithNothingInside(t *testing.T) {
+	t.Parallel()
+	for _, inner := range [][]InnerMethod{nil, {InnerEAP(TypePEAP)}, {InnerEAP(TypeTTLS), InnerEAP(99)}} {
+		for _, kind := range []uint8{TypeTTLS, TypePEAP} {
+			if _, err := New(tunnelConfig(kind, inner...)).Handle(request(1, kind, flagStart)); kindOf(err) != Internal {
+				t.Errorf("%d with %v: %v", kind, inner, err)
+			}
+		}
+	}
+	if _, err := New(tunnelConfig(TypePEAP, InnerPAP)).Handle(request(1, TypePEAP, flagStart)); kindOf(err) != Internal {
+		t.Errorf("PEAP with PAP: %v", err)
+	}
+}

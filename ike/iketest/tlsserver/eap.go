@@ -14,6 +14,7 @@ type EAP struct {
 	*Server
 	Kind     byte // the EAP type
 	Version  byte // in the flags
+	Offer    byte // in those of the Start, where that is a higher one
 	Fragment int  // octets of a message in one packet, 0: 1,000
 	// EveryLength: each fragment has the message's length, as FreeRADIUS sends it, and
 	// so does a message in one piece.
@@ -42,10 +43,12 @@ const (
 	codeRequest, codeResponse, codeSuccess, codeFailure = 1, 2, 3, 4
 
 	flagLength, flagMore, flagStart = 0x80, 0x40, 0x20
+
+	typePEAP = 25
 )
 
 // Start gives the first packet.
-func (e *EAP) Start() []byte { return e.request([]byte{flagStart | e.Version}) }
+func (e *EAP) Start() []byte { return e.request([]byte{flagStart | max(e.Version, e.Offer)}) }
 
 // Handle takes the client's response and gives the next packet, the last one of
 // which is a Success or a Failure.
@@ -83,12 +86,12 @@ func (e *EAP) Handle(b []byte) ([]byte, error) {
 func (e *EAP) collect(flags byte, data []byte) (whole bool, err error) {
 	first := e.want == 0
 	if flags&flagLength != 0 {
-		if len(data) < 4 || !first || flags&flagMore == 0 {
+		if len(data) < 4 || !first || flags&flagMore == 0 && (e.Kind != typePEAP || e.up) {
 			return false, errors.New("a length that does not belong here")
 		}
 		e.want, data = int(binary.BigEndian.Uint32(data)), data[4:]
-	} else if first && flags&flagMore != 0 {
-		return false, errors.New("the first of several fragments has no length")
+	} else if first && (flags&flagMore != 0 || e.Kind == typePEAP && !e.up && len(data) > 0) {
+		return false, errors.New("the first of several fragments has no length, or PEAP's handshake")
 	}
 	if first {
 		e.in = nil
