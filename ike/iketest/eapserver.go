@@ -41,7 +41,7 @@ type EAPServer interface {
 }
 
 // eapServer is a gateway's own: identity, method negotiation, MSCHAPv2, GTC, OTP and
-// MD5. Other methods are only proposed, to see them refused.
+// MD5, and EAP-TLS where it is configured. Other methods are only proposed, to see them refused.
 type eapServer struct {
 	rand      io.Reader
 	users     map[string]string
@@ -54,10 +54,11 @@ type eapServer struct {
 	wait      uint8 // MSCHAPv2 operation that was sent last
 	msk       suite.Secret
 	more      signIn
+	tls       eapTLSServer
 }
 
 func newEAPServer(cfg *ResponderConfig) *eapServer {
-	return &eapServer{rand: cfg.Rand, users: cfg.Users, methods: cfg.EAPMethods, identity: !cfg.NoEAPIdentity, id: 17, more: signIn{SignIn: cfg.SignIn}}
+	return &eapServer{rand: cfg.Rand, users: cfg.Users, methods: cfg.EAPMethods, identity: !cfg.NoEAPIdentity, id: 17, more: signIn{SignIn: cfg.SignIn}, tls: eapTLSServer{config: cfg.EAPTLS}}
 }
 
 // eapServer is what a conversation is held with.
@@ -96,6 +97,9 @@ func (s *eapServer) request(kind uint8, data []byte) []byte {
 func (s *eapServer) end(code uint8) []byte { return []byte{code, s.id, 0, 4} }
 
 func (s *eapServer) propose(method uint8) []byte {
+	if method == eapTLS && s.tls.config != nil {
+		return s.tls.propose(s)
+	}
 	switch method {
 	case eapMSCHAPv2:
 	case eapGTC, eapOTP:
@@ -160,6 +164,8 @@ func (s *eapServer) Handle(b []byte) ([]byte, error) {
 		return s.typed(data), nil
 	case kind == eapMD5 && s.method == eapMD5:
 		return s.md5(data)
+	case kind == eapTLS && s.method == eapTLS && s.tls.over != nil:
+		return s.tls.handle(s, b)
 	}
 	return nil, fmt.Errorf("response of type %d to a request of type %d", kind, s.method)
 }

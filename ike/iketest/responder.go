@@ -3,6 +3,7 @@ package iketest
 import (
 	"bytes"
 	"cmp"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -47,6 +48,7 @@ type ResponderConfig struct {
 	NoEAPIdentity bool              // the identity is not asked for
 	SignIn        SignIn
 	EAP           func() EAPServer // holds each conversation in place of all that; nil: the gateway itself
+	EAPTLS        *tls.Config      // the server that EAP-TLS is completed with; nil: the method is only proposed
 
 	IKE, ESP []suite.Proposal // what it accepts, preferred first; nil: the defaults
 	// OfferIKE and OfferESP are what it asks for in rekeys of its own; nil: IKE, ESP.
