@@ -194,6 +194,7 @@ func (t *terminal) line(ctx context.Context, prompt string, echo bool) (answer [
 			}
 		}()
 	}
+	t.lines.drop()
 	if err := t.print(prompt); err != nil {
 		return nil, err
 	}
@@ -224,14 +225,18 @@ type line struct {
 	err  error
 }
 
-// next gives the next line without its ending.
-func (r *lineReader) next(ctx context.Context) ([]byte, error) {
-	r.mu.Lock()
+// drop forgets a line that came while nobody asked.
+func (r *lineReader) drop() {
 	select {
 	case old := <-r.lines:
 		clear(old.text)
 	default:
 	}
+}
+
+// next gives the next line without its ending.
+func (r *lineReader) next(ctx context.Context) ([]byte, error) {
+	r.mu.Lock()
 	if !r.reading {
 		r.reading = true
 		go func() {

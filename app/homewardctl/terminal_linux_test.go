@@ -188,12 +188,16 @@ func TestTerminalMovesOn(t *testing.T) {
 	for range 2 {
 		ctx, cancel := context.WithCancel(t.Context())
 		ty.asked = func() {
-			if _, err := io.WriteString(keyboard, "hunter2"); err != nil { // and no return key
+			_, err := io.WriteString(keyboard, "hunter2") // and no return key
+			if err == nil {
+				_, err = io.ReadFull(keyboard, make([]byte, len("hunter2"))) // the echo: it has arrived
+			}
+			if err != nil {
 				t.Error(err)
 			}
 			cancel()
 		}
-		if _, err := term.Prompt(ctx, credential.Prompt{Kind: credential.KindPassword, Text: "Password"}); !errors.Is(err, context.Canceled) {
+		if _, err := term.Prompt(ctx, credential.Prompt{Kind: credential.KindText, Text: "User name"}); !errors.Is(err, context.Canceled) {
 			t.Errorf("taken away: %v", err)
 		}
 		if !echoes(t, screen) {

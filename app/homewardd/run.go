@@ -107,5 +107,6 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return tunnel.New(cfg) },
 		Tunnel:     tunnelParts(l, logger),
 		CleanUp:    func() error { return l.Replay(undo()) },
+		Trials:     filepath.Join(stateDir, "refused.json"),
 	})
 }

@@ -168,6 +168,7 @@ func (s *Service) DeleteProfile(c control.Caller, name string) error {
 		return unknownProfile(name)
 	}
 	if err == nil {
+		s.prompts.trials.drop(stored.Profile.ID)
 		s.logger.Info("profile forgotten", "profile", stored.Profile.Name, uidKey, c.UID)
 	}
 	return err

@@ -73,7 +73,9 @@ func (s *Service) startTunnel(e supervisor.StartTunnel) error {
 		s.linesMu.Lock()
 		delete(s.lines, l.id)
 		s.linesMu.Unlock()
-		s.inbox.put(message{event: supervisor.TunnelDown{Tunnel: l.id, Failure: diagnose.From(err)}})
+		failure := diagnose.From(err)
+		s.prompts.trials.ended(l.request.ProfileID, failure)
+		s.inbox.put(message{event: supervisor.TunnelDown{Tunnel: l.id, Failure: failure}})
 	})
 	return nil
 }
@@ -110,11 +112,13 @@ func (s *Service) tell(l *line, ev tunnel.Event) {
 		l.mu.Unlock()
 		if renewed {
 			s.prompts.renewed()
+			s.prompts.trials.drop(l.request.ProfileID)
 		}
 		if again { // the gateway changed what it gave
 			s.inbox.put(message{event: supervisor.TunnelChanged{Tunnel: l.id, Network: true}})
 			return
 		}
+		s.prompts.trials.drop(l.request.ProfileID)
 		s.inbox.put(message{event: supervisor.TunnelUp{Tunnel: l.id}})
 	case tunnel.Changed:
 		l.mu.Lock()
@@ -123,6 +127,7 @@ func (s *Service) tell(l *line, ev tunnel.Event) {
 		l.mu.Unlock()
 		if renewed {
 			s.prompts.renewed()
+			s.prompts.trials.drop(l.request.ProfileID)
 		}
 		s.inbox.put(message{event: supervisor.TunnelChanged{Tunnel: l.id}})
 	}

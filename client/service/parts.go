@@ -75,6 +75,9 @@ type Config struct {
 	// CleanUp takes back what the ledger still holds: at the start what a
 	// crashed run left, at the end what an orderly one could not undo.
 	CleanUp func() error
+	// Trials is the file that remembers of which profiles the last password was
+	// refused. "": it is remembered until the service ends.
+	Trials string
 	// Jitter picks a wait between least and most. nil: at random.
 	Jitter func(least, most time.Duration) time.Duration
 }

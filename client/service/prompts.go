@@ -34,7 +34,8 @@ const (
 // prompts holds the questions of the tunnel to the user. Each is answered at
 // most once, by the user whose line it is, before it expires.
 type prompts struct {
-	post func(supervisor.Event)
+	post   func(supervisor.Event)
+	trials *trials
 
 	mu     sync.Mutex
 	last   uint64
@@ -66,8 +67,8 @@ const (
 	endWithdrawn // by what asked it
 )
 
-func newPrompts(post func(supervisor.Event)) *prompts {
-	return &prompts{post: post, open: map[uint64]*question{}, kept: newMemory()}
+func newPrompts(post func(supervisor.Event), trials *trials) *prompts {
+	return &prompts{post: post, trials: trials, open: map[uint64]*question{}, kept: newMemory()}
 }
 
 // asker asks for one tunnel.
@@ -85,9 +86,15 @@ func (p *prompts) asker(l *line) *asker {
 
 // ask is the tunnel's Ask.
 func (a *asker) ask(ctx context.Context, q tunnel.Question) (tunnel.Answer, error) {
+	of := a.line.request.ProfileID
+	if q.Kind == tunnel.AskPassword && q.Fresh {
+		a.trials.refused(of, q.Username)
+	}
 	if kept, ok := a.keptAnswer(q); ok {
+		a.send(q, kept.Username)
 		return kept, nil
 	}
+	q.Fresh = q.Fresh || q.Kind == tunnel.AskPassword && a.trials.known(of, q.Username)
 	id, waiting := a.enter(a.line, q)
 	if waiting == nil {
 		return tunnel.Answer{}, &diagnose.Failure{Cause: diagnose.CauseProtocol, Detail: "more is asked at a time than anybody can answer"}
@@ -135,7 +142,15 @@ func (a *asker) accept(q tunnel.Question, answer control.Answer) (tunnel.Answer,
 		Certificates: answer.Certificates, Choice: answer.Choice,
 	}
 	a.keep(q, &out)
+	a.send(q, out.Username)
 	return out, nil
+}
+
+// send notes that a password goes to the gateway, before it does.
+func (a *asker) send(q tunnel.Question, username string) {
+	if q.Kind == tunnel.AskPassword || q.Kind == tunnel.AskNewPassword {
+		a.trials.sent(a.line.request.ProfileID, username)
+	}
 }
 
 // enter opens a question. It is shown when the supervisor says so. nil: too many

@@ -258,7 +258,7 @@ func TestKeptAnswersEndWithTheWish(t *testing.T) {
 
 func TestKeptAnswersAreNobodyElses(t *testing.T) {
 	t.Parallel()
-	p := newPrompts(nil)
+	p := newPrompts(nil, openTrials("", nil))
 	mine := &line{}
 	mine.request.ProfileID, mine.request.Owner = "office", 1000
 	a := p.asker(mine)

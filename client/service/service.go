@@ -65,7 +65,7 @@ func New(cfg Config) (*Service, error) {
 		left:    map[string]func() error{},
 		ended:   make(chan struct{}),
 	}
-	s.prompts = newPrompts(func(e supervisor.Event) { s.inbox.put(message{event: e}) })
+	s.prompts = newPrompts(func(e supervisor.Event) { s.inbox.put(message{event: e}) }, openTrials(cfg.Trials, cfg.Logger))
 	return s, nil
 }
 
