@@ -16,17 +16,18 @@ import (
 func (t *Tunnel) explain(err error) *diagnose.Failure {
 	var known *diagnose.Failure
 	var f *ike.Failure
-	if errors.As(err, &known) && !(errors.As(err, &f) && refusal(f)) {
+	ofSession := errors.As(err, &f)
+	if errors.As(err, &known) && !(ofSession && refusal(f)) {
 		return known
 	}
 	var cert *auth.CertificateError
 	if errors.As(err, &cert) {
-		if f != nil && f.Cause == ike.CauseServerCert {
+		if ofSession && f.Cause == ike.CauseServerCert {
 			return explainServer(cert)
 		}
 		return explainCertificate(cert)
 	}
-	if !errors.As(err, &f) {
+	if !ofSession {
 		return diagnose.From(err)
 	}
 	out := &diagnose.Failure{Cause: sessionCauses[f.Cause], Err: err}
