@@ -125,7 +125,7 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 		if e := status.Error; e != nil {
 			answers.Failed(ctx, diagnose.Cause(e.Cause))
 		}
-		if err := answers.Trouble(); err != nil {
+		if err := answers.Trouble(); err != nil && !refused(status.Error) {
 			return err
 		}
 		if status.Error != nil {
@@ -134,6 +134,10 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 		return errors.New("the connection was stopped before it stood; connect again when you want it")
 	}
 }
+
+// refused says that the server has seen an answer and did not take it. That is what
+// has happened, whatever became of its question for another one.
+func refused(e *control.Error) bool { return e != nil && diagnose.Cause(e.Cause).Refused() }
 
 func addresses(st control.Status) string {
 	if len(st.Addresses) == 0 {
