@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -45,6 +46,7 @@ type RADIUSServer struct {
 	mu      sync.Mutex
 	process *Process
 	output  *syncBuffer
+	hangs   bool
 }
 
 // freeRADIUSLibraries is where distributions put the modules.
@@ -231,7 +233,24 @@ func (s *RADIUSServer) Stop(ctx context.Context) error {
 	return p.Stop(ctx)
 }
 
+// Hang has the server neither answer nor go away, until the lab is closed.
+func (s *RADIUSServer) Hang() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.process.Signal(syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("lab: hanging %s: %w", s.name, err)
+	}
+	s.hangs = true
+	return nil
+}
+
 func (s *RADIUSServer) close() error {
+	s.mu.Lock()
+	p, hangs := s.process, s.hangs
+	s.mu.Unlock()
+	if hangs {
+		return p.Kill()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopWait)
 	defer cancel()
 	return s.Stop(ctx)

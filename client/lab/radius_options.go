@@ -26,7 +26,7 @@ const (
 	RealmWrongName = "wrongname" // the certificate is for OtherName
 	RealmExpired   = "expired"   // the certificate is no longer valid
 	RealmUntrusted = "untrusted" // the certificate is a stranger's
-	RealmMD5       = "md5"       // begins with EAP-MD5
+	RealmMD5       = "md5"       // EAP-MD5 and nothing else
 	RealmGTC       = "gtc"       // begins with EAP-GTC
 	RealmMSCHAPv2  = "mschapv2"  // begins with EAP-MSCHAPv2
 	RealmTLS       = "tls"       // begins with EAP-TLS
@@ -76,6 +76,7 @@ type variant struct {
 	MinTLS, MaxTLS string
 	First          string // the method that it begins with
 	Resumes        bool
+	Alone          bool // no method but EAP-MD5
 }
 
 func radiusVariants() []variant {
@@ -100,7 +101,7 @@ func radiusVariants() []variant {
 		own(variant{Realm: RealmWrongName, Certificate: string(WrongName)}),
 		own(variant{Realm: RealmExpired, Certificate: string(ExpiredCertificate)}),
 		own(variant{Realm: RealmUntrusted, Certificate: string(UntrustedCertificate)}),
-		own(variant{Realm: RealmMD5, First: "md5"}),
+		own(variant{Realm: RealmMD5, First: "md5", Alone: true}),
 		own(variant{Realm: RealmGTC, First: "gtc"}),
 		own(variant{Realm: RealmMSCHAPv2, First: "mschapv2"}),
 		own(variant{Realm: RealmTLS, First: "tls", Resumes: true}),
