@@ -70,6 +70,8 @@ func (c *Client) validateEAPOnly() error {
 		return invalid("client.eap_only", "is set, and client.auth is not eap: leave it out")
 	case c.EAPOnly == EAPOnlySafe && !slices.ContainsFunc(eap.Methods, EAPMethod.SafeAlone):
 		return invalid("client.eap_only", "is safe, and none of the methods is: name tls or ttls, or let the gateway show a certificate")
+	case !slices.ContainsFunc(eap.Methods, func(m EAPMethod) bool { return m != EAPGTC && m != EAPMD5 }):
+		return invalid("client.eap_only", "is set, and the gateway proves nothing by gtc and md5: let it show a certificate")
 	case slices.Contains(eap.ServerNames, AnyName):
 		return invalid("client.eap_only", "is set, and client.eap.server_names takes any name: write the gateway's, by which alone it proves itself")
 	}

@@ -63,6 +63,7 @@ func TestInvalidSignIn(t *testing.T) {
 		{"client.eap.max_tls", "1.2 or 1.3", with(func(e *EAP) { e.MaxTLS = "1.4" })},
 		{"client.eap.min_tls", "above", with(func(e *EAP) { e.MinTLS, e.MaxTLS = TLS13, TLS12 })},
 		{"client.eap_only", "name tls or ttls", and(methods(EAPPEAP, EAPMSCHAPv2), func(p *Profile) { p.Client.EAPOnly = EAPOnlySafe })},
+		{"client.eap_only", "proves nothing by gtc", and(methods(EAPGTC, EAPMD5), func(p *Profile) { p.Client.EAPOnly = EAPOnlyAny })},
 		{"client.eap_only", "by which alone", func(p *Profile) { p.Client.EAPOnly, p.Client.EAP.ServerNames = EAPOnlySafe, []string{AnyName} }},
 		{"client.certificate_issuers", "no method needs", and(methods(EAPMSCHAPv2), func(p *Profile) { p.Client.CertificateIssuers = []string{"x"} })},
 		{"client.certificate_issuers[0]", "empty", func(p *Profile) { p.Client.CertificateIssuers[0] = "" }},
