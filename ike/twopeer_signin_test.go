@@ -253,3 +253,26 @@ func TestTwoPeerSilentServer(t *testing.T) {
 		t.Errorf("asked %d times", n)
 	}
 }
+
+// A refusal before anything of the user's was looked at: at once it is the gateway's
+// word, and after a long wait nobody's.
+func TestTwoPeerRefusalAfterSilence(t *testing.T) {
+	t.Parallel()
+	for delay, want := range map[time.Duration]ike.Cause{10 * time.Millisecond: ike.CauseRejected, 3500 * time.Millisecond: ike.CauseSignInSilent} {
+		for _, notify := range []bool{false, true} {
+			p := newPair(t, iketest.PairConfig{Conditions: iketest.Conditions{Delay: delay}, Gateway: func(r *iketest.ResponderConfig) {
+				r.OnReply = func(x *iketest.Exchange) {
+					e, ok := wire.Find[*wire.EAPPayload](x.Request)
+					switch {
+					case ok && e.Data[4] == eap.TypeIdentity && notify:
+						x.Response = []wire.Payload{&wire.NotifyPayload{NotifyType: wire.NotifyAuthenticationFailed}}
+					case ok && e.Data[4] == eap.TypeIdentity:
+						x.Response = []wire.Payload{&wire.EAPPayload{Data: []byte{4, e.Data[1], 0, 4}}}
+					}
+				}
+			}})
+			connect(t, p)
+			mustFail(t, p, want)
+		}
+	}
+}
