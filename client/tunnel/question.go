@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"time"
 
@@ -31,8 +32,8 @@ func (l *line) signsIn(s *strand, e ike.NeedCredentials) {
 	if e.Kind == eap.AskPassword {
 		if e.Round > 0 {
 			q.Kind = AskFurther
-		} else if pw := s.creds.use(); pw != nil && !e.Again {
-			s.later(ike.Credentials{ID: e.ID, Password: pw})
+		} else if s.creds.password != nil && !e.Again {
+			s.later(ike.Credentials{ID: e.ID, Password: s.creds.use()})
 			return
 		} else if s == l.successor() {
 			// It was given the password that the line was made with, in vain.
@@ -42,6 +43,20 @@ func (l *line) signsIn(s *strand, e ike.NeedCredentials) {
 	l.ask(s, q, func(a Answer, err error) ike.Command {
 		return ike.Credentials{ID: e.ID, Password: a.Secret, New: a.New, Err: err}
 	})
+}
+
+// gatewayPatience is for how long gateways hold a sign-in open for a person, at least:
+// those that have no limit of their own for it end one half a minute after its
+// beginning.
+const gatewayPatience = 25 * time.Second
+
+// errLate ends an attempt whose gateway may not wait any more. Another begins with the
+// answer at hand: nobody is asked again, and the password goes out once.
+var errLate = errors.New("tunnel: the answer came later than gateways wait for one")
+
+// late says that of an answer to the first sign-in of a line.
+func (l *line) late(a answered) bool {
+	return !l.stood && a.strand == l.strand && time.Since(a.asked) > gatewayPatience
 }
 
 var questionKinds = map[eap.QuestionKind]QuestionKind{

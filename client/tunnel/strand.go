@@ -60,7 +60,8 @@ type strand struct {
 type answered struct {
 	strand  *strand
 	command ike.Command
-	kept    bool // it is a password, which another gateway may be given (RFC 5685)
+	kept    bool      // it is a password, which another gateway may be given (RFC 5685)
+	asked   time.Time // when the question was put
 }
 
 // published is what the plane's goroutines know of the strands.
@@ -150,6 +151,12 @@ func (l *line) answer(a answered) error {
 	}
 	if c, ok := a.command.(ike.Credentials); ok && c.Err == nil && a.kept {
 		a.strand.creds.used(c.Password)
+		if l.late(a) {
+			discard(a.command)
+			l.finished = errLate
+			l.quit()
+			return nil
+		}
 	}
 	return a.strand.session.Do(time.Now(), a.command)
 }
@@ -336,10 +343,11 @@ func (l *line) ask(s *strand, q Question, answer func(Answer, error) ike.Command
 		ctx, q.Again, q.Until = h.questions, true, h.end
 	}
 	s.open++
+	asked := time.Now()
 	l.asking.Go(func() {
 		a, err := l.cfg.Ask(ctx, q)
 		select {
-		case l.answers <- answered{s, answer(a, err), q.Kind == AskPassword}:
+		case l.answers <- answered{s, answer(a, err), q.Kind == AskPassword, asked}:
 		case <-ctx.Done():
 			clear(a.Secret)
 			clear(a.New)

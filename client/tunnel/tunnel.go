@@ -86,6 +86,11 @@ func (t *Tunnel) Run(ctx context.Context, emit func(Event)) error {
 		}
 		t.resolved = addrs
 		err = t.attempts(ctx, addrs, creds, emit)
+		if errors.Is(err, errLate) && ctx.Err() == nil {
+			t.log.Info("the answer came late, and the sign-in begins anew with it")
+			creds = creds.again()
+			continue
+		}
 		to, redirected := redirection(err)
 		if !redirected || t.stood || ctx.Err() != nil {
 			return t.ended(ctx, err)
