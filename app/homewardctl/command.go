@@ -28,7 +28,8 @@ func (a *app) command() *cobra.Command {
 	})
 	root.AddCommand(
 		a.importCommand(), a.profilesCommand(), a.showCommand(), a.forgetCommand(),
-		a.secretsCommand(), a.connectCommand(), a.disconnectCommand(), a.statusCommand(), a.logsCommand(), a.versionCommand(),
+		a.secretsCommand(), a.certificateCommand(),
+		a.connectCommand(), a.disconnectCommand(), a.statusCommand(), a.logsCommand(), a.versionCommand(),
 	)
 	return root
 }

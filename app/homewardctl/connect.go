@@ -44,8 +44,8 @@ type connectOptions struct {
 func (a *app) newAnswerer(ctx context.Context, p control.ProfileInfo, o connectOptions) (*answer.Answerer, error) {
 	cfg := answer.Config{
 		Service: a.client, Profile: p, Prompter: a.ask,
-		OpenStore: func() (answer.Store, error) { return a.openSecrets() },
-		Tell:      func(sentence string) { fmt.Fprintln(a.errOut, plain(sentence)) },
+		OpenStore: func() (answer.Store, error) { return a.openSecrets() }, OpenWallet: a.wallet, Cards: a.cards,
+		Tell: func(sentence string) { fmt.Fprintln(a.errOut, plain(sentence)) },
 	}
 	if o.passwordStdin {
 		var err error

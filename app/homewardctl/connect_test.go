@@ -313,12 +313,12 @@ func TestSignatureComesFromTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	question := tunnel.Question{Kind: tunnel.AskSignature, Scheme: "ecdsa-sha256", Data: []byte("octets")}
+	question := tunnel.Question{Kind: tunnel.AskSignature, Scheme: "ecdsa-sha256", Data: proof()}
 	r.setGateway(askingGateway(question, func(a tunnel.Answer) bool {
 		digest := sha256.Sum256(question.Data)
 		return ecdsa.VerifyASN1(&key.PublicKey, digest[:], a.Secret)
 	}))
-	r.fails([]string{"private key", "import the profile again"}, "connect", "office")
+	r.fails([]string{"private key is not", "import the file that holds both"}, "connect", "office")
 	if err := store.Put(t.Context(), r.profiles()[0].ID, profile.Secrets{PrivateKey: der}); err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,11 @@ func (a *app) forget(ctx context.Context, name string) error {
 	if err == nil {
 		err = store.Forget(p.ID)
 	}
+	if wallet, werr := a.wallet(); werr != nil || err != nil {
+		err = errors.Join(err, werr)
+	} else {
+		err = wallet.Choose(p.ID, "")
+	}
 	if err != nil {
 		return fmt.Errorf("the profile is forgotten, but its secrets could not be deleted (%w); delete the file %s.sealed yourself", err, p.ID)
 	}
@@ -81,6 +86,11 @@ func (a *app) forgetAll(ctx context.Context) error {
 	store, err := a.openSecrets()
 	if err == nil {
 		err = store.ForgetAll()
+	}
+	if wallet, werr := a.wallet(); werr != nil || err != nil {
+		err = errors.Join(err, werr)
+	} else {
+		err = wallet.RemoveAll()
 	}
 	if err != nil {
 		return fmt.Errorf("the profiles are forgotten, but their secrets could not be deleted (%w)", err)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -74,19 +72,11 @@ func (a *app) importFile(ctx context.Context, path string, o importOptions) erro
 
 // readProfileFile reads a file that is no larger than any profile.
 func readProfileFile(path string) (data []byte, err error) {
-	f, err := os.Open(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no file %s; check its name", path)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("you may not read %s; check who owns it", path)
-	case err != nil:
+	f, err := openFile(path, "profile file")
+	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s is a folder; give the profile file inside it", path)
-	}
 	return io.ReadAll(io.LimitReader(f, profile.MaxFile+1)) // one more byte lets the importer see that it is too large
 }
 
@@ -191,7 +181,7 @@ func (a *app) consent(ctx context.Context, report []profile.Line, yes bool) erro
 // write a file that claims to be a newer one of the company's.
 func (a *app) keepImported(ctx context.Context, in *profile.Imported, replaced *profile.Profile, done *undoStack) error {
 	elsewhere := replaced != nil && !replaced.SameServers(&in.Profile)
-	if c := &in.Profile.Client; c.UsesCertificate() && len(c.Certificates) > 0 && len(in.Secrets.PrivateKey) == 0 {
+	if a.wantsKey(in) {
 		return a.keepKey(ctx, &in.Profile, elsewhere, done)
 	}
 	if in.Secrets.Empty() && !elsewhere {

@@ -2,14 +2,24 @@ package main
 
 import (
 	"context"
-	"crypto"
-	"crypto/x509"
 	"errors"
 	"fmt"
 
+	"github.com/homeward-vpn/homeward/client/credential"
 	"github.com/homeward-vpn/homeward/client/credential/answer"
 	"github.com/homeward-vpn/homeward/client/profile"
 )
+
+// wantsKey says that a file names a certificate and does not bring its key: which is
+// neither on a card nor among the user's own certificates.
+func (a *app) wantsKey(in *profile.Imported) bool {
+	c := &in.Profile.Client
+	if !c.UsesCertificate() || len(c.Certificates) == 0 || c.Token != "" || len(in.Secrets.PrivateKey) > 0 {
+		return false
+	}
+	wallet, err := a.wallet()
+	return err != nil || !wallet.Has(c.Certificates[0])
+}
 
 // keepKey is for a file that signs in by certificate and cannot bring the key
 // along, as Homeward's own: that key must be kept here, from the profile that is
@@ -26,8 +36,8 @@ func (a *app) keepKey(ctx context.Context, p *profile.Profile, elsewhere bool, d
 	case err != nil:
 		return fmt.Errorf("the file does not hold the private key of this profile, and whether one is kept cannot be seen, because %s; nothing was changed", answer.Trouble(err))
 	case len(before.PrivateKey) == 0:
-		return errors.New("this profile signs you in with a certificate, and its private key is neither in the file nor kept here; import the .mobileconfig that holds it, and this file in its place then; nothing was changed")
-	case !fits(before.PrivateKey, p.Client.Certificates):
+		return errors.New("this profile signs you in with a certificate, and its private key is neither in the file nor kept here; import the .mobileconfig that holds it, or the certificate with «homewardctl certificate import», and this file then; nothing was changed")
+	case !credential.Fits(before.PrivateKey, p.Client.Certificates[0]):
 		before.Clear()
 		return errors.New("the private key that is kept here does not belong to the certificate in this file; ask your administrator for a .mobileconfig with the new key; nothing was changed")
 	case !elsewhere:
@@ -43,22 +53,4 @@ func (a *app) keepKey(ctx context.Context, p *profile.Profile, elsewhere bool, d
 		return store.Put(context.WithoutCancel(ctx), p.ID, before)
 	})
 	return nil
-}
-
-// fits says whether a private key (PKCS#8) is that of a chain's leaf.
-func fits(key []byte, chain [][]byte) bool {
-	private, err := x509.ParsePKCS8PrivateKey(key)
-	if err != nil || len(chain) == 0 {
-		return false
-	}
-	leaf, err := x509.ParseCertificate(chain[0])
-	if err != nil {
-		return false
-	}
-	signer, ok := private.(crypto.Signer)
-	if !ok {
-		return false
-	}
-	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(leaf.PublicKey)
 }

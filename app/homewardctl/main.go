@@ -19,6 +19,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
+	"github.com/homeward-vpn/homeward/client/credential/answer"
 )
 
 func main() {
@@ -35,6 +36,8 @@ func realMain() int {
 		errOut: os.Stderr,
 		ask:    newTerminal(os.Stdin, os.Stderr),
 		uid:    os.Getuid(),
+
+		secretsDir: credential.DefaultDir,
 	}
 	a.openSecrets = sync.OnceValues(a.openStore)
 	return a.run(ctx, os.Args[1:])
@@ -46,6 +49,8 @@ type app struct {
 	in          io.Reader
 	out, errOut io.Writer
 	openSecrets func() (secretStore, error)
+	secretsDir  func() (string, error) // of the sealed store, and of the certificates beside it
+	cards       answer.Cards           // nil: smart cards are not looked for
 	ask         credential.Prompter
 	uid         int // negative: the system has no such number
 }

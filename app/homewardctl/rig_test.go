@@ -47,6 +47,7 @@ func newRig(t *testing.T) *rig {
 	r.app = &app{
 		client: control.NewClient(r.socket), in: strings.NewReader(""), out: &r.out, errOut: &r.err,
 		openSecrets: func() (secretStore, error) { return credential.Open(filepath.Join(dir, "sealed"), r.keychain) },
+		secretsDir:  func() (string, error) { return filepath.Join(dir, "sealed"), nil },
 		ask:         r.person, uid: os.Getuid(),
 	}
 	return r

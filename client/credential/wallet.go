@@ -169,6 +169,30 @@ func (w *Wallet) remove(path string) error {
 	return nil
 }
 
+// Has says whether a certificate (DER) is one of the Wallet's.
+func (w *Wallet) Has(leaf []byte) bool {
+	_, err := w.read(identityID(leaf))
+	return err == nil
+}
+
+// RemoveAll forgets every certificate and choice. The keys are the store's to
+// forget.
+func (w *Wallet) RemoveAll() error {
+	entries, err := os.ReadDir(w.dir)
+	if err != nil {
+		return fmt.Errorf("credential: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		for _, suffix := range []string{chainSuffix, choiceSuffix} {
+			if name, ok := strings.CutSuffix(e.Name(), suffix); ok && profile.ValidID(name) {
+				errs = append(errs, w.remove(w.path(name, suffix)))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Sign signs a message with the key of that certificate. ErrNoKey: it is not kept here.
 func (w *Wallet) Sign(ctx context.Context, leaf []byte, scheme string, message []byte) ([]byte, error) {
 	keys, err := w.keys()

@@ -41,12 +41,17 @@ type Store interface {
 	Put(ctx context.Context, profileID string, s profile.Secrets) error
 }
 
-// Config is what an Answerer is made from. All but Piped is needed.
+// Config is what an Answerer is made from. All but OpenWallet, Cards and Piped is
+// needed.
 type Config struct {
 	Service   Service
 	Profile   control.ProfileInfo
 	Prompter  credential.Prompter
 	OpenStore func() (Store, error)
+	// OpenWallet opens the user's certificates. nil: only profiles' own are used.
+	OpenWallet func() (*credential.Wallet, error)
+	// Cards are the smart cards of this computer. nil: none are looked for.
+	Cards Cards
 	// Tell shows the person a sentence that needs no answer.
 	Tell func(sentence string)
 	// Piped is a password, shared key or code that was given beforehand; it answers
@@ -59,15 +64,16 @@ type Config struct {
 type Answerer struct {
 	cfg Config
 
-	used     []byte // the password that was sent last, a copy
-	fromKept bool   // it came out of the store
-	changed  bool   // it is a new one, which the server may have taken already
-	username string // it was for this user
-	trouble  error  // why an answer could not be given
+	used     []byte          // the password that was sent last, a copy
+	fromKept bool            // it came out of the store
+	changed  bool            // it is a new one, which the server may have taken already
+	username string          // it was for this user
+	trouble  error           // why an answer could not be given
+	onCard   map[string]bool // certificates that a card has shown, by their IDs
 }
 
 // New makes an Answerer.
-func New(cfg Config) *Answerer { return &Answerer{cfg: cfg} }
+func New(cfg Config) *Answerer { return &Answerer{cfg: cfg, onCard: map[string]bool{}} }
 
 // Clear clears what the Answerer holds. It is not used afterwards.
 func (w *Answerer) Clear() {
@@ -91,7 +97,7 @@ func (w *Answerer) Give(ctx context.Context, p control.Prompt) error {
 	if err != nil {
 		w.trouble = err
 		a.Clear()
-		a = control.Answer{Prompt: p.ID, Declined: true}
+		a = control.Answer{Prompt: p.ID, Declined: true, Why: why(err)}
 	}
 	err = w.cfg.Service.Answer(ctx, a)
 	var refusal *control.Refusal
