@@ -10,6 +10,7 @@ package tunnel
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -37,6 +38,11 @@ type Config struct {
 	Ask func(ctx context.Context, q Question) (Answer, error)
 	// SystemRoots is the system's trust, DER, used where the profile has no anchors.
 	SystemRoots func() ([][]byte, error)
+	// Revocation knows what authorities say of certificates. nil: nothing is known.
+	Revocation Revocation
+	// DialThrough opens a connection, "udp" or "tcp", that leaves this machine by one
+	// network device alone. nil: there is no way to ask authorities.
+	DialThrough func(ctx context.Context, device, network string, to netip.AddrPort) (net.Conn, error)
 	// LocalNetworks are the prefixes that this machine is directly on: a
 	// gateway may not claim them by surprise. nil: none are known.
 	LocalNetworks func() []netip.Prefix
@@ -202,6 +208,7 @@ type Info struct {
 	// IKEWarnings and ESPWarnings have a sentence for each thing about the
 	// suites that a person should know.
 	IKEWarnings, ESPWarnings []string
+	Warnings                 []string // the same about everything else
 
 	// Own and Gateway are how long the certificates count that the line was made with;
 	// zero: of that side there is none.

@@ -86,8 +86,10 @@ func (l *line) active(e ike.ChildActive) {
 		l.fail(&diagnose.Failure{Cause: diagnose.CauseTUNFailed, Err: err})
 		return
 	}
-	l.tun, n.Interface = tun, tun.Name()
-	l.plane.AttachTUN(tun, n.MTU)
+	l.vigil.gate = &gate{TUN: tun}
+	l.tun, n.Interface = l.vigil.gate, tun.Name()
+	l.holdFor(l.strand)
+	l.plane.AttachTUN(l.tun, n.MTU)
 	l.up, l.stood = true, true
 	for _, r := range n.Refused {
 		l.log.Warn("the gateway sent what the profile does not allow", "refused", r)
@@ -99,7 +101,7 @@ func (l *line) active(e ike.ChildActive) {
 		"behind_nat", l.info.BehindNAT, "ike", l.info.IKESuite, "esp", l.info.ESPSuite,
 		"device", n.Interface, "mtu", n.MTU, "addresses", n.Addresses, "routes", n.Routes, "dns", n.DNS, "domains", n.Domains)
 	l.net = n
-	l.emit(Up{Network: n, Info: l.info})
+	l.watch()
 	l.askForMore()
 	l.beginSearch()
 }
@@ -122,7 +124,7 @@ func (l *line) follow() {
 	l.net.Routes = slices.Concat(l.net.Routes, routes)
 	l.net.DNS = slices.Concat(l.net.DNS, dns)
 	l.net.Full, l.net.Domains = next.Full || l.net.Full, next.Domains
-	l.emit(Up{Network: l.net, Info: l.info})
+	l.tellUp()
 }
 
 // missing lists what of one list the other has not.
@@ -136,7 +138,7 @@ func missing[T comparable](of, in []T) (out []T) {
 }
 
 func (l *line) changed() {
-	if l.up {
+	if l.vigil.told {
 		l.emit(Changed{Info: l.info})
 	}
 }

@@ -129,6 +129,7 @@ func (l *line) proceed(now time.Time) {
 			s.later(ike.Delete{})
 		}
 	}
+	l.keepWatch(now)
 	h := l.next
 	switch {
 	case h == nil || !l.up || l.quitting():
@@ -142,7 +143,7 @@ func (l *line) proceed(now time.Time) {
 
 // deadline is when proceed has something to do; zero: never.
 func (l *line) deadline() (next time.Time) {
-	next = l.stall.next
+	next = earlier(l.stall.next, l.vigilDeadline())
 	for _, s := range l.leaving {
 		next = earlier(next, s.leaveAt)
 	}
@@ -283,6 +284,7 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 	s.creds.clear()
 	elsewhere := s.info.GatewayAddress != old.info.GatewayAddress
 	anotherPath := elsewhere || s.local.Addr() != old.local.Addr()
+	l.holdFor(s)
 	var err error
 	if elsewhere {
 		err = l.plane.Switch(inboundSPI, s.info.GatewayAddress, surePath)
@@ -308,6 +310,7 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 	l.log.Info("another session has taken over", "why", h.why, "gateway", s.info.GatewayAddress,
 		"identity", s.info.GatewayIdentity, "ike", s.info.IKESuite, "esp", s.info.ESPSuite, "tries", h.tries)
 	l.adapt()
+	l.watch()
 	l.askForMore()
 	l.planSignIn()
 	if anotherPath {
@@ -344,7 +347,7 @@ func (l *line) adapt() {
 		return
 	}
 	l.net = n
-	l.emit(Up{Network: n, Info: l.info})
+	l.tellUp()
 }
 
 // falling takes the events of a strand that has carried the line, or is not to any

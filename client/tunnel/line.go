@@ -60,6 +60,7 @@ type line struct {
 	checking  bool  // one of them is being asked for
 	narrow    bool  // IKE's messages had to be cut for a path below surePath
 	stall     stall
+	vigil     vigil
 	roamed    time.Time         // the network has changed; zero: and the gateway was heard since
 	unrenewed *diagnose.Failure // why the last successor did not take over
 	marked    []byte            // scratch: non-ESP marker and message

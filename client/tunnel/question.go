@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"slices"
-	"time"
 
-	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/ike"
-	"github.com/homeward-vpn/homeward/ike/auth"
 	"github.com/homeward-vpn/homeward/ike/eap"
 )
 
@@ -72,39 +69,4 @@ func (q Question) clone() Question {
 		q.Issuers[i] = bytes.Clone(q.Issuers[i])
 	}
 	return q
-}
-
-// verdict judges a chain, the gateway's or an EAP server's.
-func (l *line) verdict(e ike.NeedVerdict) error {
-	if !e.EAP {
-		return l.verify(e)
-	}
-	p := l.cfg.Profile
-	settings, _ := p.Client.SignIn()
-	if e.Round > 0 {
-		settings, _ = p.Client.Further[e.Round-1].SignIn()
-	}
-	anchors, err := l.anchors(p.ServerAnchors(settings))
-	if err != nil {
-		return err
-	}
-	return auth.VerifyChain(e.Chain, auth.ChainPolicy{
-		Purpose:       auth.ForEAPServer,
-		Anchors:       anchors,
-		Intermediates: p.Gateway.Intermediates,
-		Names:         p.ServerNames(settings),
-		Now:           time.Now(),
-	})
-}
-
-// anchors gives those of the profile, else the system's.
-func (l *line) anchors(ofProfile [][]byte) ([][]byte, error) {
-	if len(ofProfile) > 0 || l.cfg.SystemRoots == nil {
-		return ofProfile, nil
-	}
-	roots, err := l.cfg.SystemRoots()
-	if err != nil {
-		return nil, &diagnose.Failure{Cause: diagnose.CauseInternal, Err: err}
-	}
-	return roots, nil
 }

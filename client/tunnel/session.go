@@ -91,6 +91,7 @@ func (t *Tunnel) sessionConfig(local, remote netip.AddrPort, creds *credentials)
 		// (RFC 7296 2.4).
 		InitialContact: p.Client.Auth == profile.ClientCertificate,
 	}
+	cfg.OCSP = p.Gateway.Auth == profile.GatewayCertificate && p.Gateway.Revocation.Mode() != profile.RevocationOff
 	cfg.Childless = childless(p.Session.Childless)
 	if err := t.signIn(&cfg, creds); err != nil {
 		return cfg, err

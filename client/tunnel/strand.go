@@ -10,7 +10,6 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/ike"
-	"github.com/homeward-vpn/homeward/ike/auth"
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
@@ -47,6 +46,7 @@ type strand struct {
 	info     Info
 	step     ike.StepName  // of the handshake
 	open     int           // questions that wait for their answer
+	watched  []*watched    // the chains that it was trusted by
 	heardAt  time.Time     // a message of the gateway's was taken
 	hurried  time.Time     // an urgent sign of life was asked for
 	sendErr  error         // why the last datagram could not leave
@@ -244,7 +244,7 @@ func (l *line) asked(s *strand, ev ike.Event) bool {
 	switch e := ev.(type) {
 	case ike.NeedVerdict:
 		s.shown(e)
-		s.later(ike.Verdict{ID: e.ID, Err: l.verdict(e)})
+		s.later(ike.Verdict{ID: e.ID, Err: l.verdict(s, e)})
 	case ike.NeedCertificate:
 		q := Question{Kind: AskCertificate, Issuers: e.Names, IssuerKeys: e.Issuers, Hashes: e.Hashes, TLS: e.EAP}
 		l.ask(s, q, func(a Answer, err error) ike.Command {
@@ -305,32 +305,6 @@ func (l *line) removed(s *strand, e ike.ChildRemoved) {
 			l.carryLess()
 		}
 	}
-}
-
-// verify holds the gateway's chain against the profile. Wherever the line was
-// sent to, the names and anchors are the profile's.
-func (l *line) verify(e ike.NeedVerdict) error {
-	g := &l.cfg.Profile.Gateway
-	policy := auth.ChainPolicy{
-		Anchors:       g.Anchors,
-		Intermediates: g.Intermediates,
-		IssuerName:    g.IssuerName,
-		Now:           time.Now(),
-	}
-	for _, name := range []string{g.CertificateName, g.Identity, g.Address} {
-		if name != "" {
-			policy.Name = name
-			break
-		}
-	}
-	if len(policy.Anchors) == 0 && l.cfg.SystemRoots != nil {
-		roots, err := l.cfg.SystemRoots()
-		if err != nil {
-			return &diagnose.Failure{Cause: diagnose.CauseInternal, Err: err}
-		}
-		policy.Anchors = roots
-	}
-	return auth.VerifyChain(e.Chain, policy)
 }
 
 // ask puts a question on a goroutine of its own and hands the answer to the
