@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,9 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/homeward-vpn/homeward/client/revocation"
 	"github.com/homeward-vpn/homeward/client/tunnel"
+	"github.com/homeward-vpn/homeward/ike/auth"
 	"github.com/homeward-vpn/homeward/platform/alarm"
 	"github.com/homeward-vpn/homeward/platform/dns"
 	"github.com/homeward-vpn/homeward/platform/ledger"
@@ -50,8 +53,16 @@ func (c names) Set(n tunnel.Network) (string, error) {
 	return "", err
 }
 
+// authorities lets a tunnel use client/revocation.
+type authorities struct{ *revocation.Checker }
+
+// Fetch implements tunnel.Revocation.
+func (a authorities) Fetch(ctx context.Context, path []*x509.Certificate, staples [][]byte, via tunnel.Via) auth.PathVerdict {
+	return a.Checker.Fetch(ctx, path, staples, revocation.Network{Dial: via.Dial, Servers: via.Servers})
+}
+
 // tunnelParts are the parts of the system that every tunnel uses.
-func tunnelParts(l *ledger.Ledger, logger *slog.Logger) tunnel.Config {
+func tunnelParts(l *ledger.Ledger, logger *slog.Logger, checker *revocation.Checker) tunnel.Config {
 	return tunnel.Config{
 		Resolve: resolve,
 		OpenTransport: func() (tunnel.Transport, error) {
@@ -62,6 +73,8 @@ func tunnelParts(l *ledger.Ledger, logger *slog.Logger) tunnel.Config {
 		},
 		NewAlarm:    func() (tunnel.Alarm, error) { return alarm.New() },
 		SystemRoots: systemRoots,
+		Revocation:  authorities{checker},
+		DialThrough: tun.DialThrough,
 		LocalNetworks: func() []netip.Prefix {
 			local, err := localNetworks()
 			if err != nil {

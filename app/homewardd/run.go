@@ -11,6 +11,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/revocation"
 	"github.com/homeward-vpn/homeward/client/service"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 	"github.com/homeward-vpn/homeward/platform/dns"
@@ -97,6 +98,10 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 	if err != nil {
 		return nil, fmt.Errorf("name resolution: %w", err)
 	}
+	checker, err := revocation.Open(revocation.Config{Dir: filepath.Join(stateDir, "revocation"), Logger: logger})
+	if err != nil {
+		return nil, err
+	}
 	return service.New(service.Config{
 		Logger:     logger,
 		Logs:       logs,
@@ -105,7 +110,7 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 		Resolver:   names{resolver},
 		KillSwitch: service.NoKillSwitch{},
 		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return tunnel.New(cfg) },
-		Tunnel:     tunnelParts(l, logger),
+		Tunnel:     tunnelParts(l, logger, checker),
 		CleanUp:    func() error { return l.Replay(undo()) },
 		Trials:     filepath.Join(stateDir, "refused.json"),
 	})

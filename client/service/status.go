@@ -94,7 +94,7 @@ func (l *line) describe(st *control.Status) {
 		st.ESP.Drops = map[string]uint64{}
 	}
 	st.ESP.SAs = carrying(l.info.Children, stats.SAs)
-	st.Warnings = slices.Concat(st.Warnings, l.warnings, endings(l.info, time.Now()), l.info.IKEWarnings, l.info.ESPWarnings)
+	st.Warnings = slices.Concat(st.Warnings, l.warnings, endings(l.info, time.Now()), l.info.IKEWarnings, l.info.ESPWarnings, l.info.Warnings)
 }
 
 // endings speaks of certificates that end soon.
