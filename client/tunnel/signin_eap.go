@@ -120,11 +120,15 @@ func certificateIdentity(chain [][]byte) (auth.Identity, error) {
 	return id, nil
 }
 
-// eapConfig says to the core how one sign-in goes. The name may be empty where a
-// certificate says who the user is.
+// eapConfig says to the core how one sign-in goes. Without a user name it is who the
+// certificate says it is, as servers look it up, outside and inside a tunnel; empty
+// leaves it to the core, which says IDi.
 func eapConfig(e profile.EAP, chain [][]byte, username string) eap.Config {
+	if username == "" && e.Certificate() && len(chain) > 0 {
+		username = auth.AccountName(chain[0])
+	}
 	cfg := eap.Config{
-		Identity:       outerIdentity(e, chain, username),
+		Identity:       e.Outer(username),
 		Username:       username,
 		RequireBinding: !e.WithoutBinding,
 		ConfirmNotice:  e.ConfirmNotice,
@@ -166,16 +170,6 @@ func inside(e profile.EAP, outer profile.EAPMethod) (list []eap.InnerMethod) {
 		list = append(list, innerMethods[outer][in])
 	}
 	return list
-}
-
-// outerIdentity is what EAP is told about who signs in. Without a user name it is who
-// the certificate says it is, as servers look it up; empty leaves it to the core, which
-// says IDi.
-func outerIdentity(e profile.EAP, chain [][]byte, username string) string {
-	if username == "" && e.Certificate() && len(chain) > 0 {
-		username = auth.AccountName(chain[0])
-	}
-	return e.Outer(username)
 }
 
 // The profile's words in EAP's numbers. The zero version is the core's own bound.

@@ -104,6 +104,7 @@ func TestWhoSignsIn(t *testing.T) {
 		asked  []QuestionKind
 		idi    string
 		outer  string
+		inside string // empty: not looked at
 		cause  diagnose.Cause
 	}{
 		"password, asked for":       {client: byMethod(profile.EAPMSCHAPv2), asked: []QuestionKind{AskPassword}, idi: "bob", outer: "bob"},
@@ -115,7 +116,7 @@ func TestWhoSignsIn(t *testing.T) {
 		"a certificate and a name": {client: with(byMethod(profile.EAPTLS), func(c *profile.Client) { c.Username, c.Identity = "eve", "laptop.example" }),
 			idi: "laptop.example", outer: "eve"},
 		"a certificate inside TTLS": {client: with(byMethod(profile.EAPTTLS, profile.InnerEAPTLS), func(c *profile.Client) { c.Certificates = employee.Chain }),
-			idi: "alice@example.com", outer: "anonymous@example.com"},
+			idi: "alice@example.com", outer: "anonymous@example.com", inside: "alice@example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,8 +142,9 @@ func TestWhoSignsIn(t *testing.T) {
 				t.Errorf("IDi is %v, %v; want %s", id, err, c.idi)
 			}
 			settings, _ := p.Client.SignIn()
-			if got := eapConfig(settings, creds.chain(p), creds.username).Identity; got != c.outer {
-				t.Errorf("EAP is told %q, want %q", got, c.outer)
+			cfg := eapConfig(settings, creds.chain(p), creds.username)
+			if cfg.Identity != c.outer || c.inside != "" && cfg.Username != c.inside {
+				t.Errorf("EAP is told %q, and %q inside; want %q and %q", cfg.Identity, cfg.Username, c.outer, c.inside)
 			}
 		})
 	}
