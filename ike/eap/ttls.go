@@ -56,7 +56,7 @@ func (m *ttls) advance(s carried, err error) (Result, error) {
 		return s.Result, nil
 	case len(s.data) > 0 && !m.indicates(s):
 		return m.message(s.data)
-	case len(s.data) > 0 || m.begun || m.pending():
+	case len(s.data) > 0 || s.closed || m.begun || m.pending():
 		// TLS has the last word of its handshake to say, or there is nothing to say.
 		return m.acknowledge(), nil
 	}
