@@ -9,6 +9,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/auth"
+	"github.com/homeward-vpn/homeward/ike/eap"
 	"github.com/homeward-vpn/homeward/ike/iketest"
 	"github.com/homeward-vpn/homeward/ike/iketest/vectors"
 	"github.com/homeward-vpn/homeward/ike/wire"
@@ -49,11 +50,21 @@ func fuzzFeatures(t *testing.T) []iketest.PairConfig {
 			r.Domains, r.Version, r.Narrowing = []string{"corp.example.com;lab.example.com"}, "1.0", iketest.NarrowByPairs
 		},
 	}
+	code := iketest.PairConfig{
+		Client: func(c *ike.Config) {
+			c.EAP.Methods, c.EAP.ConfirmNotice = []uint8{eap.TypeGTC, eap.TypeOTP, eap.TypeMD5}, true
+		},
+		Gateway: func(r *iketest.ResponderConfig) {
+			r.EAPMethods = []uint8{eap.TypeTLS, eap.TypeGTC}
+			r.SignIn = iketest.SignIn{Notices: []string{"Hello"}, LongTypes: true, Prompts: []iketest.Prompt{{Text: "Code?", Answer: iketest.Password}, {Text: "PIN?", Answer: iketest.Password}}}
+		},
+	}
+	expired := by(iketest.SignIn{Expired: true, TooShort: 100, Retries: 3}, mschapv2)
 	ranges := both(protects(iketest.NarrowTelling), asking("10.1.0.0/16", "10.2.0.0/16", "192.168.7.0/24"))
 	return []iketest.PairConfig{
 		both(byPSK(), rich), both(byPSK(), moving), both(byPSK(), childless(ike.ChildlessOffered, iketest.ChildlessOffered)),
 		both(byPSK(), both(hybrid(t, "x25519-ke1_ecp256"), additionalChild(t, "x25519-ke1_ecp256"))),
-		both(byPSK(), syncing), both(byPSK(), pieces), both(byPSK(), ranges), both(moving, pieces), second, alone, turning, {},
+		both(byPSK(), syncing), both(byPSK(), pieces), both(byPSK(), ranges), both(moving, pieces), second, alone, turning, code, expired, {},
 	}
 }
 

@@ -278,30 +278,6 @@ func TestRequestWhileAsked(t *testing.T) {
 	}
 }
 
-func FuzzPeer(f *testing.F) {
-	f.Add(request(1, TypeIdentity), challengeRequest(2, 2), successRequest(3, 2, "S="+strings.Repeat("00", 20)), marshalEnd(codeSuccess, 3))
-	f.Add(request(1, TypeGTC), challengeRequest(2, 2), failureRequest(3, 2, "E=691 R=0 M=no"), marshalEnd(codeFailure, 3))
-	f.Add(request(1, TypeNotification, 'x'), challengeRequest(2, 2), challengeRequest(2, 3), request(5, 254))
-	f.Fuzz(func(t *testing.T, a, b, c, d []byte) {
-		p := newPeer(TypeMSCHAPv2)
-		for _, packet := range [][]byte{a, b, c, d} {
-			r, err := p.Handle(packet)
-			if err == nil && r.Ask != nil {
-				r, err = p.Provide(Answer{Secret: suite.Secret("tiger")})
-			}
-			if r.Done || r.MSK != nil {
-				t.Error("success without proof")
-			}
-			if err != nil && kindOf(err) == "" {
-				t.Errorf("untyped error %v", err)
-			}
-			if n := len(r.Response); n > 0 && (r.Response[0] != codeResponse || int(r.Response[2])<<8|int(r.Response[3]) != n) {
-				t.Errorf("malformed response %x", r.Response)
-			}
-		}
-	})
-}
-
 func BenchmarkMSCHAPv2(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
