@@ -145,6 +145,9 @@ func (p *Profile) validateAuth() error {
 	if (byEAP || len(p.Client.Further) > 0) && p.Gateway.Auth != GatewayCertificate {
 		return invalid("gateway.auth", "must be certificate where the client signs in by EAP, for passwords go only to a gateway that nobody else can play")
 	}
+	if p.Client.EAPOnly != EAPOnlyNever && (len(p.Gateway.Pins) > 0 || p.Gateway.Revocation == RevocationStrict) {
+		return invalid("client.eap_only", "lets the gateway do without a certificate, of which gateway.pins or gateway.revocation want more: leave one of them out")
+	}
 	return nil
 }
 

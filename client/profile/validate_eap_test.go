@@ -64,6 +64,8 @@ func TestInvalidSignIn(t *testing.T) {
 		{"client.eap.min_tls", "above", with(func(e *EAP) { e.MinTLS, e.MaxTLS = TLS13, TLS12 })},
 		{"client.eap_only", "name tls or ttls", and(methods(EAPPEAP, EAPMSCHAPv2), func(p *Profile) { p.Client.EAPOnly = EAPOnlySafe })},
 		{"client.eap_only", "proves nothing by gtc", and(methods(EAPGTC, EAPMD5), func(p *Profile) { p.Client.EAPOnly = EAPOnlyAny })},
+		{"client.eap_only", "want more", func(p *Profile) { p.Client.EAPOnly, p.Gateway.Revocation = EAPOnlySafe, "" }},
+		{"client.eap_only", "want more", func(p *Profile) { p.Client.EAPOnly, p.Gateway.Pins = EAPOnlySafe, nil }},
 		{"client.eap_only", "by which alone", func(p *Profile) { p.Client.EAPOnly, p.Client.EAP.ServerNames = EAPOnlySafe, []string{AnyName} }},
 		{"client.certificate_issuers", "no method needs", and(methods(EAPMSCHAPv2), func(p *Profile) { p.Client.CertificateIssuers = []string{"x"} })},
 		{"client.certificate_issuers[0]", "empty", func(p *Profile) { p.Client.CertificateIssuers[0] = "" }},
@@ -109,7 +111,9 @@ func TestValidSignIns(t *testing.T) {
 		"two certificates":     {Auth: ClientCertificate, Further: []SignIn{{Auth: ClientEAP, EAP: EAP{Methods: []EAPMethod{EAPTLS}}}}},
 	} {
 		p := full(t)
-		p.Client = c
+		if p.Client = c; c.EAPOnly != EAPOnlyNever {
+			p.Gateway.Pins, p.Gateway.Revocation = nil, ""
+		}
 		if err := p.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -196,3 +196,45 @@ func TestSignInServerName(t *testing.T) {
 		})
 	}
 }
+
+// TestSafeEAPOnly: a gateway without a certificate proves itself by the server of a
+// method that is safe for that, where the profile lets it, and by that server's name
+// (RFC 5998 3, 4, 6.2). No warning is due then.
+func TestSafeEAPOnly(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		only   profile.EAPOnly
+		server string
+		want   diagnose.Cause
+	}{
+		"the gateway's name": {profile.EAPOnlySafe, iketest.GatewayName, ""},
+		"another's name":     {profile.EAPOnlySafe, "other.example.com", diagnose.CauseServerWrongName},
+		"not allowed":        {profile.EAPOnlyNever, iketest.GatewayName, diagnose.CauseGatewayProof},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o, r, _ := behind(t, c.server)
+				o.gateway.Change(func(g *iketest.ResponderConfig) { g.EAPOnly = iketest.EAPOnlyForced })
+				cfg := o.config()
+				cfg.Profile.Client = profile.Client{Auth: profile.ClientEAP, Username: iketest.UserName, EAPOnly: c.only, EAP: profile.EAP{
+					Methods: []profile.EAPMethod{profile.EAPMSCHAPv2, profile.EAPTTLS}, Inner: []profile.InnerMethod{profile.InnerPAP},
+				}}
+				line := run(t, cfg)
+				if c.want == "" {
+					if up := line.up(); len(up.Info.IKEWarnings) > 0 {
+						t.Errorf("warnings %q", up.Info.IKEWarnings)
+					}
+					exchange(t, o)
+					line.stop()
+					complaints(t, o)
+					return
+				}
+				var f *diagnose.Failure
+				if err := <-line.result; !errors.As(err, &f) || f.Cause != c.want || r.reads != 0 {
+					t.Errorf("ended with %v, %d octets were told", err, r.reads)
+				}
+			})
+		})
+	}
+}

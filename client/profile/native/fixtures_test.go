@@ -91,7 +91,7 @@ func complete(t testing.TB) []profile.Profile {
 	}
 	named := certified
 	named.Client = profile.Client{Auth: profile.ClientMSCHAPv2, Username: "alice", EAPOnly: profile.EAPOnlyAny}
-	named.Traffic = profile.Traffic{Full: true}
+	named.Gateway.Pins, named.Traffic = nil, profile.Traffic{Full: true}
 	byEAP := certified
 	byEAP.Client = profile.Client{Auth: profile.ClientEAP, Username: "alice@example.com", EAP: eap(b)}
 	small := profile.Profile{
