@@ -42,6 +42,7 @@ const (
 
 	CauseCertificateExpired Cause = "certificate-expired" // When: its end
 	CauseCertificateMissing Cause = "certificate-missing" // there is none that fits; Expected: the issuer that is wanted
+	CauseCertificateRefused Cause = "certificate-refused" // by the server that checks accounts; Seen: why
 	CauseKeyMissing         Cause = "key-missing"         // the certificate is here, its private key is not; Seen: the certificate's name
 	CauseCardRemoved        Cause = "card-removed"        // Seen: the card or token's name
 	CausePINWrong           Cause = "pin-wrong"           // Tries: how many are left, 0: not known
@@ -55,7 +56,8 @@ const (
 	CauseServerWrongName   Cause = "server-wrong-name"  // Seen and Expected: names
 	CauseServerRevoked     Cause = "server-revoked"     // When: since when
 	CauseServerCertificate Cause = "server-certificate" // malformed, too weak, not yet valid or not meant for a server; Seen: which
-	CauseServerProof       Cause = "server-proof"       // the end of the sign-in does not verify, or its TLS is broken
+	CauseServerProof       Cause = "server-proof"       // the end of the sign-in does not verify
+	CauseServerTLS         Cause = "server-tls"         // no TLS with it; Seen: why
 
 	// Who the gateway is.
 
@@ -98,10 +100,10 @@ func Causes() []Cause {
 		CauseWrongPassword, CauseAccountLocked, CausePasswordExpired, CausePasswordRefused, CauseWrongCode,
 		CauseRejected, CauseEAPMethod, CauseCredentialsMissing, CauseUnanswered,
 		CauseFurtherSignIn, CauseSignInSilent, CauseKeychain,
-		CauseCertificateExpired, CauseCertificateMissing, CauseKeyMissing,
+		CauseCertificateExpired, CauseCertificateMissing, CauseCertificateRefused, CauseKeyMissing,
 		CauseCardRemoved, CausePINWrong, CausePINLocked,
 		CauseServerUntrusted, CauseServerExpired, CauseServerWrongName,
-		CauseServerRevoked, CauseServerCertificate, CauseServerProof,
+		CauseServerRevoked, CauseServerCertificate, CauseServerProof, CauseServerTLS,
 		CauseGatewayUntrusted, CauseGatewayIssuer, CauseGatewayWrongName,
 		CauseGatewayExpired, CauseGatewayNotYetValid, CauseGatewayUsage,
 		CauseGatewayPin, CauseGatewayRevoked, CauseRevocationUnknown,

@@ -103,6 +103,8 @@ func TestSentenceNamesWhatWasSeen(t *testing.T) {
 		{Failure{Cause: CauseGatewayExpired, When: day}, "expired on 4 March 2026"},
 		{Failure{Cause: CauseGatewayNotYetValid, When: day}, "only from 4 March 2026"},
 		{Failure{Cause: CauseCertificateExpired, When: day}, "expired on 4 March 2026"},
+		{Failure{Cause: CauseCertificateRefused, Seen: "it has been revoked"}, "does not take your certificate (it has been revoked)"},
+		{Failure{Cause: CauseServerTLS, Seen: "no common version of TLS"}, "(no common version of TLS)"},
 		{Failure{Cause: CauseGatewaySilent, Expected: "vpn.example.com"}, "The gateway vpn.example.com does not answer"},
 		{Failure{Cause: CauseNameNotFound, Expected: "vpn.example.com"}, "vpn.example.com cannot be found"},
 		{Failure{Cause: CauseWrongPassword, Seen: "E=691 R=1"}, "says «E=691 R=1»"},

@@ -51,6 +51,8 @@ func (f *Failure) server(seen, expected string) string {
 		return "The certificate of the server that checks accounts was revoked by its issuer" + on(f.When) + withheld
 	case CauseServerProof:
 		return "The server that checks accounts could not prove that the sign-in was with it alone" + inBrackets(seen) + "; do not try again on this network, and tell your administrator."
+	case CauseServerTLS:
+		return "No safe connection with the server that checks accounts came about" + inBrackets(seen) + "; tell your administrator."
 	default:
 		return "The certificate of the server that checks accounts cannot be used" + inBrackets(seen) + "; tell your administrator."
 	}

@@ -19,13 +19,13 @@ func (f *Failure) Sentence() string {
 		CauseGatewayCertificate, CauseGatewayIdentity, CauseGatewayProof:
 		return f.gateway(seen, expected)
 	case CauseServerUntrusted, CauseServerExpired, CauseServerWrongName,
-		CauseServerRevoked, CauseServerCertificate, CauseServerProof:
+		CauseServerRevoked, CauseServerCertificate, CauseServerProof, CauseServerTLS:
 		return f.server(seen, expected)
 	case CauseWrongPassword, CauseAccountLocked, CausePasswordExpired, CausePasswordRefused, CauseWrongCode,
 		CauseRejected, CauseEAPMethod, CauseCredentialsMissing, CauseUnanswered,
 		CauseFurtherSignIn, CauseSignInSilent, CauseKeychain:
 		return f.signIn(seen, expected)
-	case CauseCertificateExpired, CauseCertificateMissing, CauseKeyMissing,
+	case CauseCertificateExpired, CauseCertificateMissing, CauseCertificateRefused, CauseKeyMissing,
 		CauseCardRemoved, CausePINWrong, CausePINLocked:
 		return f.certificate(seen, expected)
 	default:

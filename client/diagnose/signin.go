@@ -39,6 +39,8 @@ func (f *Failure) certificate(seen, expected string) string {
 		return "Your own certificate has expired" + on(f.When) + "; ask your administrator for a new one."
 	case CauseCertificateMissing:
 		return "None of your certificates is one that the gateway takes" + issued(expected) + "; import the one that your administrator gave you, or insert the smart card that holds it."
+	case CauseCertificateRefused:
+		return "The server that checks accounts does not take your certificate" + inBrackets(seen) + "; ask your administrator for a new one."
 	case CauseKeyMissing:
 		return "Your certificate" + inBrackets(seen) + " is here, but its private key is not; import the file that holds both, or insert the smart card that holds the key."
 	case CauseCardRemoved:

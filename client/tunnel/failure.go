@@ -71,7 +71,7 @@ var sessionCauses = map[ike.Cause]diagnose.Cause{
 	ike.CauseSignInSilent:    diagnose.CauseSignInSilent,
 	ike.CauseEAPMethod:       diagnose.CauseEAPMethod,
 	ike.CauseServerCert:      diagnose.CauseServerCertificate,
-	ike.CauseServerTLS:       diagnose.CauseServerProof,
+	ike.CauseServerTLS:       diagnose.CauseServerTLS,
 	ike.CauseServerProof:     diagnose.CauseServerProof,
 	ike.CauseClientCert:      diagnose.CauseCertificateMissing,
 	ike.CauseGatewayAuth:     diagnose.CauseGatewayProof,

@@ -10,6 +10,7 @@ import (
 	"github.com/homeward-vpn/homeward/ike"
 	"github.com/homeward-vpn/homeward/ike/auth"
 	"github.com/homeward-vpn/homeward/ike/eap"
+	"github.com/homeward-vpn/homeward/ike/eap/tlsstep"
 )
 
 // refusal says that the server has seen an answer of the user's and did not take it.
@@ -32,9 +33,9 @@ func (t *Tunnel) explainSignIn(out *diagnose.Failure, f *ike.Failure) {
 	case ike.CauseEAPMethod:
 		out.Seen, out.Expected = methodName(e.Method), t.allowedMethods()
 	case ike.CauseClientCert:
-		if e.Kind == eap.CertificateRefused && e.Alert == alertCertificateExpired {
-			out.Cause = diagnose.CauseCertificateExpired
-		}
+		explainAlert(out, e)
+	case ike.CauseServerTLS:
+		out.Seen = tlsReason(e)
 	default:
 		out.Seen = e.Message
 	}
@@ -43,8 +44,41 @@ func (t *Tunnel) explainSignIn(out *diagnose.Failure, f *ike.Failure) {
 	}
 }
 
-// alertCertificateExpired is TLS's (RFC 8446 6.2).
-const alertCertificateExpired = 45
+// explainAlert says what the server's alert means for the user's certificate, where
+// that is why it said no (RFC 8446 6.2).
+func explainAlert(out *diagnose.Failure, e *eap.Error) {
+	if e.Kind != eap.CertificateRefused {
+		return
+	}
+	out.Cause = diagnose.CauseCertificateRefused
+	switch e.Alert {
+	case tlsstep.AlertCertificateExpired:
+		out.Cause = diagnose.CauseCertificateExpired
+	case tlsstep.AlertCertificateRequired:
+		out.Cause = diagnose.CauseCertificateMissing
+	case tlsstep.AlertCertificateRevoked:
+		out.Seen = "it has been revoked"
+	case tlsstep.AlertUnknownCA:
+		out.Seen = "its issuer is not known there"
+	case tlsstep.AlertUnsupportedCertificate:
+		out.Seen = "it is of a kind that the server does not know"
+	case tlsstep.AlertAccessDenied:
+		out.Seen = "its owner may not sign in"
+	}
+}
+
+// tlsReason says to an administrator why there is no TLS.
+func tlsReason(e *eap.Error) string {
+	switch {
+	case e.Kind == eap.NoEMS:
+		return "it lacks the Extended Master Secret of RFC 7627, and the profile does not do without"
+	case e.Alert == tlsstep.AlertProtocolVersion:
+		return "no common version of TLS"
+	case e.Alert == tlsstep.AlertHandshakeFailure || e.Alert == tlsstep.AlertInsufficientSecurity:
+		return "no common algorithms"
+	}
+	return ""
+}
 
 // methodName is an EAP type as administrators know it.
 func methodName(kind uint8) string {

@@ -253,10 +253,13 @@ func TestExplainServer(t *testing.T) {
 		f    ike.Failure
 		want diagnose.Cause
 	}{
-		{ike.Failure{Cause: ike.CauseServerTLS, Err: &eap.Error{Kind: eap.NoEMS}}, diagnose.CauseServerProof},
+		{ike.Failure{Cause: ike.CauseServerTLS, Err: &eap.Error{Kind: eap.NoEMS}}, diagnose.CauseServerTLS},
+		{ike.Failure{Cause: ike.CauseServerTLS, Err: &eap.Error{Kind: eap.TLSFailed, Alert: 70}}, diagnose.CauseServerTLS},
 		{ike.Failure{Cause: ike.CauseServerProof, Err: &eap.Error{Kind: eap.Binding}}, diagnose.CauseServerProof},
 		{ike.Failure{Cause: ike.CauseClientCert, Err: &eap.Error{Kind: eap.CertificateMissing}}, diagnose.CauseCertificateMissing},
-		{ike.Failure{Cause: ike.CauseClientCert, Err: &eap.Error{Kind: eap.CertificateRefused, Alert: 42}}, diagnose.CauseCertificateMissing},
+		{ike.Failure{Cause: ike.CauseClientCert, Err: &eap.Error{Kind: eap.CertificateRefused, Alert: 42}}, diagnose.CauseCertificateRefused},
+		{ike.Failure{Cause: ike.CauseClientCert, Err: &eap.Error{Kind: eap.CertificateRefused, Alert: 44}}, diagnose.CauseCertificateRefused},
+		{ike.Failure{Cause: ike.CauseClientCert, Err: &eap.Error{Kind: eap.CertificateRefused, Alert: 116}}, diagnose.CauseCertificateMissing},
 		{ike.Failure{Cause: ike.CauseClientCert, Err: &eap.Error{Kind: eap.CertificateRefused, Alert: 45}}, diagnose.CauseCertificateExpired},
 	} {
 		if got := tun.explain(&c.f); got.Cause != c.want || got.Sentence() == "" {

@@ -209,7 +209,7 @@ func TestSignInByEAPFails(t *testing.T) {
 		{name: "the gateway's authority is not the server's", piped: lab.UserPassword,
 			fields: eapFields(r, "", list("ttls"), list("pap"), map[string]any{"client.eap.anchors": nil}), cause: "server-untrusted", words: list("trust")},
 		{name: "no crypto binding", piped: lab.UserPassword, fields: eapFields(r, "", list("peap"), list("mschapv2"), nil), cause: "server-proof"},
-		{name: "an old server without leave", piped: lab.UserPassword, fields: ttls(lab.RealmOld), cause: "server-proof"},
+		{name: "an old server without leave", piped: lab.UserPassword, fields: ttls(lab.RealmOld), cause: "server-tls", words: list("RFC 7627")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.signIn(t, c)
