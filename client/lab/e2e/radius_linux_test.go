@@ -1,144 +1,13 @@
 package e2e
 
 import (
-	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/homeward-vpn/homeward/client/lab"
 )
-
-// signIn is one way to sign in at a gateway that asks FreeRADIUS, or fails to.
-type signIn struct {
-	name   string
-	fields map[string]any // of the profile
-	user   string         // empty: UserName
-	piped  string         // the password or code; empty: it is typed
-	typed  []string
-	cause  string   // of the failure; empty: it must work
-	words  []string // that the sentence holds, or the screen
-}
-
-const companyProfile = "company"
-
-// eapFields are the fields of a profile for these methods at the lab's sign-in
-// servers; more are added.
-func eapFields(r *rig, realm string, methods, inner []string, more map[string]any) map[string]any {
-	f := map[string]any{"client.auth": "eap", "client.eap.methods": methods}
-	if slices.ContainsFunc(methods, func(m string) bool { return m == "tls" || m == "ttls" || m == "peap" }) {
-		f["client.eap.server_names"] = list(lab.RADIUSName)
-		f["client.eap.anchors"] = [][]byte{r.PKI.SignIn.DER()}
-	}
-	if inner != nil {
-		f["client.eap.inner"] = inner
-	}
-	if realm != "" {
-		f["client.eap.outer_identity"] = "anonymous@" + realm
-	}
-	maps.Copy(f, more)
-	return f
-}
-
-func list(s ...string) []string { return s }
-
-// signIn signs in, and holds what comes of it against the case.
-func (r *rig) signIn(t *testing.T, c signIn) {
-	t.Helper()
-	own := *r
-	own.t = t
-	r = &own
-	r.native(lab.Native{Name: companyProfile, CA: [][]byte{r.PKI.CA.DER()}, Fields: c.fields})
-	r.attempt(t, c)
-}
-
-// attempt is signIn with the profile that is there.
-func (r *rig) attempt(t *testing.T, c signIn) {
-	t.Helper()
-	own := *r
-	own.t = t
-	r = &own
-	before := r.Gateway.Log()
-	args := []string{"connect", companyProfile, "--timeout", "60s"}
-	if c.user == "" {
-		c.user = lab.UserName
-	}
-	if c.user != noUser {
-		args = append(args, "--user", c.user)
-	}
-	res := r.answer(c, args)
-	if c.cause != "" {
-		r.failed(c, res)
-		return
-	}
-	if res.Code != 0 {
-		t.Fatalf("%s%s", res.Stdout, res.Stderr)
-	}
-	r.opens(intranet("/"), lab.IntranetGreeting)
-	r.must("", "disconnect")
-	if said := strings.TrimPrefix(r.Gateway.Log(), before); !strings.Contains(said, "RADIUS authentication of '") {
-		t.Error("the gateway has not asked its sign-in server")
-	}
-	for _, w := range c.words {
-		if !strings.Contains(res.Stdout, w) {
-			t.Errorf("the screen lacks %q:\n%s", w, res.Stdout)
-		}
-	}
-}
-
-// noUser is for cases in which a certificate says who signs in.
-const noUser = "-"
-
-// answer runs homewardctl with the answers of a case.
-func (r *rig) answer(c signIn, args []string) lab.Result {
-	r.t.Helper()
-	if c.piped != "" {
-		return r.ctl(c.piped+"\n", append(args, "--password-stdin")...)
-	}
-	res, err := r.CtlTyped(r.ctx, c.typed, args...)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.said.add(res.Stdout)
-	return res
-}
-
-// failed wants a failure with its cause in the status, and its sentence in both places.
-func (r *rig) failed(c signIn, res lab.Result) {
-	r.t.Helper()
-	if res.Code == 0 {
-		r.must("", "disconnect")
-		r.t.Fatalf("it works: %s", res.Stdout)
-	}
-	s := r.status()
-	if s.State != "disconnected" || s.Error == nil || s.Error.Cause != c.cause {
-		r.t.Fatalf("status: state %q, error %+v, want disconnected, %s", s.State, s.Error, c.cause)
-	}
-	for _, w := range c.words {
-		if !strings.Contains(s.Error.Message, w) {
-			r.t.Errorf("the sentence %q does not hold %q", s.Error.Message, w)
-		}
-	}
-	if said := res.Stdout + res.Stderr; !strings.Contains(said, s.Error.Message) {
-		r.t.Errorf("the status says %q, the command %q", s.Error.Message, said)
-	}
-}
-
-// companyRig is a rig whose gateway asks the sign-in servers.
-func companyRig(t *testing.T) *rig {
-	t.Helper()
-	r := start(t, lab.Options{RADIUS: &lab.RADIUSOptions{}, Gateway: lab.GatewayOptions{EAPMethod: "radius"}})
-	t.Cleanup(func() {
-		if t.Failed() {
-			for _, s := range r.RADIUS.Servers() {
-				log := s.Log()
-				t.Logf("the log of the sign-in server at port %d:\n%s", s.Port, log[max(0, len(log)-20000):])
-			}
-		}
-	})
-	return r
-}
 
 // TestSignInByEAP: every method at FreeRADIUS and hostapd behind the gateway, up to
 // a page of the intranet.
@@ -228,46 +97,27 @@ func TestSignInByEAPFails(t *testing.T) {
 	})
 }
 
-// TestSignInByCertificate: EAP-TLS, and TLS inside a tunnel, with a key that the
-// user's program keeps and the service asks for signatures.
-func TestSignInByCertificate(t *testing.T) {
+// TestResumption: a gateway that wants everybody to sign in again gets a new IKE SA
+// without another code, for the sign-in server takes up the TLS session of the first
+// time.
+func TestResumption(t *testing.T) {
 	t.Parallel()
 	r := companyRig(t)
-	if _, err := r.StartKeychain(r.ctx, r.Lab); errors.Is(err, lab.ErrNoKeyring) {
-		t.Skip("no keychain on this machine: ", err)
-	} else if err != nil {
+	again := r.Gateway.Options
+	again.Reauth, again.Overtime = 3*time.Second, 5*time.Second
+	if err := r.Gateway.Reload(r.ctx, again); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []lab.KeyType{lab.ECDSA256, lab.RSA2048} {
-		employee, err := r.PKI.Employee(lab.EmployeeMail, key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		packed, err := lab.PKCS12(employee, r.PKI.CA, "import me", false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.profile(lab.Mobileconfig{Name: companyProfile, LocalIdentifier: lab.EmployeeMail, CA: [][]byte{r.PKI.CA.DER()}, PKCS12: packed, PKCS12Key: "import me"})
-		for _, c := range []struct {
-			name    string
-			methods []string
-			inner   []string
-			version string
-		}{
-			{"TLS 1.2", list("tls"), nil, "1.2"},
-			{"TLS 1.3", list("tls"), nil, "1.3"},
-			{"TLS inside TTLS", list("ttls"), list("eap-tls"), "1.3"},
-			{"TLS inside PEAP", list("peap"), list("tls"), "1.3"},
-		} {
-			r.edit(func(p map[string]any) {
-				client := p["client"].(map[string]any)
-				client["auth"] = "eap"
-				client["eap"] = map[string]any{"methods": c.methods, "inner": c.inner, "min_tls": c.version, "max_tls": c.version,
-					"server_names": list(lab.RADIUSName), "anchors": [][]byte{r.PKI.SignIn.DER()}, "without_binding": c.inner != nil && c.inner[0] == "tls"}
-			})
-			t.Run(string(key)+" "+c.name, func(t *testing.T) {
-				r.attempt(t, signIn{user: noUser})
-			})
-		}
+	r.native(lab.Native{Name: companyProfile, CA: [][]byte{r.PKI.CA.DER()}, Fields: eapFields(r, "", list("ttls"), list("eap-gtc"), nil)})
+	r.must(lab.CodeOfTheDay+"\n", "connect", companyProfile, "--user", lab.CodeUser, "--password-stdin")
+	before := r.theSA()
+	if err := r.Gateway.WaitSAs(r.ctx, "the client has signed in again", func(sas []lab.SA) bool {
+		return len(sas) == 1 && sas[0].State == "ESTABLISHED" && sas[0].UniqueID != before.ike
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.opens(intranet("/"), lab.IntranetGreeting)
+	if n := strings.Count(r.RADIUS.FreeRADIUS.Log(), "Calling submodule eap_gtc"); n != 2 {
+		t.Errorf("the method inside ran for %d packets, want 2 of the first sign-in", n)
 	}
 }
