@@ -296,11 +296,17 @@ func named(name string, owner uint32) profile.Stored {
 // inRig runs a test with a service that is running.
 func inRig(t *testing.T, test func(t *testing.T, r *rig)) {
 	t.Helper()
+	inRigWith(t, func(*Config) {}, test)
+}
+
+// inRigWith is the same with a service that is made a little differently.
+func inRigWith(t *testing.T, change func(*Config), test func(t *testing.T, r *rig)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, fails: map[string]error{}, blocks: map[string]chan struct{}{}, ended: make(chan error, 1)}
 		r.profiles = &fakeProfiles{list: []profile.Stored{named("office", ada.UID), named("lab", ada.UID), named("secret", bob.UID)}}
 		logs := NewLogRing(slog.DiscardHandler)
-		svc, err := New(Config{
+		cfg := Config{
 			Logger: slog.New(logs), Logs: logs, Profiles: r.profiles,
 			Router: fakeRouter{r}, Resolver: fakeResolver{rig: r, warning: "All names go to the company."}, KillSwitch: fakeSwitch{r},
 			NewTunnel: func(cfg tunnel.Config) Tunnel {
@@ -311,7 +317,9 @@ func inRig(t *testing.T, test func(t *testing.T, r *rig)) {
 				return f
 			},
 			CleanUp: func() error { return r.note("clean up") },
-		})
+		}
+		change(&cfg)
+		svc, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
