@@ -162,7 +162,7 @@ func (s *Store) prepare(ctx context.Context, mode Mode, passphrase []byte, gener
 		return next, nil, nil
 	case ModePassphrase:
 		key := newKey()
-		return next, key, next.sealKey(key, passphrase)
+		return next, key, next.sealKey(key, passphrase, s.cost)
 	case ModeKeychain:
 		key, err := s.keychainKey(ctx, true)
 		return next, key, err

@@ -32,12 +32,9 @@ type kdf struct {
 
 // The second of the choices that RFC 9106 4 recommends, for computers with little
 // memory to spare.
-const (
-	kdfTime    = 3
-	kdfMemory  = 64 << 10
-	kdfThreads = 4
-	kdfSalt    = 16
-)
+var usualCost = kdf{Time: 3, Memory: 64 << 10, Threads: 4}
+
+const kdfSalt = 16 // bytes
 
 // The bounds of what a record may ask for: it is a file, and this program's time
 // and memory are not its to spend.
@@ -72,13 +69,14 @@ func (r *record) bound() ([]byte, error) {
 	return append([]byte("homeward store key 1\n"), data...), nil
 }
 
-// sealKey puts the store's key into the record.
-func (r *record) sealKey(key, passphrase []byte) error {
+// sealKey puts the store's key into the record, at that cost and with a new salt.
+func (r *record) sealKey(key, passphrase []byte, cost kdf) error {
 	if len(passphrase) < MinPassphrase {
 		return ErrPassphraseShort
 	}
-	r.KDF = &kdf{Time: kdfTime, Memory: kdfMemory, Threads: kdfThreads, Salt: make([]byte, kdfSalt)}
-	rand.Read(r.KDF.Salt) // never fails
+	cost.Salt = make([]byte, kdfSalt)
+	rand.Read(cost.Salt) // never fails
+	r.KDF = &cost
 	bound, err := r.bound()
 	if err != nil {
 		return err

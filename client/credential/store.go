@@ -55,6 +55,7 @@ type Store struct {
 	dir      string
 	keychain Keychain
 	login    string
+	cost     kdf // of the next passphrase
 
 	mu  sync.Mutex
 	key []byte // of the generation; nil until it was asked for
@@ -71,7 +72,7 @@ func Open(dir string, keychain Keychain) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("credential: who runs this program: %w", err)
 	}
-	return &Store{dir: dir, keychain: keychain, login: u.Username}, nil
+	return &Store{dir: dir, keychain: keychain, login: u.Username, cost: usualCost}, nil
 }
 
 // Get gives what is kept for the profile, ErrNotKept, a *SealError, a

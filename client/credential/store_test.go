@@ -24,6 +24,7 @@ func openTest(t testing.TB, dir string, b *fakeBackend) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.cost = kdf{Time: 1, Memory: 8 << 10, Threads: 1} // of no more than a test needs
 	return s
 }
 
