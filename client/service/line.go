@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -23,6 +24,22 @@ type line struct {
 	net      tunnel.Network
 	info     tunnel.Info
 	warnings []string
+	notices  []string // sentences with what the sign-in server said, the last ones
+}
+
+// maxNotices bounds what a server can have shown.
+const maxNotices = 3
+
+// notice keeps what the sign-in server wants the user to know. It is shown with the
+// next step of the sign-in, which follows at once.
+func (l *line) notice(words string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sentence := fmt.Sprintf("The sign-in server says: “%s”", words)
+	if !slices.Contains(l.notices, sentence) {
+		l.notices = append(l.notices, sentence)
+	}
+	l.notices = l.notices[max(0, len(l.notices)-maxNotices):]
 }
 
 func (l *line) network() tunnel.Network {
@@ -120,6 +137,8 @@ func (s *Service) tell(l *line, ev tunnel.Event) {
 		}
 		s.prompts.trials.drop(l.request.ProfileID)
 		s.inbox.put(message{event: supervisor.TunnelUp{Tunnel: l.id}})
+	case tunnel.Notice:
+		l.notice(ev.Message)
 	case tunnel.Changed:
 		l.mu.Lock()
 		renewed := !ev.Info.SignedInAt.Equal(l.info.SignedInAt)

@@ -64,6 +64,7 @@ func redact(st control.Status) control.Status {
 func (l *line) describe(st *control.Status) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	st.Warnings = append(st.Warnings, l.notices...)
 	if !l.up {
 		return
 	}
