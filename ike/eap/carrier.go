@@ -1,6 +1,7 @@
 package eap
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/binary"
 	"time"
@@ -21,15 +22,16 @@ import (
 // An error of TLS that the server is to hear of goes out as an alert first; the
 // next thing that the server says ends the conversation, whatever it is.
 type carrier struct {
-	method uint8
-	frag   fragments
-	conn   *tlsstep.Conn
-	id     byte // of the request that is being answered
-	asked  *tlsstep.Ask
-	out    []byte // records that wait for what the method has to say
-	began  bool   // the server's Start came
-	up     bool   // the handshake is done
-	end    *Error // why the conversation is over, known before the server says so
+	method   uint8
+	frag     fragments
+	conn     *tlsstep.Conn
+	id       byte // of the request that is being answered
+	asked    *tlsstep.Ask
+	out      []byte // records that wait for what the method has to say
+	began    bool   // the server's Start came
+	greeting []byte // what was in it
+	up       bool   // the handshake is done
+	end      *Error // why the conversation is over, known before the server says so
 }
 
 // carried is what a packet, or an answer, came to. Either the Result is to be
@@ -102,7 +104,7 @@ func (c *carrier) take(pkt packet) (carried, error) {
 		return carried{}, unexpected("a second start, or none")
 	case !a.start && tunnels(c.method) && a.version != c.frag.version:
 		// Its Start says the highest that it speaks, our answer what it is to speak
-		// (RFC 5281 9.1, MS-PEAP 2.2.2).
+		// (RFC 5281 9.2.1, MS-PEAP 2.2.2).
 		return carried{}, &Error{Kind: MethodRefused, Fatal: true, Method: c.method, Err: reason("the server insists on another version")}
 	}
 	c.id, c.began = pkt.id, true
@@ -110,6 +112,7 @@ func (c *carrier) take(pkt packet) (carried, error) {
 	case !a.whole:
 		return carried{Result: c.packet(a.reply)}, nil
 	case a.start:
+		c.greeting = bytes.Clone(a.message)
 		return c.step(c.conn.Start())
 	}
 	return c.step(c.conn.Input(a.message))

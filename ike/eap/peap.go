@@ -187,6 +187,7 @@ func (m *peap) judge(e extensions) *Error {
 	} else {
 		m.bound = resumedBinding(material)
 	}
+	m.bound.outer = m.greeting
 	if err := m.bound.verify(e.binding); err != nil {
 		return fatally(err)
 	}

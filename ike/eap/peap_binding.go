@@ -29,6 +29,9 @@ const (
 // binding holds the compound keys of one conversation.
 type binding struct {
 	ipmk, cmk suite.Secret
+	// outer are the TLVs of the server's Start packet, which nothing else protects; we
+	// send none.
+	outer []byte
 }
 
 // newBinding derives the keys from the tunnel's key material and the key of the
@@ -80,12 +83,14 @@ func (b *binding) respond(tlv []byte) []byte {
 	return out
 }
 
-// mac is the compound MAC: over the TLV without its MAC, and PEAP's type.
+// mac is the compound MAC: over the TLV without its MAC, PEAP's type and the TLVs
+// outside.
 func (b *binding) mac(tlv []byte) []byte {
 	h := hmac.New(sha1.New, b.cmk)
 	h.Write(tlv[:macOffset])
 	h.Write(make([]byte, sha1.Size))
 	h.Write([]byte{TypePEAP})
+	h.Write(b.outer)
 	return h.Sum(nil)
 }
 

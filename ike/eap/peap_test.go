@@ -162,6 +162,32 @@ func (s *endlessNotices) start() []byte {
 func (s *endlessNotices) handle([]byte) ([]byte, error) { return s.start(), nil }
 func (s *endlessNotices) key() []byte                   { return nil }
 
+// MS-PEAP 2.2.6.2, 3.1.5.5: the TLVs of the server's Start packet go into the binding,
+// so that nobody on the way can change them.
+func TestPEAPOuterTLVs(t *testing.T) {
+	t.Parallel()
+	for _, changed := range []bool{false, true} {
+		server := &peapServer{in: newMicrosoft(insidePassword), bind: true}
+		r := joinPEAP(newTunnelRun(t, peapConfig(TypeMSCHAPv2), tunnelTLS(tls.VersionTLS12)), server)
+		r.server.Greeting = unhex(t, "0007000400000137")
+		r.onTheWay = func(packet []byte) []byte {
+			if changed && bytes.HasSuffix(packet, r.server.Greeting) {
+				packet[len(packet)-1] ^= 1
+			}
+			return packet
+		}
+		err := r.run()
+		switch {
+		case changed && kindOf(err) != Binding:
+			t.Errorf("changed on the way: %v", err)
+		case !changed && err != nil:
+			t.Errorf("%v; the server: %v", err, server.err)
+		case !changed:
+			r.checkPEAP(server, true)
+		}
+	}
+}
+
 // An EAP-Success outside, which anybody on the way could have sent, is believed
 // after the result alone (MS-PEAP 3.2.5).
 func TestPEAPSuccessOutside(t *testing.T) {

@@ -405,7 +405,7 @@ func (s *peapServer) finish() []byte {
 			s.err = err
 		}
 		_, cmk := s.compound()
-		tlvs = append(tlvs, sealBinding(cmk, 0, s.nonce)...)
+		tlvs = append(tlvs, sealBinding(cmk, 0, s.nonce, s.eap.Greeting)...)
 	}
 	if s.bend != nil {
 		tlvs = s.bend(tlvs)
@@ -414,10 +414,10 @@ func (s *peapServer) finish() []byte {
 	return out
 }
 
-func sealBinding(cmk []byte, subtype byte, nonce [32]byte) []byte {
+func sealBinding(cmk []byte, subtype byte, nonce [32]byte, outer []byte) []byte {
 	tlv := append([]byte{0, 12, 0, 56, 0, 0, 0, subtype}, nonce[:]...)
 	mac := hmac.New(sha1.New, cmk)
-	mac.Write(append(append(bytes.Clone(tlv), make([]byte, 20)...), 25))
+	mac.Write(slices.Concat(tlv, make([]byte, 20), []byte{25}, outer))
 	return mac.Sum(tlv)
 }
 
@@ -462,7 +462,7 @@ func (s *peapServer) check(data []byte) (reply []byte, over, good bool) {
 	s.result = binary.BigEndian.Uint16(data[9:])
 	if rest := data[11:]; len(rest) > 0 {
 		_, cmk := s.compound()
-		if s.bound = bytes.Equal(rest, sealBinding(cmk, 1, s.nonce)); !s.bound {
+		if s.bound = bytes.Equal(rest, sealBinding(cmk, 1, s.nonce, s.eap.Greeting)); !s.bound {
 			s.err = fmt.Errorf("the client's binding: %x", rest)
 		}
 	}

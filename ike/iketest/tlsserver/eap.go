@@ -12,10 +12,11 @@ import (
 // never sends is an error.
 type EAP struct {
 	*Server
-	Kind     byte // the EAP type
-	Version  byte // in the flags
-	Offer    byte // in those of the Start, where that is a higher one
-	Fragment int  // octets of a message in one packet, 0: 1,000
+	Kind     byte   // the EAP type
+	Version  byte   // in the flags
+	Offer    byte   // in those of the Start, where that is a higher one
+	Greeting []byte // behind those of the Start
+	Fragment int    // octets of a message in one packet, 0: 1,000
 	// EveryLength: each fragment has the message's length, as FreeRADIUS sends it, and
 	// so does a message in one piece.
 	EveryLength bool
@@ -48,7 +49,9 @@ const (
 )
 
 // Start gives the first packet.
-func (e *EAP) Start() []byte { return e.request([]byte{flagStart | max(e.Version, e.Offer)}) }
+func (e *EAP) Start() []byte {
+	return e.request(append([]byte{flagStart | max(e.Version, e.Offer)}, e.Greeting...))
+}
 
 // Handle takes the client's response and gives the next packet, the last one of
 // which is a Success or a Failure.
