@@ -140,6 +140,7 @@ func TestTunnelVersion(t *testing.T) {
 			r := newTunnelRun(t, cfg, tunnelTLS(tls.VersionTLS13))
 			r.server.Offer = offer
 			if kind == TypeTTLS {
+				r.server.Greeting = rawAVP(18, 0, 0, []byte("what nobody has to read")) // RFC 5281 9.2
 				joinTTLS(r, &ttlsServer{}, InnerPAP)
 			} else {
 				joinPEAP(r, &peapServer{in: newMicrosoft(insidePassword)})
