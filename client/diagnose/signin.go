@@ -8,13 +8,13 @@ func (f *Failure) signIn(seen, expected string) string {
 	case CauseWrongPassword:
 		return "The gateway did not accept your user name and password" + says(seen) + "; check them and try again, for several wrong tries may lock your account."
 	case CauseAccountLocked:
-		return "Your account is locked or may not sign in now" + says(seen) + "; do not try again, and ask your administrator to unlock it."
+		return "Your account is locked or may not sign in now" + serverSays(seen) + "; do not try again, and ask your administrator to unlock it."
 	case CausePasswordExpired:
-		return "Your password has expired" + says(seen) + "; connect again and choose a new one, or change it in the office or on your company's own page."
+		return "Your password has expired" + serverSays(seen) + "; connect again and choose a new one, or change it in the office or on your company's own page."
 	case CausePasswordRefused:
-		return "Your new password was not accepted" + says(seen) + ", so the old one still counts; connect again and choose one that is longer and that you have not used before."
+		return "Your new password was not accepted" + serverSays(seen) + ", so the old one still counts; connect again and choose one that is longer and that you have not used before."
 	case CauseWrongCode:
-		return "The one-time code was not accepted" + says(seen) + "; wait for the next code, then connect again and enter that one."
+		return "The one-time code was not accepted" + serverSays(seen) + "; wait for the next code, then connect again and enter that one."
 	case CauseRejected:
 		return "The gateway refused to sign you in; ask your administrator whether your account may connect and whether the profile is up to date."
 	case CauseEAPMethod:
@@ -38,7 +38,7 @@ func (f *Failure) certificate(seen, expected string) string {
 	case CauseCertificateExpired:
 		return "Your own certificate has expired" + on(f.When) + "; ask your administrator for a new one."
 	case CauseCertificateMissing:
-		return "None of your certificates is one that the gateway takes" + issued(expected) + "; import the one that your administrator gave you, or insert the smart card that holds it."
+		return "None of your certificates fits" + issued(expected) + "; import the one that your administrator gave you, or insert the smart card that holds it."
 	case CauseCertificateRefused:
 		return "The server that checks accounts does not take your certificate" + inBrackets(seen) + "; ask your administrator for a new one."
 	case CauseKeyMissing:
@@ -70,12 +70,19 @@ func only(s string) string {
 	if s == "" {
 		return ""
 	}
-	return ", which names " + s
+	return ", for it names " + s + " only"
 }
 
 func issued(s string) string {
 	if s == "" {
 		return ""
 	}
-	return ", which wants one that " + s + " has issued"
+	return ", for the gateway wants one that " + s + " has issued"
+}
+
+func serverSays(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (the server says «" + s + "»)"
 }
