@@ -41,6 +41,7 @@ type RADIUSServer struct {
 	ready     string // in its log once it answers
 	args, env []string
 	logFile   string // empty: it writes to its output
+	keyLog    string // of its TLS; empty: there is none
 	namespace *Namespace
 
 	mu      sync.Mutex
@@ -75,7 +76,8 @@ func (l *Lab) startRADIUS(ctx context.Context, o RADIUSOptions) error {
 		return err
 	}
 	r.FreeRADIUS = &RADIUSServer{Port: d.Port, Secret: d.Secret, name: "freeradius", ready: "Ready to process requests", namespace: n,
-		args: []string{"-X", "-d", d.Dir, "-n", "radiusd"}}
+		args: []string{"-X", "-d", d.Dir, "-n", "radiusd"}, keyLog: filepath.Join(d.Dir, "keys")}
+	r.FreeRADIUS.env = []string{"SSLKEYLOGFILE=" + r.FreeRADIUS.keyLog}
 
 	for _, h := range []struct {
 		server **RADIUSServer
@@ -273,6 +275,33 @@ func (s *RADIUSServer) Log() string {
 		text += string(b)
 	}
 	return text
+}
+
+// TLSSecret is a secret of a TLS session, by the label that key logs have for it.
+type TLSSecret struct {
+	Label  string
+	Secret []byte
+}
+
+// TLSSecrets are those of all sessions with the server, FreeRADIUS alone.
+func (s *RADIUSServer) TLSSecrets() ([]TLSSecret, error) {
+	text, err := os.ReadFile(s.keyLog)
+	if err != nil {
+		return nil, fmt.Errorf("lab: reading the keys of TLS: %w", err)
+	}
+	var secrets []TLSSecret
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line) // label, the client's random, secret
+		if len(fields) != 3 {
+			continue
+		}
+		secret, err := hex.DecodeString(fields[2])
+		if err != nil {
+			return nil, fmt.Errorf("lab: reading the keys of TLS: %w", err)
+		}
+		secrets = append(secrets, TLSSecret{fields[0], secret})
+	}
+	return secrets, nil
 }
 
 // Dial opens a socket to the server, on the gateway's machine.

@@ -28,8 +28,9 @@ func TestNoSecretIsTold(t *testing.T) {
 	t.Parallel()
 	password, wrong, shared := rand.Text(), rand.Text(), rand.Text()
 	gateway := lab.GatewayOptions{LogKeys: true, PSK: shared, Users: map[string]string{lab.UserName: password}}
-	r := start(t, lab.Options{Uplinks: true, Gateway: gateway})
-	w := &secretsWalk{rig: r, needles: newNeedles()}
+	company := newSecretAccounts()
+	r := start(t, lab.Options{Uplinks: true, Gateway: gateway, RADIUS: company.options()})
+	w := &secretsWalk{rig: r, needles: newNeedles(), company: company}
 	w.needles.password("the password", password)
 	w.needles.password("the wrong password", wrong)
 	w.needles.password("the shared key", shared)
@@ -44,6 +45,7 @@ func TestNoSecretIsTold(t *testing.T) {
 	w.lose()
 	r.must("", "disconnect")
 	w.signInAgain(gateway, password)
+	w.signInByEAP(gateway)
 
 	if _, err := r.StartKeychain(r.ctx, r.Lab); errors.Is(err, lab.ErrNoKeyring) {
 		t.Log("no keychain on this machine, so nobody signs in by certificate or shared key: ", err)
@@ -52,6 +54,11 @@ func TestNoSecretIsTold(t *testing.T) {
 	} else {
 		for name, m := range w.keychainProfiles(shared) {
 			w.profile(m)
+			method := "mschapv2"
+			if m.EAP {
+				method = "radius"
+			}
+			w.reload(gateway, method)
 			r.must("", "connect", name)
 			w.use()
 			r.must("", "disconnect")
@@ -65,6 +72,7 @@ func TestNoSecretIsTold(t *testing.T) {
 type secretsWalk struct {
 	*rig
 	needles *needles
+	company secretAccounts
 }
 
 // keychainProfiles are those whose secrets the user's program keeps.
@@ -102,6 +110,10 @@ func (w *secretsWalk) keychainProfiles(shared string) map[string]lab.Mobileconfi
 		}
 		name := "by " + string(kind)
 		m[name] = lab.Mobileconfig{Name: name, LocalIdentifier: lab.EmployeeMail, CA: [][]byte{w.PKI.CA.DER()}, PKCS12: packed, PKCS12Key: seal}
+		byTLS := m[name]
+		byTLS.Name, byTLS.EAP, byTLS.EAPTypes = name+" in EAP-TLS", true, []int{13}
+		byTLS.CA, byTLS.TrustedServers = append(byTLS.CA, w.PKI.SignIn.DER()), list(lab.RADIUSName)
+		m[byTLS.Name] = byTLS
 	}
 	return m
 }
@@ -213,6 +225,7 @@ func (w *secretsWalk) search() {
 			w.t.Errorf("the gateway has printed %d of %q, want two or more", n, name)
 		}
 	}
+	w.addServerKeys()
 	// The walk must be able to fail: a line such as somebody might log while
 	// looking for a bug.
 	k := keys[len(keys)/2]
