@@ -93,7 +93,7 @@ type EAP struct {
 	Anchors        [][]byte `json:"anchors,omitempty"`         // of that server, DER; empty: Gateway.Anchors, else the system's
 	MinTLS         string   `json:"min_tls,omitempty"`         // empty: TLS12
 	MaxTLS         string   `json:"max_tls,omitempty"`         // empty: TLS13
-	WithoutEMS     bool     `json:"without_ems,omitempty"`     // TLS 1.2 without Extended Master Secret (RFC 7627) will do
+	WithoutEMS     bool     `json:"without_ems,omitempty"`     // TLS 1.2 as old servers speak it will do, without Extended Master Secret (RFC 7627)
 	WithoutBinding bool     `json:"without_binding,omitempty"` // PEAP without crypto binding will do
 	// ConfirmNotice: a Notification of the server's waits for the user's consent; else
 	// it is shown and acknowledged at once.

@@ -24,7 +24,7 @@ func judgeSignIn(field string, u unit) opinion {
 		return opinion{note: "only what these issue may sign you in"}
 	case "without_ems":
 		if u.value == true {
-			return opinion{note: "an old server may do without what ties the keys to one TLS session", lowers: true}
+			return opinion{note: "an old server may do without what ties the keys to one TLS session, and without forward secrecy", lowers: true}
 		}
 	case "without_binding":
 		if u.value == true {
