@@ -86,17 +86,18 @@ func (m *peap) request(b []byte) (Result, error) {
 	if m.outcome != peapOpen {
 		return Result{}, fatally(unexpected("a packet behind the result"))
 	}
-	m.begun = true
-	switch kind, _ := microsoftType(pkt); {
+	switch kind := microsoftType(pkt); {
 	case pkt.code == codeSuccess:
 		// It says nothing that the result does not have to say once more.
 		return m.acknowledge(), nil
 	case kind == msCapabilities:
 		return m.send(capabilities(pkt.id))
 	case kind == msSoH:
-		// We have no statement of health; the method comes next (MS-PEAP 3.3.5.4.5).
+		// We have no statement of health; what comes next comes without (MS-PEAP
+		// 3.3.5.4.5), and may well be the result of a fast reconnect.
 		return m.send(compressInner(nak(pkt.id, m.inner.offered())))
 	}
+	m.begun = true
 	return m.proceed(m.inner.Handle(b))
 }
 

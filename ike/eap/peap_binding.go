@@ -115,5 +115,7 @@ func prfPlus(key, seed suite.Secret, n int) suite.Secret {
 		block = h.Sum(nil)
 		out = append(out, block...)
 	}
+	clear(block)
+	clear(out[n:])
 	return out[:n]
 }

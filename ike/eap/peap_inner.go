@@ -44,13 +44,13 @@ func expandInner(id byte, b []byte) []byte {
 // compressInner takes the header from a response of the conversation inside.
 func compressInner(response []byte) []byte { return response[4:] }
 
-// microsoftType gives Microsoft's type of a packet with the expanded type, and
-// what follows it.
-func microsoftType(pkt packet) (kind uint32, data []byte) {
+// microsoftType gives Microsoft's type of a packet with the expanded type; 0: it is
+// none of theirs.
+func microsoftType(pkt packet) uint32 {
 	if pkt.kind != typeExpanded || len(pkt.data) < msHeader || binary.BigEndian.Uint32(append([]byte{0}, pkt.data[:3]...)) != vendorMicrosoft {
-		return 0, nil
+		return 0
 	}
-	return binary.BigEndian.Uint32(pkt.data[3:]), pkt.data[msHeader:]
+	return binary.BigEndian.Uint32(pkt.data[3:])
 }
 
 // capabilities answers the server's with ours: packets inside the tunnel may come

@@ -111,7 +111,7 @@ func (m *ttlsMSCHAPv2) refused(text []byte) (ttlsStep, error) {
 		return ttlsStep{}, err
 	}
 	m.failure = said.reason()
-	if said.code != errorExpired || !said.challenged || !m.sent || m.changed {
+	if said.code != errorExpired || said.version < 3 || !said.challenged || !m.sent || m.changed {
 		return ttlsStep{}, m.failure
 	}
 	m.ident, m.next, m.changing = ident, said.challenge, true

@@ -191,12 +191,13 @@ func TestTTLSFailures(t *testing.T) {
 			}
 			return reply
 		}}, InnerMSCHAPv2, nil, ServerProof, 0},
-		"eap, success before the method":          {&ttlsServer{eapIn: &scripted{}}, eapMSCHAPv2, nil, Unexpected, 0},
-		"eap, a method not allowed":               {&ttlsServer{eapIn: &scripted{requests: [][]byte{{TypeMD5, 0}}, responses: []string{"\x03\x1a"}}}, eapMSCHAPv2, nil, Unexpected, 0},
-		"a mandatory attribute that is not known": {&ttlsServer{bend: always(rawAVP(4711, 0, 0x40, nil))}, InnerPAP, nil, Malformed, 0},
-		"an attribute cut short":                  {&ttlsServer{bend: always([]byte{0, 0, 0, 18, 0x40, 0, 0, 99})}, InnerPAP, nil, Malformed, 0},
-		"prompts without end":                     {&ttlsServer{prompts: make([]string, 50)}, InnerPAP, nil, Unexpected, 0},
-		"chatter without end":                     {&ttlsServer{bend: always(rawAVP(18, 0, 0, []byte("Hello")))}, InnerCHAP, nil, Unexpected, 0},
+		"eap, success before the method":             {&ttlsServer{eapIn: &scripted{}}, eapMSCHAPv2, nil, Unexpected, 0},
+		"eap, a method not allowed":                  {&ttlsServer{eapIn: &scripted{requests: [][]byte{{TypeMD5, 0}}, responses: []string{"\x03\x1a"}}}, eapMSCHAPv2, nil, Unexpected, 0},
+		"a mandatory attribute that is not known":    {&ttlsServer{bend: always(rawAVP(4711, 0, 0x40, nil))}, InnerPAP, nil, Malformed, 0},
+		"an attribute cut short":                     {&ttlsServer{bend: always([]byte{0, 0, 0, 18, 0x40, 0, 0, 99})}, InnerPAP, nil, Malformed, 0},
+		"eap-tls, the inner server has another name": {&ttlsServer{eapIn: newTLSInside(t, otherServer(t))}, InnerEAP(TypeTLS), nil, Untrusted, 0},
+		"prompts without end":                        {&ttlsServer{prompts: make([]string, 50)}, InnerPAP, nil, Unexpected, 0},
+		"chatter without end":                        {&ttlsServer{bend: always(rawAVP(18, 0, 0, []byte("Hello")))}, InnerCHAP, nil, Unexpected, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -332,7 +332,8 @@ const (
 
 func (s *peapServer) inside(established bool, data []byte) (reply []byte, over, good bool) {
 	if s.state == peapBegin && (s.eap.TLS.ConnectionState().DidResume || s.hurry) {
-		return s.finish(), false, false
+		s.state = peapPrelude
+		return s.advance()
 	}
 	if len(data) == 0 && s.state != peapBegin {
 		return nil, false, false
@@ -371,6 +372,9 @@ func (s *peapServer) inside(established bool, data []byte) (reply []byte, over, 
 func (s *peapServer) advance() (reply []byte, over, good bool) {
 	if len(s.prelude) > 0 {
 		return s.prelude[0].request, false, false
+	}
+	if s.in == nil || s.hurry {
+		return s.finish(), false, false
 	}
 	s.state = peapMethod
 	packet := s.in.start()

@@ -43,6 +43,18 @@ func tunnelTLS(version uint16) *tls.Config {
 	return cfg
 }
 
+// otherServer has a certificate of the right authority for another name.
+func otherServer(t *testing.T) *tls.Config {
+	t.Helper()
+	cfg := theCompany().serverConfig()
+	other, err := theCompany().anchor.Server("printer.example", "ecdsa", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Certificates = []tls.Certificate{other}
+	return cfg
+}
+
 func newTunnelRun(t *testing.T, cfg Config, server *tls.Config) *tunnelRun {
 	r := &tunnelRun{T: t, peer: New(cfg), server: &tlsserver.EAP{Server: tlsserver.New(server), Kind: cfg.Methods[0]}}
 	t.Cleanup(func() { r.peer.Clear(); r.server.Close() })
