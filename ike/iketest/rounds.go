@@ -27,9 +27,8 @@ type Round struct {
 	// with Users, ignores the key of the method: AUTH is made with SK_pi and SK_pr.
 	Bare bool
 
-	EAPMethods []uint8          // as in ResponderConfig
-	SignIn     SignIn           // as in ResponderConfig
-	EAP        func() EAPServer // as in ResponderConfig
+	EAPMethods []uint8 // as in ResponderConfig
+	SignIn     SignIn  // as in ResponderConfig
 }
 
 // announceRounds adds MULTIPLE_AUTH_SUPPORTED to an IKE_SA_INIT response.
@@ -115,7 +114,7 @@ func (sa *ikeSA) nextRound(now time.Time, request []wire.Payload) ([]wire.Payloa
 		return []wire.Payload{&wire.EAPPayload{Data: []byte{eapSuccess, 99, 0, 5, 0}}}, nil
 	}
 	cfg := sa.r.cfg
-	cfg.Users, cfg.EAPMethods, cfg.SignIn, cfg.EAP = round.Users, round.EAPMethods, round.SignIn, round.EAP
+	cfg.Users, cfg.EAPMethods, cfg.SignIn, cfg.EAP = round.Users, round.EAPMethods, round.SignIn, nil
 	if cfg.EAPMethods == nil {
 		cfg.EAPMethods = []uint8{eapMSCHAPv2}
 	}
