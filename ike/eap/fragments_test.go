@@ -97,6 +97,7 @@ func TestFragmentsReceived(t *testing.T) {
 		"length beyond the bound":   {sent: packets{{0xc0, 0, 1, 0, 1, 5}}, fatal: true},
 		"length of four gigabytes":  {sent: packets{{0xc0, 255, 255, 255, 255, 5}}, fatal: true},
 		"in one piece":              {sent: packets{{0, 'a'}}, want: "a"},
+		"reserved flags":            {sent: packets{{0x18, 'a'}}, want: "a"},
 		"in one piece, with length": {sent: packets{{0x80, 0, 0, 0, 1, 'a'}}, want: "a"},
 		"length in every fragment":  {sent: packets{{0xc0, 0, 0, 0, 2, 'a'}, {0x80, 0, 0, 0, 2, 'b'}}, want: "ab"},
 		"no length at all":          {sent: packets{{0x40, 'a'}, {0, 'b'}}, want: "ab"},

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -19,6 +20,9 @@ var Time = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // TimeFunc is Time, as crypto/tls wants it.
 func TimeFunc() time.Time { return Time }
+
+// longKey is made once, for it takes long; whoever wants one gets this one.
+var longKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 4096) })
 
 // Key makes a key: "ecdsa" and "ecdsa-p384", "ecdsa-p521", "ed25519", "rsa", "rsa-4096".
 func Key(kind string) (crypto.Signer, error) {
@@ -35,7 +39,7 @@ func Key(kind string) (crypto.Signer, error) {
 	case "rsa":
 		return rsa.GenerateKey(rand.Reader, 2048)
 	case "rsa-4096":
-		return rsa.GenerateKey(rand.Reader, 4096)
+		return longKey()
 	}
 	return nil, fmt.Errorf("no key of kind %q", kind)
 }

@@ -42,12 +42,12 @@ func (r *Rogue) Write(line []byte) (int, error) {
 // Ready says whether the handshake ran far enough.
 func (r *Rogue) Ready() bool { return len(r.secret) == sha256.Size }
 
-// Ticket gives a NewSessionTicket with a label of n octets.
+// Ticket gives a NewSessionTicket with a label of n octets, which offers early data.
 func (r *Rogue) Ticket(n int) []byte {
 	body := []byte{0, 0, 14, 16, 0, 0, 0, 0, 1, byte(r.seq)} // an hour, age 0, a nonce of one octet
 	body = append(body, byte(n>>8), byte(n))
 	body = append(body, bytes.Repeat([]byte{7}, n)...)
-	return r.message(newSessionTicket, append(body, 0, 0))
+	return r.message(newSessionTicket, append(body, 0, 8, 0, 42, 0, 4, 255, 255, 255, 255)) // early_data
 }
 
 // Update gives a KeyUpdate, and goes on with the next keys.
