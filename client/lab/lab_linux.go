@@ -33,6 +33,9 @@ type Options struct {
 	// RADIUS gives the company sign-in servers behind the gateway, which asks
 	// them with the EAP method "radius"; nil: there are none.
 	RADIUS *RADIUSOptions
+	// Revocation has the company say inside, and in the gateway's certificate, what it
+	// has revoked; nil: it says nothing of that.
+	Revocation *RevocationOptions
 }
 
 // Lab is one company network that is up. Its methods are safe for concurrent
@@ -51,6 +54,8 @@ type Lab struct {
 	Relay   *Relay   // the home router's; nil until Options.Relay or UseRelay
 	Uplinks *Uplinks // nil without Options.Uplinks
 	RADIUS  *RADIUS  // nil without Options.RADIUS
+
+	Revocation *Revocation // nil without Options.Revocation
 
 	PublicDNS  *Resolver // what the client uses without a tunnel
 	CompanyDNS *Resolver // answers inside only
@@ -120,6 +125,11 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 	}
 	if o.RADIUS != nil {
 		if err := l.startRADIUS(ctx, *o.RADIUS); err != nil {
+			return err
+		}
+	}
+	if o.Revocation != nil {
+		if err := l.startRevocation(ctx, *o.Revocation); err != nil {
 			return err
 		}
 	}

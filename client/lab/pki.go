@@ -124,6 +124,8 @@ type CertificateSpec struct {
 	Key        KeyType   // empty: ECDSA256
 	NotBefore  time.Time // zero: an hour ago
 	NotAfter   time.Time // zero: in a day
+	// Responders and Lists are where its revocation is to be asked for (OCSP, CRL).
+	Responders, Lists []string
 	// Usages is the extended key usage; nil: server and client
 	// authentication; empty and not nil: the extension is absent.
 	Usages []x509.ExtKeyUsage
@@ -143,6 +145,8 @@ func (a *Authority) Issue(s CertificateSpec) (*Credential, error) {
 		NotAfter:       s.NotAfter,
 		KeyUsage:       x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:    s.Usages,
+
+		OCSPServer: s.Responders, CRLDistributionPoints: s.Lists,
 	}
 	for _, addr := range s.Addresses {
 		t.IPAddresses = append(t.IPAddresses, net.IP(addr.AsSlice()))
@@ -182,6 +186,9 @@ type PKI struct {
 	CA     *Authority // signs the gateway and the employees
 	SignIn *Authority // signs the sign-in servers
 	Other  *Authority // a stranger, whom no profile of the lab trusts
+
+	// Responders and Lists are in the gateway's certificate.
+	Responders, Lists []string
 }
 
 // NewPKI makes the authorities; key is the company's kind.
@@ -232,7 +239,7 @@ func (p *PKI) server(variant ServerCertificate, key KeyType) (*Credential, []*Au
 	spec := CertificateSpec{CommonName: GatewayName, Key: key,
 		DNSNames:  []string{GatewayName, GatewayName6, GatewayNameBoth, SecondName},
 		Addresses: []netip.Addr{GatewayAddress, GatewayAddress6, SecondGatewayAddress, SecondGatewayAddress6},
-		Usages:    serverUsage}
+		Usages:    serverUsage, Responders: p.Responders, Lists: p.Lists}
 	issuer, held := p.CA, []*Authority{p.CA}
 	switch variant {
 	case GoodCertificate:

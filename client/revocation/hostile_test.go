@@ -135,16 +135,16 @@ func TestNames(t *testing.T) {
 		{"ocsp.corp.example", "", auth.StandingGood},
 		{"self.corp.example", "127.0.0.1", auth.StandingUnknown},
 		{"link.corp.example", "169.254.169.254", auth.StandingUnknown},
-		{"nobody.corp.example", "no such host", auth.StandingUnknown},
+		{"nobody.corp.example", "cannot be found", auth.StandingUnknown},
 		{"[::1]", "::1", auth.StandingUnknown},
 	} {
 		r := newRig(t, []string{"http://" + row.host + "/ocsp"}, nil)
-		http := r.network.Dial
+		byHTTP := r.network.Dial
 		var servers []netip.AddrPort
 		r.network.Servers = []netip.Addr{netip.MustParseAddr("10.99.0.2"), netip.MustParseAddr("10.99.0.3")}
 		r.network.Dial = func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
 			if to.Port() != 53 {
-				return http(ctx, network, to)
+				return byHTTP(ctx, network, to)
 			}
 			r.set(func() { servers = append(servers, to) })
 			return new(net.Dialer).DialContext(ctx, network, pc.LocalAddr().String())

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/homeward-vpn/homeward/ike/auth"
@@ -59,7 +58,7 @@ func mayAsk(u *url.URL) error {
 
 // client makes a client that lives as long as one run.
 func client(n Network) *httpClient {
-	d := dialer{n, new(atomic.Uint32)}
+	d := dialer{n}
 	return &httpClient{http.Client{
 		Transport: &http.Transport{
 			DialContext:            d.dial,
@@ -130,10 +129,7 @@ func (c *httpClient) answer(r *http.Request, most int64) (body []byte, err error
 }
 
 // dialer finds addresses by the name servers of the tunnel.
-type dialer struct {
-	Network
-	turn *atomic.Uint32 // of the name servers
-}
+type dialer struct{ Network }
 
 func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, text, err := net.SplitHostPort(address)
@@ -144,8 +140,10 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	if err != nil {
 		return nil, fmt.Errorf("revocation: port %q: %w", text, errPlace)
 	}
-	addrs, err := d.resolve(ctx, host)
-	if err != nil {
+	var addrs []netip.Addr
+	if a, perr := netip.ParseAddr(host); perr == nil {
+		addrs = []netip.Addr{a.Unmap()}
+	} else if addrs, err = d.lookup(ctx, host); err != nil {
 		return nil, err
 	}
 	var errs []error
@@ -161,28 +159,4 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 		errs = append(errs, err)
 	}
 	return nil, errors.Join(errs...)
-}
-
-// resolve gives the first few addresses of a host, IPv4 first.
-func (d dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{a.Unmap()}, nil
-	}
-	if len(d.Servers) == 0 {
-		return nil, fmt.Errorf("revocation: no name server inside the tunnel for %q: %w", host, errPlace)
-	}
-	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		server := d.Servers[int(d.turn.Add(1)-1)%len(d.Servers)]
-		return d.Dial(ctx, network[:3], netip.AddrPortFrom(server, 53)) // "udp" or "tcp"
-	}}
-	// The final dot: no search list of the machine's is tried.
-	addrs, err := resolver.LookupNetIP(ctx, "ip", strings.TrimSuffix(host, ".")+".")
-	if err != nil {
-		return nil, fmt.Errorf("revocation: %w", err)
-	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	slices.SortStableFunc(addrs, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
-	return addrs[:min(len(addrs), maxAddresses)], nil
 }
