@@ -73,3 +73,29 @@ func TestReadmeExample(t *testing.T) {
 		}
 	}
 }
+
+// TestProjectReadmeExamples imports what the README of the project says to write for
+// each way to sign in. Only the code outside TLS wants a yes.
+func TestProjectReadmeExamples(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, _ := strings.Cut(string(text), "\n## Authentication\n")
+	chapter, _, _ = strings.Cut(chapter, "\n## ")
+	n := 0
+	for _, part := range strings.Split(chapter, "```json\n")[1:] {
+		client, _, _ := strings.Cut(part, "```")
+		n++
+		file := strings.Replace(office, `{"auth": "eap-mschapv2", "username": "alice"}`, client, 1)
+		for _, l := range parse(t, file).Report {
+			if l.Lowers != (l.Path == "client.further[0].eap.methods") {
+				t.Errorf("%s: %+v", client, l)
+			}
+		}
+	}
+	if n != 5 {
+		t.Errorf("%d examples", n)
+	}
+}
