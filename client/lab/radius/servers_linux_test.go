@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,25 +22,45 @@ import (
 	"github.com/homeward-vpn/homeward/ike/suite"
 )
 
-func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(lab.Main(closing{m})) }
 
-// servers starts a company's sign-in servers, or skips where that is forbidden.
+// closing ends the company that the tests share.
+type closing struct{ *testing.M }
+
+func (c closing) Run() int {
+	code := c.M.Run()
+	if opened == nil {
+		return code
+	}
+	if err := opened.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "closing the lab:", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// opened is the company, where a test has wanted it.
+var opened *lab.Lab
+
+// company is one company's sign-in servers, for all tests.
+var company = sync.OnceValues(func() (*lab.Lab, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	l, err := lab.Start(ctx, lab.Options{NoGateway: true, RADIUS: &lab.RADIUSOptions{}})
+	opened = l
+	return l, err
+})
+
+// servers gives the company, or skips where there cannot be one.
 func servers(t *testing.T) *lab.Lab {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	t.Cleanup(cancel)
-	l, err := lab.Start(ctx, lab.Options{NoGateway: true, RADIUS: &lab.RADIUSOptions{}})
+	l, err := company()
 	if forbidden := (*lab.NotPermittedError)(nil); errors.As(err, &forbidden) || errors.Is(err, lab.ErrNotInstalled) {
 		t.Skip("no lab on this machine: ", err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Error("closing the lab: ", err)
-		}
-	})
 	return l
 }
 
