@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
@@ -31,7 +32,9 @@ type rig struct {
 	keychain *memoryKeychain
 	person   *person
 	socket   string
+	dir      string
 	cut      func() error // ends the service's door and cuts every caller off, as a kill does
+	end      func()       // ends the service
 
 	mu      sync.Mutex
 	gateway func(ctx context.Context, cfg tunnel.Config, emit func(tunnel.Event)) error
@@ -42,8 +45,9 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, keychain: &memoryKeychain{entries: map[string]string{}}, person: &person{}}
 	r.gateway = passwordGateway("right")
 	dir := t.TempDir()
-	r.socket = filepath.Join(dir, "s")
+	r.dir, r.socket = dir, filepath.Join(dir, "s")
 	r.serve(dir)
+	t.Cleanup(func() { r.end() })
 	r.app = &app{
 		client: control.NewClient(r.socket), in: strings.NewReader(""), out: &r.out, errOut: &r.err,
 		openSecrets: func() (secretStore, error) { return credential.Open(filepath.Join(dir, "sealed"), r.keychain) },
@@ -66,6 +70,8 @@ func (r *rig) serve(dir string) {
 		Router: noNetwork{}, Resolver: noNames{}, KillSwitch: service.NoKillSwitch{},
 		NewTunnel: func(cfg tunnel.Config) service.Tunnel { return &scripted{rig: r, cfg: cfg} },
 		CleanUp:   func() error { return nil },
+		Trials:    filepath.Join(dir, "refused.json"),
+		Jitter:    func(_, _ time.Duration) time.Duration { return 0 },
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -84,13 +90,20 @@ func (r *rig) serve(dir string) {
 		cancel()
 		return server.Shutdown(now)
 	}
-	r.t.Cleanup(func() {
+	r.end = func() {
 		cancel()
 		err := server.Shutdown(context.Background())
 		if err := errors.Join(err, <-ended, <-ended); err != nil {
 			r.t.Error(err)
 		}
-	})
+	}
+}
+
+// restart ends the service and starts it again, as an update does.
+func (r *rig) restart() {
+	r.t.Helper()
+	r.end()
+	r.serve(r.dir)
 }
 
 // run performs a command line and gives its exit code; what it printed is in

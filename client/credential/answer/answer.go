@@ -16,6 +16,7 @@
 package answer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,12 +65,26 @@ type Config struct {
 type Answerer struct {
 	cfg Config
 
-	used     []byte          // the password that was sent last, a copy
-	fromKept bool            // it came out of the store
-	changed  bool            // it is a new one, which the server may have taken already
-	username string          // it was for this user
-	trouble  error           // why an answer could not be given
-	onCard   map[string]bool // certificates that a card has shown, by their IDs
+	sent
+	dropped bool            // what was kept has been deleted
+	trouble error           // why an answer could not be given
+	onCard  map[string]bool // certificates that a card has shown, by their IDs
+}
+
+// sent is the password that was sent last.
+type sent struct {
+	used     []byte // a copy
+	fromKept bool   // it came out of the store
+	changed  bool   // it is a new one, which the server may have taken already
+	username string // it was for this user
+}
+
+func (s *sent) clear() { clear(s.used) }
+
+func (s *sent) clone() sent {
+	next := *s
+	next.used = bytes.Clone(s.used)
+	return next
 }
 
 // New makes an Answerer.
@@ -78,7 +93,7 @@ func New(cfg Config) *Answerer { return &Answerer{cfg: cfg, onCard: map[string]b
 // Clear clears what the Answerer holds. It is not used afterwards.
 func (w *Answerer) Clear() {
 	clear(w.cfg.Piped)
-	clear(w.used)
+	w.sent.clear()
 }
 
 // Trouble is why the last answer could not be given, nil where it was.
@@ -88,23 +103,36 @@ func (w *Answerer) Trouble() error { return w.trouble }
 // gateway's half-open sign-in ends at once. A prompt that somebody else has
 // answered meanwhile, or that has expired, is no error: the status tells.
 func (w *Answerer) Give(ctx context.Context, p control.Prompt) error {
+	before := w.sent.clone()
+	sent, err := w.give(ctx, p)
+	if sent {
+		before.clear()
+	} else {
+		w.sent.clear()
+		w.sent = before
+	}
+	return err
+}
+
+// give answers, and says whether the service took the answer.
+func (w *Answerer) give(ctx context.Context, p control.Prompt) (sent bool, err error) {
 	a := control.Answer{Prompt: p.ID}
-	err := w.answer(ctx, p, &a)
+	trouble := w.answer(ctx, p, &a)
 	defer a.Clear()
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return false, ctx.Err()
 	}
-	if err != nil {
-		w.trouble = err
+	if trouble != nil {
 		a.Clear()
-		a = control.Answer{Prompt: p.ID, Declined: true, Why: why(err)}
+		a = control.Answer{Prompt: p.ID, Declined: true, Why: why(trouble)}
 	}
 	err = w.cfg.Service.Answer(ctx, a)
 	var refusal *control.Refusal
 	if errors.As(err, &refusal) && refusal.Code == control.CodeGone {
-		return nil
+		return false, nil
 	}
-	return err
+	w.trouble = trouble
+	return trouble == nil, err
 }
 
 func (w *Answerer) answer(ctx context.Context, p control.Prompt, a *control.Answer) (err error) {

@@ -140,7 +140,10 @@ func (w *Answerer) kept(ctx context.Context) (profile.Secrets, error) {
 
 // discard takes the kept password away.
 func (w *Answerer) discard(ctx context.Context) {
-	w.fromKept = false
+	if w.dropped {
+		return
+	}
+	w.dropped = true
 	store, err := w.cfg.OpenStore()
 	if err == nil {
 		err = SetPassword(ctx, store, w.cfg.Profile.ID, nil)
