@@ -125,7 +125,7 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 		if e := status.Error; e != nil {
 			answers.Failed(ctx, diagnose.Cause(e.Cause))
 		}
-		if err := answers.Trouble(); err != nil && !refused(status.Error) {
+		if err := answers.Trouble(); err != nil && !refused(status.Error) && !(errors.Is(err, credential.ErrDeclined) && status.Error != nil) {
 			return err
 		}
 		if status.Error != nil {
