@@ -4,7 +4,7 @@ import (
 	"github.com/homeward-vpn/homeward/ike/suite"
 )
 
-// PEAPv0 (MS-PEAP): an EAP conversation inside TLS, and at its end a result that
+// peap is PEAPv0 (MS-PEAP): an EAP conversation inside TLS, and at its end a result that
 // both sides confirm, bound to the tunnel:
 //
 //	TLS handshake            (AskVerdict: nothing inside before it is good)
