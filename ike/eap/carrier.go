@@ -87,9 +87,6 @@ func sessionPolicy(kind uint8, cfg *Config) string {
 // asking says whether the open question is TLS's own.
 func (c *carrier) asking() bool { return c.asked != nil }
 
-// established says whether the handshake is done.
-func (c *carrier) established() bool { return c.up }
-
 // take takes a request of the method.
 func (c *carrier) take(pkt packet) (carried, error) {
 	if c.end != nil {
@@ -202,14 +199,6 @@ func (c *carrier) acknowledge() Result {
 
 func (c *carrier) packet(data []byte) Result {
 	return Result{Response: marshal(codeResponse, c.id, c.method, data)}
-}
-
-// fail ends the conversation with an error of the method's own, of which the
-// server hears nothing but that there is no answer inside.
-func (c *carrier) fail(e *Error) Result {
-	c.end = e
-	c.conn.Close()
-	return c.acknowledge()
 }
 
 // material is the keying material of the connection: 128 octets of which the first

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	//lint:ignore SA1019 the password change of MS-CHAPv2 is made of RC4 (RFC 2759 8.10)
 	"crypto/rc4"
 
 	"github.com/homeward-vpn/homeward/ike/suite"

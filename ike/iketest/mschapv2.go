@@ -9,7 +9,6 @@ import (
 	"slices"
 	"unicode/utf16"
 
-	//lint:ignore SA1019 the password change of MS-CHAPv2 is made of RC4 (RFC 2759 8.10)
 	"crypto/rc4"
 
 	//lint:ignore SA1019 MS-CHAPv2 is made of MD4 (RFC 2759 8.3)
