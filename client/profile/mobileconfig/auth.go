@@ -120,8 +120,16 @@ func (c *connection) useCertificate() error {
 	return c.takeCertificate(uuid)
 }
 
-// takeCertificate opens the client certificate of that UUID, for IKE or for EAP.
+// takeCertificate opens the client certificate of that UUID, for IKE or for EAP. One
+// that a server would have to issue first is left to the user, who may have it already.
 func (c *connection) takeCertificate(uuid string) error {
+	if from := c.container.certs.fetched(uuid); from != "" {
+		note := "it has to be fetched from a server (" + from + "), which this version does not do; give your own with «homewardctl certificate import», and it is taken when you connect"
+		c.ike.approx("PayloadCertificateUUID", note)
+		c.ike.approx("CertificateUUID", note)
+		c.ike.ignore("CertificateType", "the kind of your own certificate counts")
+		return nil
+	}
 	id, err := c.container.certs.identity(uuid, quote(c.profile.Name))
 	if err != nil {
 		return err

@@ -80,6 +80,16 @@ func (cs *certificates) holds(uuid string) bool {
 	return ok
 }
 
+// fetched says by what protocol the certificate of that UUID comes from a server, SCEP
+// or ACME; empty: the file holds it, or does not know it.
+func (cs *certificates) fetched(uuid string) string {
+	switch typ := cs.payloads[strings.ToLower(uuid)].typ; typ {
+	case typeSCEP, typeACME:
+		return strings.ToUpper(strings.TrimPrefix(typ, "com.apple.security."))
+	}
+	return ""
+}
+
 // content gives the data of a certificate payload.
 func content(p payload) ([]byte, error) {
 	v := p.dict.dict["PayloadContent"]

@@ -113,6 +113,23 @@ func TestSeveralCertificates(t *testing.T) {
 	}
 }
 
+// TestFetchedCertificate: a certificate that a server would issue is left to the user,
+// in words that say what to do; the profile names none.
+func TestFetchedCertificate(t *testing.T) {
+	t.Parallel()
+	for typ, word := range map[string]string{typeSCEP: "(SCEP)", typeACME: "(ACME)"} {
+		payload := certPayload(typ, dict{"URL": "https://ca.example.com"}, dict{"PayloadUUID": identityUUID})
+		im := parseIKE(t, ikeCertificate(dict{"CertificateType": "ECDSA256"}), payload)
+		p := im.Profile.Client
+		if p.Auth != profile.ClientCertificate || p.Certificates != nil || !im.Secrets.Empty() || im.Profile.Validate() != nil {
+			t.Errorf("%s: %+v", typ, p)
+		}
+		if l := wantVerdict(t, im, "IKEv2.PayloadCertificateUUID", profile.Approximated); !strings.Contains(l.Note, word) || !strings.Contains(l.Note, "homewardctl certificate import") {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
 // eapWith is an IKEv2 dictionary with an EAP dictionary.
 func eapWith(eap, extra dict) dict {
 	d := ikeEAP(extra)

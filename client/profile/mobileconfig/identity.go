@@ -28,10 +28,6 @@ func (cs *certificates) identity(uuid, name string) (*identity, error) {
 	if !ok {
 		return nil, incomplete("%s wants a client certificate that the file does not hold; ask for a complete profile", name)
 	}
-	if p.typ != typePKCS12 {
-		return nil, unsupported("%s wants a client certificate that has to be fetched from a server (%s), which this version does not do; ask for a profile that holds the certificate",
-			name, strings.ToUpper(strings.TrimPrefix(p.typ, "com.apple.security.")))
-	}
 	if id := cs.identities[p.index]; id != nil {
 		return id, nil
 	}
