@@ -52,7 +52,7 @@ func (c *carrier) failure(err error) *Error {
 		e.Kind = TLSFailed
 	case tlsstep.Alert:
 		e.Kind, e.Alert = TLSFailed, t.Alert
-		if c.refusesClient(t.Alert) {
+		if refusesClient(t.Alert) {
 			e.Kind = CertificateRefused
 		}
 	}
@@ -61,7 +61,7 @@ func (c *carrier) failure(err error) *Error {
 
 // refusesClient says whether an alert is about the client's certificate. The server
 // saw one, or asked for one, before it said so.
-func (c *carrier) refusesClient(alert uint8) bool {
+func refusesClient(alert uint8) bool {
 	switch alert {
 	case tlsstep.AlertBadCertificate, tlsstep.AlertUnsupportedCertificate, tlsstep.AlertCertificateRevoked,
 		tlsstep.AlertCertificateExpired, tlsstep.AlertCertificateUnknown, tlsstep.AlertUnknownCA,

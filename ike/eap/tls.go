@@ -75,11 +75,5 @@ func (m *eapTLS) finish() (suite.Secret, error) {
 	case !m.done:
 		return nil, m.against("success before the server's last word")
 	}
-	material, err := m.material("client EAP encryption")
-	if err != nil {
-		return nil, err
-	}
-	defer material.Clear()
-	m.conn.Keep()
-	return append(suite.Secret(nil), material[:mskSize]...), nil
+	return m.sessionKey("client EAP encryption")
 }

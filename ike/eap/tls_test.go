@@ -336,3 +336,35 @@ func TestTLSResumption(t *testing.T) {
 }
 
 var errDistrust = errors.New("not trusted")
+
+// BenchmarkTLS is a whole EAP-TLS on both sides, with ECDSA on P-256.
+func BenchmarkTLS(b *testing.B) {
+	for _, version := range tlsVersions {
+		b.Run(tls.VersionName(version), func(b *testing.B) {
+			c := theCompany()
+			server := c.serverConfig()
+			server.MaxVersion = version
+			b.ReportAllocs()
+			for b.Loop() {
+				p, s := New(c.tlsConfig()), &tlsserver.EAP{Server: tlsserver.New(server), Kind: TypeTLS}
+				for packet, err := s.Start(), error(nil); ; {
+					r, err2 := p.Handle(packet)
+					for err2 == nil && r.Ask != nil {
+						r, err2 = p.Provide(c.answer(r.Ask))
+					}
+					if err2 != nil {
+						b.Fatal(err2)
+					}
+					if r.Done {
+						break
+					}
+					if packet, err = s.Handle(r.Response); err != nil {
+						b.Fatal(err)
+					}
+				}
+				p.Clear()
+				s.Close()
+			}
+		})
+	}
+}

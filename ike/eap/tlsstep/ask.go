@@ -106,6 +106,11 @@ func (c *Conn) certificate(info *tls.CertificateRequestInfo) (*tls.Certificate, 
 	if err != nil {
 		return nil, c.refusal(NoCertificate, err)
 	}
+	switch leaf.PublicKey.(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+	default:
+		return nil, c.refusal(NoCertificate, reason("its key is of a kind that cannot sign here"))
+	}
 	c.given = true
 	return &tls.Certificate{Certificate: chain, PrivateKey: &signer{conn: c, leaf: leaf}}, nil
 }

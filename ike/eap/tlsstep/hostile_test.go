@@ -301,6 +301,16 @@ func TestTooMuch(t *testing.T) {
 	}
 }
 
+// unknownKey is a certificate for Ed448, which crypto/tls cannot sign with.
+func unknownKey(t *testing.T) []byte {
+	t.Helper()
+	cert, err := world().users.Client("anna@example.com", "ed25519", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.ReplaceAll(cert.Certificate[0], []byte{6, 3, 0x2b, 0x65, 0x70}, []byte{6, 3, 0x2b, 0x65, 0x71})
+}
+
 // A question that nobody can answer.
 func TestNoAnswers(t *testing.T) {
 	t.Parallel()
@@ -311,6 +321,7 @@ func TestNoAnswers(t *testing.T) {
 	}{
 		"no certificate":          {AskCertificate, Answer{Err: errNo}, NoCertificate},
 		"a certificate not read":  {AskCertificate, Answer{Certificates: [][]byte{{1}}}, NoCertificate},
+		"a key that cannot sign":  {AskCertificate, Answer{Certificates: [][]byte{unknownKey(t)}}, NoCertificate},
 		"no signature":            {AskSignature, Answer{Err: errNo}, NoSignature},
 		"an empty signature":      {AskSignature, Answer{}, NoSignature},
 		"a signature by somebody": {AskSignature, Answer{Signature: []byte{1}}, Alert},
