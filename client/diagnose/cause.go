@@ -69,7 +69,7 @@ const (
 	CauseGatewayUsage       Cause = "gateway-usage"         // not meant for a gateway
 	CauseGatewayPin         Cause = "gateway-pin"           // none of the pinned keys; Seen: the key's hash
 	CauseGatewayRevoked     Cause = "gateway-revoked"       // When: since when
-	CauseRevocationUnknown  Cause = "revocation-unknown"    // strict, and nobody vouches for the certificate; Seen: why
+	CauseRevocationUnknown  Cause = "revocation-unknown"    // strict, and nobody vouches for the certificate; Seen: which
 	CauseGatewayCertificate Cause = "gateway-certificate"   // malformed or too weak; Seen: which
 	CauseGatewayIdentity    Cause = "gateway-identity"      // Seen and Expected: IKE identities
 	CauseGatewayProof       Cause = "gateway-proof"         // its AUTH payload does not verify

@@ -7,7 +7,7 @@ func (f *Failure) gateway(seen, expected string) string {
 	switch f.Cause {
 	case CauseGatewayUntrusted:
 		if seen != "" {
-			return "The gateway's certificate was issued by " + seen + ", whom the profile does not trust" + askFirst
+			return "The gateway's certificate was issued by " + seen + ", whom the profile does not trust" + expects(expected) + askFirst
 		}
 		return "The gateway's certificate comes from an issuer whom the profile does not trust" + askFirst
 	case CauseGatewayIssuer:
@@ -19,13 +19,16 @@ func (f *Failure) gateway(seen, expected string) string {
 	case CauseGatewayNotYetValid:
 		return "The gateway's certificate is not valid yet" + from(f.When) + "; check this computer's date, and if it is right, tell your administrator."
 	case CauseGatewayUsage:
-		return "The gateway's certificate is not meant for a gateway; tell your administrator that its extended key usage lacks server authentication."
+		if expected == "" {
+			expected = "one for server authentication"
+		}
+		return "The gateway's certificate is not meant for a gateway" + inBrackets(seen) + "; tell your administrator that the profile expects " + expected + "."
 	case CauseGatewayPin:
-		return "The gateway's certificate has another key" + inBrackets(seen) + " than those that the profile has pinned" + askFirst
+		return "The gateway's certificate has another key" + inBrackets(seen) + " than those that the profile has pinned" + inBrackets(expected) + askFirst
 	case CauseGatewayRevoked:
 		return "The gateway's certificate was revoked by its issuer" + on(f.When) + askFirst
 	case CauseRevocationUnknown:
-		return "Nobody vouches that the gateway's certificate is not revoked" + inBrackets(seen) + ", and the profile insists on that; try again in some minutes, and if it stays so, tell your administrator."
+		return "Nobody vouches that the certificate" + inBrackets(seen) + " is not revoked, and the profile insists on that; try again in some minutes, and if it stays so, tell your administrator."
 	case CauseGatewayIdentity:
 		return "The gateway calls itself " + orUnknown(seen) + ", but the profile expects " + orUnknown(expected) + askFirst
 	case CauseGatewayProof:
@@ -40,7 +43,7 @@ func (f *Failure) server(seen, expected string) string {
 	switch f.Cause {
 	case CauseServerUntrusted:
 		if seen != "" {
-			return "The certificate of the server that checks accounts was issued by " + seen + ", whom the profile does not trust" + withheld
+			return "The certificate of the server that checks accounts was issued by " + seen + ", whom the profile does not trust" + expects(expected) + withheld
 		}
 		return "The certificate of the server that checks accounts comes from an issuer whom the profile does not trust" + withheld
 	case CauseServerExpired:
@@ -48,7 +51,7 @@ func (f *Failure) server(seen, expected string) string {
 	case CauseServerWrongName:
 		return "The certificate of the server that checks accounts is for " + orUnknown(seen) + ", but the profile expects " + orUnknown(expected) + withheld
 	case CauseServerRevoked:
-		return "The certificate of the server that checks accounts was revoked by its issuer" + on(f.When) + withheld
+		return "The certificate of the server that checks accounts was revoked by its issuer" + on(f.When) + askFirst
 	case CauseServerProof:
 		return "The server that checks accounts could not prove that the sign-in was with it alone" + inBrackets(seen) + "; do not try again on this network, and tell your administrator."
 	case CauseServerTLS:
@@ -59,3 +62,11 @@ func (f *Failure) server(seen, expected string) string {
 }
 
 const withheld = "; your password was not sent, so do not try again and ask your administrator."
+
+// expects says what would have been right, where that is known.
+func expects(what string) string {
+	if what == "" {
+		return ""
+	}
+	return " (it expects " + what + ")"
+}

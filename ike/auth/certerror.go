@@ -10,7 +10,7 @@ type CertificateErrorKind string
 
 // The kinds.
 const (
-	Untrusted   CertificateErrorKind = "untrusted"     // no path to an anchor
+	Untrusted   CertificateErrorKind = "untrusted"     // no path to an anchor; Seen: who has issued it
 	WrongName   CertificateErrorKind = "wrong-name"    // the SAN does not hold the name
 	Expired     CertificateErrorKind = "expired"       // NotAfter is past
 	NotYetValid CertificateErrorKind = "not-yet-valid" // NotBefore is to come

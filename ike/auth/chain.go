@@ -167,7 +167,7 @@ func pathError(certs []*x509.Certificate, p ChainPolicy, err error) error {
 				return e
 			}
 		case invalid.Reason == x509.CANotAuthorizedForThisName, invalid.Reason == x509.NameConstraintsWithoutSANs:
-			return certError(certs[0], Untrusted, "issued outside the names that its authority may use", "", err)
+			return certError(certs[0], Untrusted, "an authority that may not certify these names", "", err)
 		}
 	}
 	var unhandled x509.UnhandledCriticalExtension
@@ -180,7 +180,7 @@ func pathError(certs []*x509.Certificate, p ChainPolicy, err error) error {
 		}
 	}
 	top := certs[len(certs)-1]
-	return certError(certs[0], Untrusted, fmt.Sprintf("%s, issued by %s", subject(certs[0]), name(top.Issuer.String(), top.Issuer.CommonName)), anchorNames(p.Anchors), err)
+	return certError(certs[0], Untrusted, name(top.Issuer.String(), top.Issuer.CommonName), anchorNames(p.Anchors), err)
 }
 
 func weakHash(a x509.SignatureAlgorithm) bool {
