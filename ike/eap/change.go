@@ -2,11 +2,10 @@ package eap
 
 import (
 	"crypto/des"
+	"crypto/rc4"
 	"encoding/binary"
 	"fmt"
 	"io"
-
-	"crypto/rc4"
 
 	"github.com/homeward-vpn/homeward/ike/suite"
 )

@@ -3,12 +3,11 @@ package eap
 import (
 	"bytes"
 	"crypto/des"
+	"crypto/rc4"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
-
-	"crypto/rc4"
 
 	"github.com/homeward-vpn/homeward/ike/suite"
 )

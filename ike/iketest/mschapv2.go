@@ -3,13 +3,12 @@ package iketest
 import (
 	"bytes"
 	"crypto/des"
+	"crypto/rc4"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
 	"slices"
 	"unicode/utf16"
-
-	"crypto/rc4"
 
 	//lint:ignore SA1019 MS-CHAPv2 is made of MD4 (RFC 2759 8.3)
 	"golang.org/x/crypto/md4"
