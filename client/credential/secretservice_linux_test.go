@@ -27,6 +27,9 @@ func TestGNOMEKeyring(t *testing.T) {
 	case "nobody":
 		withoutKeyring(t)
 		return
+	case "first", "locked", "again":
+		acrossRestarts(t, os.Getenv(role))
+		return
 	}
 	for _, program := range []string{"dbus-run-session", "gnome-keyring-daemon"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -41,6 +44,12 @@ func TestGNOMEKeyring(t *testing.T) {
 		"keyring": `printf %s unlock | gnome-keyring-daemon --foreground --unlock --components=secrets >/dev/null & daemon=$!
 			"$0" -test.run '^TestGNOMEKeyring$' -test.v; result=$?
 			kill $daemon; wait $daemon; exit $result`,
+		"restarts": `run() { part=$1; shift
+				printf %s unlock | gnome-keyring-daemon --foreground "$@" --components=secrets >/dev/null & daemon=$!
+				` + role + `=$part "$self" -test.run '^TestGNOMEKeyring$' -test.v || result=1
+				kill $daemon; wait $daemon; }
+			self=$0; result=0
+			run first --unlock; run locked; run again --unlock; exit $result`,
 		"nobody": `exec "$0" -test.run '^TestGNOMEKeyring$' -test.v`,
 	} {
 		t.Run(part, func(t *testing.T) {
@@ -56,6 +65,8 @@ func TestGNOMEKeyring(t *testing.T) {
 			}
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
+			} else {
+				t.Logf("%s", out)
 			}
 		})
 	}
@@ -150,6 +161,50 @@ func withKeyring(t *testing.T) {
 	var sealed *SealError
 	if _, err := s.Get(t.Context(), id); !errors.As(err, &sealed) {
 		t.Errorf("without its key: %v", err)
+	}
+}
+
+// acrossRestarts plays a user whose keychain's daemon ends and comes back: locked,
+// which nobody is there to change, and then unlocked with all that it held.
+func acrossRestarts(t *testing.T, part string) {
+	awaitKeyring(t)
+	dir, err := DefaultDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(dir, &SystemKeychain{Deadline: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "0123456789abcdef0123456789abcdef"
+	switch part {
+	case "first":
+		if err := s.Put(t.Context(), id, secrets()); err != nil {
+			t.Fatal(err)
+		}
+	case "locked":
+		var e *KeychainError
+		if _, err := s.Get(t.Context(), id); !errors.As(err, &e) || e.Reason != KeychainLocked && e.Reason != KeychainSilent {
+			t.Errorf("a locked keychain: %v", err)
+		} else {
+			t.Logf("it is %s: %v", e.Reason, e)
+		}
+		if err := s.SetMode(t.Context(), ModePassphrase, []byte("four quiet words")); !errors.As(err, &e) {
+			t.Errorf("what cannot be opened is taken over: %v", err)
+		}
+		if kept, err := s.Kept(); err != nil || len(kept) != 1 {
+			t.Errorf("kept %q, %v", kept, err)
+		}
+	default:
+		if got, err := s.Get(t.Context(), id); err != nil || string(got.Password) != "pässword" {
+			t.Errorf("unlocked again: %v", err)
+		}
+		if err := errors.Join(s.Forget(id), s.Tidy(t.Context())); err != nil {
+			t.Error(err)
+		}
+		if _, err := (&SystemKeychain{}).Get(t.Context(), Service, s.login); !errors.Is(err, ErrNoEntry) {
+			t.Errorf("the entry is still there: %v", err)
+		}
 	}
 }
 
