@@ -42,9 +42,14 @@ setup: ## look for what building and testing needs; install it where that is per
 go-setup:
 	@packaging/setup.sh build
 
+# The service never needs a C compiler. The user's program speaks to smart cards
+# through one (PKCS#11), and where there is none says so.
+CGO := $(if $(shell command -v $(CC)),1,0)
+
 build: go-setup ## the programs, into bin/
 	@mkdir -p bin
-	$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./app/homewardd ./app/homewardctl
+	$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./app/homewardd
+	CGO_ENABLED=$(CGO) go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./app/homewardctl
 
 install: ## put the built programs and the systemd unit under DESTDIR and PREFIX
 	@[ -x bin/homewardd ] && [ -x bin/homewardctl ] || { echo "run make build first"; exit 1; }

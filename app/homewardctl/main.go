@@ -20,6 +20,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
 	"github.com/homeward-vpn/homeward/client/credential/answer"
+	"github.com/homeward-vpn/homeward/client/credential/token"
 )
 
 func main() {
@@ -40,7 +41,13 @@ func realMain() int {
 		secretsDir: credential.DefaultDir,
 	}
 	a.openSecrets = sync.OnceValues(a.openStore)
-	return a.run(ctx, os.Args[1:])
+	cards := token.New(token.Config{Prompter: a.ask})
+	a.cards = cards
+	code := a.run(ctx, os.Args[1:])
+	if err := cards.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "homewardctl:", sentence(err))
+	}
+	return code
 }
 
 // app is the program with what it touches, so that tests can take its place.

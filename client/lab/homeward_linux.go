@@ -33,11 +33,18 @@ var Programs = sync.OnceValues(func() (Binaries, error) {
 		return Binaries{}, err
 	}
 	dir := filepath.Join(runDir, "bin")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/", "./app/homewardd", "./app/homewardctl")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly")
-	if _, err := output(cmd); err != nil {
-		return Binaries{}, fmt.Errorf("lab: building Homeward: %w", err)
+	// As the Makefile builds them: the user's program speaks to smart cards by cgo.
+	cgo := "0"
+	if _, err := exec.LookPath("cc"); err == nil {
+		cgo = "1"
+	}
+	for program, enabled := range map[string]string{"./app/homewardd": "0", "./app/homewardctl": cgo} {
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/", program)
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED="+enabled, "GOFLAGS=-mod=readonly")
+		if _, err := output(cmd); err != nil {
+			return Binaries{}, fmt.Errorf("lab: building Homeward: %w", err)
+		}
 	}
 	return Binaries{Service: filepath.Join(dir, "homewardd"), Control: filepath.Join(dir, "homewardctl")}, nil
 })
