@@ -134,6 +134,12 @@ func everything(t *testing.T) dict {
 		certPayload(typeSCEP, dict{"URL": "https://scep.example.com", "Challenge": "s3cret-challenge"}, nil),
 		dict{"PayloadType": "com.apple.wifi.managed", "Password": "s3cret-wifi", "SSID_STR": "Office"},
 		vpnPayload(ikeEAP(dict{"AuthPassword": "s3cret-second"}), nil),
+		vpnPayload(ikeEAP(dict{"PayloadCertificateUUID": identityUUID, "TLSMinimumVersion": "1.1", "Odd": 1}), dict{"PayloadIdentifier": "third"}),
+		vpnPayload(eapWith(dict{
+			"AcceptEAPTypes": list{21, 25, 43}, "TTLSInnerAuthentication": "PAP", "OuterIdentity": "visitor", "UserName": "bob", "UserPassword": "s3cret-fourth",
+			"TLSTrustedServerNames": list{"*.radius.example.com"}, "PayloadCertificateAnchorUUID": list{}, "TLSMaximumVersion": "9", "OneTimeUserPassword": true,
+			"TLSAllowTrustExceptions": true, "TLSCertificateIsRequired": false, "Odd": dict{"Secret": "s3cret-odd"},
+		}, nil), dict{"PayloadIdentifier": "fourth"}),
 	)
 	v["HasRemovalPasscode"], v["Future"] = false, dict{"Deep": list{dict{"Pin": "s3cret-pin"}}}
 	return v
@@ -169,8 +175,8 @@ func TestNoSecretInModel(t *testing.T) {
 				t.Error("a secret's bytes are shown")
 			}
 		}
-		if len(im.Secrets.Password) == 0 {
-			t.Error("the password did not reach Secrets")
+		if len(im.Secrets.Password)+len(im.Secrets.PrivateKey) == 0 {
+			t.Error("neither password nor key reached Secrets")
 		}
 	}
 }

@@ -51,7 +51,7 @@ func judge(u unit, p *profile.Profile) opinion {
 	case "gateway.anchors":
 		return opinion{note: "only what these issue is trusted, and for this gateway only"}
 	case "client.certificates":
-		return opinion{verdict: profile.Approximated, note: "the private key cannot stand in this file: it must be kept here already, from a .mobileconfig"}
+		return opinion{verdict: profile.Approximated, note: "the private key cannot stand in this file: it must be kept here already, from a .mobileconfig or by «homewardctl certificate import»"}
 	case "client.eap_only":
 		if p.Client.EAPOnly == profile.EAPOnlySafe {
 			return opinion{note: "the gateway may prove itself by the sign-in alone, where the method lets it"}
