@@ -72,7 +72,8 @@
 // minute. Up to 16 Child SAs carry traffic at a time, or are about to, whoever made
 // them (Config.MaxChildren), and the rest of what a gateway has narrowed is asked for
 // as many times. An SA is not used beyond its lifetime, unless that is so short that
-// its rekey takes longer. A client proves itself four times at most.
+// its rekey takes longer. A client proves itself four times at most, and by EAP in 128
+// packets each time, whatever the server asks for.
 //
 // # Reading order
 //
@@ -81,7 +82,8 @@
 // receive.go (a datagram's way in), transmit.go (a message's way out), window.go,
 // schedule.go, reassembly.go, fragment.go, timers.go, keepalive.go; then the
 // exchanges: init.go with candidate.go, encap.go and nat.go, intermediate.go, auth.go
-// with certificate.go, auth_gateway.go, staple.go, auth_eap.go, rounds.go, childless.go and establish.go,
+// with certificate.go, auth_gateway.go, staple.go, auth_eap.go with auth_eap_failure.go,
+// rounds.go, childless.go and establish.go,
 // create_child.go with additional.go, rekey_child.go and rekey_ike.go with
 // allowance.go, followup.go and followup_answer.go, crossing_child.go, crossing_ike.go
 // and takeback.go, sync.go, informational.go, path_check.go; mobike.go with

@@ -332,6 +332,25 @@ func TestTwoPeerEAPOnlyRefused(t *testing.T) {
 			t.Errorf("cause %q, asked %+v", p.Cause(), asked(p))
 		}
 	})
+	// What the user would type goes to nobody who has proven nothing.
+	t.Run("a code for who has proven nothing", func(t *testing.T) {
+		t.Parallel()
+		c := alone(iketest.EAPOnlyTaken, mschapv2)
+		client, gateway := c.Client, c.Gateway
+		c.Client = func(cfg *ike.Config) {
+			client(cfg)
+			cfg.EAP.Methods = []uint8{mschapv2, eap.TypeGTC, eap.TypeMD5, eap.TypeOTP}
+		}
+		c.Gateway = func(r *iketest.ResponderConfig) {
+			gateway(r)
+			r.EAPMethods = []uint8{eap.TypeGTC, eap.TypeMD5, eap.TypeOTP}
+		}
+		p := newPair(t, c)
+		connect(t, p)
+		if !p.Down(time.Minute) || p.Cause() != ike.CauseEAPMethod || len(asked(p)) != 0 {
+			t.Errorf("cause %q, asked %+v", p.Cause(), asked(p))
+		}
+	})
 	t.Run("another name than was asked for", func(t *testing.T) {
 		t.Parallel()
 		c := alone(iketest.EAPOnlyTaken, mschapv2)
