@@ -100,7 +100,7 @@ func (a *app) showSecrets() error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "%s, for %s.\n", modeWords[mode], count(len(ids), "profile"))
+	_, err = fmt.Fprintf(a.out, "%s; %s now.\n", modeWords[mode], count(len(ids), "sealed file"))
 	return err
 }
 

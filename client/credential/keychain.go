@@ -1,12 +1,13 @@
 // Package credential keeps the user's secrets and answers for them: passwords,
 // shared keys and the private keys of client certificates.
 //
-// It runs in the user's own programs, never in the service. The operating
-// system's keychain holds one 32-byte key per user; that key seals a store on
-// disk with one file per profile. It asks a person for a password at a
-// terminal and signs what the gateway wants signed, so that a private key
-// never leaves the user's session. It does not decide when a secret is asked
-// for. The command line and the desktop program call it.
+// It runs in the user's own programs, never in the service. One key seals a store on
+// disk with one file per profile; it is in the operating system's keychain, or sealed
+// with a passphrase, or nothing is kept, as the user chose (mode.go). What a person
+// is asked goes through a Prompter, which is a window or a terminal. It signs what
+// the gateway wants signed, so that a private key never leaves the user's session. It
+// does not decide when a secret is asked for: client/credential/answer does, for the
+// command line and the desktop program.
 package credential
 
 import (
