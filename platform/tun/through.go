@@ -3,9 +3,9 @@ package tun
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
 )
 
 // DialThrough opens a connection, "udp" or "tcp", whose packets go through one device
@@ -14,6 +14,9 @@ func DialThrough(ctx context.Context, device, network string, to netip.AddrPort)
 	if device == "" { // which would mean any
 		return nil, errors.New("dialing through a device without a name")
 	}
-	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error { return through(device, c) }}
-	return d.DialContext(ctx, network, to.String())
+	c, err := dialThrough(ctx, device, network, to)
+	if err != nil {
+		return nil, fmt.Errorf("dialing through %s: %w", device, err)
+	}
+	return c, nil
 }

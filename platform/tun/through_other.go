@@ -3,8 +3,12 @@
 package tun
 
 import (
+	"context"
 	"errors"
-	"syscall"
+	"net"
+	"net/netip"
 )
 
-func through(string, syscall.RawConn) error { return errors.ErrUnsupported }
+func dialThrough(context.Context, string, string, netip.AddrPort) (net.Conn, error) {
+	return nil, errors.ErrUnsupported
+}
