@@ -30,6 +30,9 @@ type authorities struct {
 	asked   []time.Time
 	staples int
 	issued  time.Duration // how old a known answer is
+	// of, where set, is what is said of single chains, before (asked false) or by the
+	// authorities.
+	of func(leaf *x509.Certificate, staples [][]byte, asked bool) auth.Standing
 }
 
 func (a *authorities) verdict(path []*x509.Certificate, s auth.Standing, err error) auth.PathVerdict {
@@ -56,10 +59,16 @@ func (a *authorities) Known(path []*x509.Certificate, staples [][]byte) auth.Pat
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.staples += len(staples)
+	if a.of != nil {
+		return a.verdict(path, a.of(path[0], staples, false), nil)
+	}
 	return a.verdict(path, a.known, nil)
 }
 
 func (a *authorities) Fetch(_ context.Context, path []*x509.Certificate, _ [][]byte, via Via) auth.PathVerdict {
+	if a.of != nil {
+		return a.verdict(path, a.of(path[0], nil, true), nil)
+	}
 	a.mu.Lock()
 	a.asked = append(a.asked, time.Now())
 	n := len(a.asked)
@@ -433,6 +442,41 @@ func TestRevokedSuccessor(t *testing.T) {
 		exchange(t, o)
 		r.stop()
 	})
+}
+
+// TestServerRevoked: the server that signs in over TLS is watched as the gateway is: by
+// its staple (RFC 6066 8) before it hears the password, and by its authority after.
+func TestServerRevoked(t *testing.T) {
+	t.Parallel()
+	const server = "radius.corp.example"
+	for _, stapled := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			o, r, _ := behind(t, server)
+			if stapled {
+				r.certificate.OCSPStaple = []byte("revoked, it says")
+			}
+			a := &authorities{of: func(leaf *x509.Certificate, staples [][]byte, asked bool) auth.Standing {
+				switch {
+				case !slices.Contains(leaf.DNSNames, server):
+					return auth.StandingGood
+				case asked, len(staples) == 1 && string(staples[0]) == "revoked, it says":
+					return auth.StandingRevoked
+				}
+				return auth.StandingUnknown
+			}}
+			cfg := watchedConfig(o, "", a)
+			cfg.Profile.Client = profile.Client{Auth: profile.ClientEAP, Username: iketest.UserName, EAP: profile.EAP{
+				Methods: []profile.EAPMethod{profile.EAPTTLS}, Inner: []profile.InnerMethod{profile.InnerPAP}, ServerNames: []string{server},
+			}}
+			f := run(t, cfg).ends(!stapled)
+			if f == nil || f.Cause != diagnose.CauseServerRevoked || f.When.IsZero() {
+				t.Errorf("stapled %v: ended with %v", stapled, f)
+			}
+			if (r.password == "") != stapled {
+				t.Errorf("stapled %v: the server has heard %q", stapled, r.password)
+			}
+		})
+	}
 }
 
 func TestWatchAgain(t *testing.T) {
