@@ -188,6 +188,9 @@ func (a *authentication) prove(s *Session) error {
 // takeSignature continues with the client's signature.
 func (a *authentication) takeSignature(s *Session, sig Signature) error {
 	if a.peer != nil {
+		if sig.Err == nil {
+			a.given = eap.AskSignature
+		}
 		return a.answerEAP(s, eap.Answer{Signature: sig.Value, Err: sig.Err})
 	}
 	if sig.Err != nil || len(sig.Value) == 0 {

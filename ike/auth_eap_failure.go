@@ -68,6 +68,8 @@ func (a *authentication) refused() Cause {
 	switch {
 	case a.given == eap.AskCode:
 		return CauseWrongCode
+	case a.given == eap.AskSignature: // servers seldom send the alert that would say so
+		return CauseClientCert
 	case a.given != 0:
 		return CauseWrongPassword
 	case a.waited >= longWait:

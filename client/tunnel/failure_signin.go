@@ -27,6 +27,9 @@ func refusal(f *ike.Failure) bool {
 func (t *Tunnel) explainSignIn(out *diagnose.Failure, f *ike.Failure) {
 	var e *eap.Error
 	if !errors.As(f, &e) {
+		if f.Cause == ike.CauseClientCert {
+			out.Cause = diagnose.CauseCertificateRefused // it was shown, and nothing else was said
+		}
 		return
 	}
 	switch f.Cause {
@@ -47,7 +50,7 @@ func (t *Tunnel) explainSignIn(out *diagnose.Failure, f *ike.Failure) {
 // explainAlert says what the server's alert means for the user's certificate, where
 // that is why it said no (RFC 8446 6.2).
 func explainAlert(out *diagnose.Failure, e *eap.Error) {
-	if e.Kind != eap.CertificateRefused {
+	if e.Kind == eap.CertificateMissing {
 		return
 	}
 	out.Cause = diagnose.CauseCertificateRefused

@@ -261,6 +261,8 @@ func TestExplainServer(t *testing.T) {
 		{ike.Failure{Cause: ike.CauseClientCert, Err: &eap.Error{Kind: eap.CertificateRefused, Alert: 44}}, diagnose.CauseCertificateRefused},
 		{ike.Failure{Cause: ike.CauseClientCert, Err: &eap.Error{Kind: eap.CertificateRefused, Alert: 116}}, diagnose.CauseCertificateMissing},
 		{ike.Failure{Cause: ike.CauseClientCert, Err: &eap.Error{Kind: eap.CertificateRefused, Alert: 45}}, diagnose.CauseCertificateExpired},
+		{ike.Failure{Cause: ike.CauseClientCert, Err: &eap.Error{Kind: eap.Failed}}, diagnose.CauseCertificateRefused},
+		{ike.Failure{Cause: ike.CauseClientCert}, diagnose.CauseCertificateRefused},
 	} {
 		if got := tun.explain(&c.f); got.Cause != c.want || got.Sentence() == "" {
 			t.Errorf("%v: %s, want %s", &c.f, got.Cause, c.want)
