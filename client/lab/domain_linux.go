@@ -59,6 +59,9 @@ type domain struct{ folder string }
 
 const expiredMark = ".expired"
 
+// shortestPassword is what the domain's rules say, in units of UTF-16.
+const shortestPassword = 8
+
 // hash finds a user's password.
 func (d domain) hash(name string) (hash []byte, expired bool, err error) {
 	if name == "" || strings.ContainsAny(name, "/.") {
@@ -124,6 +127,9 @@ func (d domain) change(in io.Reader) (string, error) {
 	n := binary.LittleEndian.Uint32(blob[room:])
 	if n == 0 || n > room {
 		return "Password-Change: No\nPassword-Change-Error: the old password is another", errNo
+	}
+	if n < 2*shortestPassword {
+		return "Password-Change: No\nPassword-Change-Error: the new password is too short", errNo
 	}
 	fresh := md4Of(blob[room-n : room])
 	if subtle.ConstantTimeCompare(masked(fresh, old[:8], old[8:]), proof) != 1 {

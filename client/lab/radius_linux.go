@@ -178,7 +178,8 @@ func writeFreeRADIUS(d radiusData) error {
 	return writeFiles(d.Dir, map[string][]byte{
 		"radiusd.conf": []byte(conf), "users": []byte(d.accounts()),
 		"domain": []byte(fmt.Sprintf("#!/bin/sh\n%s=%s exec '%s' \"$@\"\n", stageVariable, stageDomain, self)),
-		filepath.Join("passwords", ExpiredUser+expiredMark): []byte(hex.EncodeToString(ntHash(UserPassword))),
+		filepath.Join("passwords", ExpiredUser+expiredMark):  []byte(hex.EncodeToString(ntHash(UserPassword))),
+		filepath.Join("passwords", OutdatedUser+expiredMark): []byte(hex.EncodeToString(ntHash(UserPassword))),
 	})
 }
 

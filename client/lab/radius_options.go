@@ -41,6 +41,7 @@ const (
 	LockedUser    = "larry" // locked out (error 647 of MS-CHAP)
 	DisabledUser  = "dora"  // disabled (error 691, no retry)
 	ExpiredUser   = "erik"  // the password has expired (error 648) and may be changed
+	OutdatedUser  = "otto"  // as ExpiredUser
 	CodeUser      = "carol" // signs in with CodeOfTheDay
 	CodeOfTheDay  = "492 817 03"
 	ForeignerUser = "größe-Ω" // a name and, with it, ForeignerPassword beyond ASCII
@@ -183,7 +184,8 @@ func (o RADIUSOptions) accounts() string {
 	line(UserName, UserPassword, own)
 	line(LockedUser, UserPassword, flags("UL"))
 	line(DisabledUser, UserPassword, flags("DU"))
-	line(ExpiredUser, UserPassword, "") // the domain judges that one
+	line(ExpiredUser, UserPassword, "") // the domain judges these
+	line(OutdatedUser, UserPassword, "")
 	line(CodeUser, CodeOfTheDay, own)
 	line(ForeignerUser, ForeignerPassword, own)
 	return b.String()

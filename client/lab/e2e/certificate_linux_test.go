@@ -59,11 +59,12 @@ func TestSignInAtStrongSwan(t *testing.T) {
 		{"MD5", "md5", nil, nil, signIn{piped: lab.UserPassword, proof: "EAP method EAP_MD5 succeeded, no MSK established"}},
 		{"TTLS with MSCHAPv2, TLS 1.2", "ttls", list("eap-mschapv2"), tls12, signIn{piped: lab.UserPassword, proof: "EAP method EAP_TTLS succeeded, MSK established"}},
 		{"TLS 1.2", "tls", nil, tls12, signIn{user: noUser, proof: "EAP method EAP_TLS succeeded, MSK established"}},
+		{"a user name that is not the certificate's", "tls", nil, tls12, signIn{cause: "certificate-refused", words: list("does not take your certificate")}},
 		{"MSCHAPv2 where MD5 is asked for", "mschapv2", nil, nil, signIn{piped: lab.UserPassword, cause: "eap-method", words: list("MD5")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gateway := c.method
-			if c.cause != "" {
+			if c.cause == "eap-method" {
 				gateway = "md5"
 			}
 			if err := r.Gateway.Reload(r.ctx, lab.GatewayOptions{EAPMethod: gateway}); err != nil {
@@ -79,4 +80,24 @@ func TestSignInAtStrongSwan(t *testing.T) {
 			r.attempt(t, c.signIn)
 		})
 	}
+}
+
+// TestCertificateRefused: FreeRADIUS ends EAP-TLS without a word, and it can only have
+// been the certificate.
+func TestCertificateRefused(t *testing.T) {
+	t.Parallel()
+	r := companyRig(t)
+	r.keychain(t)
+	strange, err := r.PKI.Other.Issue(lab.CertificateSpec{CommonName: lab.EmployeeMail, Emails: list(lab.EmployeeMail)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := lab.PKCS12(strange, r.PKI.Other, "import me", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.profile(lab.Mobileconfig{Name: companyProfile, EAP: true, EAPTypes: []int{13}, TrustedServers: list(lab.RADIUSName),
+		CA: [][]byte{r.PKI.CA.DER(), r.PKI.SignIn.DER()}, PKCS12: packed, PKCS12Key: "import me"})
+	r.attempt(t, signIn{user: noUser, cause: "certificate-refused", words: list("does not take your certificate")})
+	r.untouched("after the refusal")
 }

@@ -70,6 +70,7 @@ func TestSignInByEAPFails(t *testing.T) {
 		{name: "wrong password inside TTLS", piped: "not that", fields: ttls(""), cause: "wrong-password", words: list("password")},
 		{name: "locked account", user: lab.LockedUser, piped: lab.UserPassword, fields: peap(""), cause: "account-locked", words: list("locked")},
 		{name: "expired password that is not changed", user: lab.ExpiredUser, piped: lab.UserPassword, fields: peap(""), cause: "password-expired", words: list("expired")},
+		{name: "new password against the rules", user: lab.OutdatedUser, typed: list(lab.UserPassword, "short", "short"), fields: peap(""), cause: "password-refused", words: list("new password")},
 		{name: "wrong code", user: lab.CodeUser, piped: "000 000 00", fields: eapFields(r, lab.RealmPEAP, list("peap"), list("gtc"), unbound), cause: "wrong-code", words: list("code")},
 		{name: "a challenge by MD5", user: lab.UserName + "@" + lab.RealmMD5, piped: lab.UserPassword, fields: eapFields(r, "", list("mschapv2", "gtc"), nil, nil), cause: "eap-method", words: list("MD5", "MSCHAPV2")},
 		{name: "server of another name", piped: lab.UserPassword, fields: ttls(lab.RealmWrongName), cause: "server-wrong-name", words: list(lab.OtherName, lab.RADIUSName)},

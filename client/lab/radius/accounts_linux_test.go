@@ -14,6 +14,7 @@ const (
 	errorLocked  = 647
 	errorExpired = 648
 	errorWrong   = 691
+	errorChange  = 709
 )
 
 // roads are the ways to MSCHAPv2 at FreeRADIUS: bare and inside each tunnel.
@@ -94,6 +95,21 @@ func TestNewPasswordAtFreeRADIUS(t *testing.T) {
 		}
 		if err := l.RADIUS.Forget(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestNewPasswordAgainstTheRules: one that the domain does not take leaves the old one
+// as it was (RFC 2759 6, error 709).
+func TestNewPasswordAgainstTheRules(t *testing.T) {
+	t.Parallel()
+	l := servers(t)
+	for name, road := range roads {
+		p := employee(l, lab.UserPassword)
+		p.next = "short"
+		e := talk(t, l.RADIUS.FreeRADIUS, road(lab.OutdatedUser), p).refused(t, eap.PasswordRefused)
+		if e.Code != errorChange {
+			t.Errorf("%s: %v", name, e)
 		}
 	}
 }

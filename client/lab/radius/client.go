@@ -37,7 +37,7 @@ const (
 	headerSize = 20
 	// mtu is what the client says fits through: servers make their fragments smaller.
 	mtu     = 1400
-	silence = 10 * time.Second
+	silence = 30 * time.Second
 )
 
 // Client asks one server about one user. Not safe for concurrent use.

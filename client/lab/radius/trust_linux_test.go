@@ -3,10 +3,12 @@ package radius_test
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/homeward-vpn/homeward/client/lab"
 	"github.com/homeward-vpn/homeward/client/lab/radius"
@@ -114,6 +116,35 @@ func TestVersionsOfTLS(t *testing.T) {
 		p := employee(l, lab.UserPassword)
 		if out := talk(t, l.RADIUS.FreeRADIUS, cfg, p); out.err == nil || len(p.questions) != 0 {
 			t.Errorf("%s: %v, asked was %v", realm, out.err, p.kinds())
+		}
+	}
+}
+
+// TestCertificatesThatTheServerRefuses: one that has expired, and a stranger's. Both
+// servers just end the conversation: what OpenSSL would say in an alert they do
+// not send (RFC 5216 2.1.3).
+func TestCertificatesThatTheServerRefuses(t *testing.T) {
+	t.Parallel()
+	l := servers(t)
+	usages := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	late, err := l.PKI.CA.Issue(lab.CertificateSpec{CommonName: lab.EmployeeMail, NotBefore: time.Now().Add(-12 * time.Hour), NotAfter: time.Now().Add(-time.Hour), Usages: usages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	strange, err := l.PKI.Other.Issue(lab.CertificateSpec{CommonName: lab.EmployeeMail, Usages: usages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for realm, version := range versions {
+		for name, c := range map[string]*lab.Credential{"expired": late, "a stranger's": strange} {
+			for _, server := range []*lab.RADIUSServer{l.RADIUS.FreeRADIUS, l.RADIUS.Hostapd} {
+				p := employee(l)
+				p.key, p.chain = c.Key, [][]byte{c.DER()}
+				talk(t, server, keyCases[0].config(realm, version), p).refused(t, eap.Failed)
+				if asked := p.kinds(); len(asked) == 0 || asked[len(asked)-1] != eap.AskSignature {
+					t.Errorf("%s, %s: asked was %v, want a signature last", name, realm, asked)
+				}
+			}
 		}
 	}
 }
