@@ -63,6 +63,7 @@ need charon-systemd charon-systemd
 need freeradius freeradius
 need hostapd hostapd
 need softhsm2-util softhsm2
+need pkcs11-tool opensc
 need dbus-daemon dbus
 need dbus-send dbus
 need gnome-keyring-daemon gnome-keyring

@@ -130,10 +130,30 @@ func searchSlot(p cryptoki, slot uint, want uri) (list []found, err error) {
 			above = append(above, f.leaf)
 		}
 	}
+	if token.Flags&pkcs11.CKF_LOGIN_REQUIRED == 0 {
+		if list, err = withKeys(p, session, list); err != nil {
+			return nil, err
+		}
+	}
 	for i := range list {
 		list[i].above = above
 	}
 	return list, nil
+}
+
+// withKeys leaves out the certificates of others: a token that wants no PIN shows
+// its keys, and one that has none is a list of certificates, as p11-kit's trust is.
+func withKeys(p cryptoki, s pkcs11.SessionHandle, list []found) (own []found, err error) {
+	for _, f := range list {
+		key, err := findKey(p, s, f.id)
+		if err != nil {
+			return nil, err
+		}
+		if key.handle != 0 {
+			own = append(own, f)
+		}
+	}
+	return own, nil
 }
 
 // certificate reads one; without a leaf it is none that is understood.

@@ -481,6 +481,27 @@ func TestSoftHSMWithoutKey(t *testing.T) {
 	}
 }
 
+// unlocked is a module whose tokens want no PIN.
+type unlocked struct{ cryptoki }
+
+func (u unlocked) GetTokenInfo(slot uint) (pkcs11.TokenInfo, error) {
+	info, err := u.cryptoki.GetTokenInfo(slot)
+	info.Flags &^= pkcs11.CKF_LOGIN_REQUIRED
+	return info, err
+}
+
+// TestCertificatesOfOthers: a token that hides nothing and has no keys is a list of
+// certificates, and none of them is the user's.
+func TestCertificatesOfOthers(t *testing.T) {
+	h := newHSM(t)
+	h.token("card")
+	h.put("card", "01", employ(t, "Alice", ecKey(t, elliptic.P256()), new(employ(t, "Example CA", ecKey(t, elliptic.P256()), nil))))
+	c := h.cards(&person{}, func(p cryptoki) cryptoki { return unlocked{p} })
+	if list, err := c.List(t.Context(), ""); err != nil || len(list) != 0 {
+		t.Errorf("%d, %v", len(list), err)
+	}
+}
+
 // silent is a module that does not answer until it is let go.
 type silent struct {
 	cryptoki
