@@ -51,7 +51,10 @@ func newGateway(dir string, n *Namespace, at site, pki *PKI, radius *RADIUSServe
 
 // data is what the templates see of options.
 func (g *Gateway) data(o GatewayOptions) confData {
-	d := confData{GatewayOptions: o, Site: g.site, Dir: g.dir, VICI: g.vici, RADIUS: g.radius}
+	d := confData{GatewayOptions: o, Site: g.site, Dir: g.dir, VICI: g.vici}
+	if g.radius != nil {
+		d.RADIUS = &radiusSite{Port: g.radius.Port, Secret: g.radius.Secret}
+	}
 	if !o.NoDNS {
 		d.DNS4, d.DNS6 = IntranetAddress.String(), IntranetAddress6.String()
 	}

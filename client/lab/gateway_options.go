@@ -174,7 +174,13 @@ type confData struct {
 	Dir        string
 	VICI       string // the control socket's path
 	DNS4, DNS6 string
-	RADIUS     *RADIUSServer // nil: there is none
+	RADIUS     *radiusSite // nil: there is none
+}
+
+// radiusSite is whom eap-radius asks, on the gateway's own machine.
+type radiusSite struct {
+	Port   int
+	Secret string
 }
 
 func renderConf(text string, d confData) (string, error) {
