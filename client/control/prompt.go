@@ -62,7 +62,7 @@ type Option struct {
 // Prompt is a question of the service that the user's program answers. Only
 // the owner of the connection sees it.
 type Prompt struct {
-	ID        uint64     `json:"id"` // never used twice by one run of the service
+	ID        uint64     `json:"id"` // never used twice, nor by another run of the service
 	Kind      PromptKind `json:"kind"`
 	Profile   string     `json:"profile"`
 	ProfileID string     `json:"profile_id"`

@@ -129,13 +129,13 @@ func (s *Service) tell(l *line, ev tunnel.Event) {
 		l.mu.Unlock()
 		if renewed {
 			s.prompts.renewed()
-			s.prompts.trials.drop(l.request.ProfileID)
+			s.prompts.trials.stood(l.request.ProfileID)
 		}
 		if again { // the gateway changed what it gave
 			s.inbox.put(message{event: supervisor.TunnelChanged{Tunnel: l.id, Network: true}})
 			return
 		}
-		s.prompts.trials.drop(l.request.ProfileID)
+		s.prompts.trials.stood(l.request.ProfileID)
 		s.inbox.put(message{event: supervisor.TunnelUp{Tunnel: l.id}})
 	case tunnel.Notice:
 		l.notice(ev.Message)
@@ -146,7 +146,7 @@ func (s *Service) tell(l *line, ev tunnel.Event) {
 		l.mu.Unlock()
 		if renewed {
 			s.prompts.renewed()
-			s.prompts.trials.drop(l.request.ProfileID)
+			s.prompts.trials.stood(l.request.ProfileID)
 		}
 		s.inbox.put(message{event: supervisor.TunnelChanged{Tunnel: l.id}})
 	}

@@ -3,6 +3,8 @@ package service
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"slices"
 	"sync"
 	"time"
@@ -68,7 +70,16 @@ const (
 )
 
 func newPrompts(post func(supervisor.Event), trials *trials) *prompts {
-	return &prompts{post: post, trials: trials, open: map[uint64]*question{}, kept: newMemory()}
+	return &prompts{post: post, trials: trials, last: firstID(), open: map[uint64]*question{}, kept: newMemory()}
+}
+
+// firstID is where this run of the service begins to count: not where another has,
+// so that an answer to a question of that one meets none of ours, which may be
+// another gateway's. It leaves room to count in what JavaScript holds exactly.
+func firstID() uint64 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return binary.BigEndian.Uint64(b[:]) >> 12
 }
 
 // asker asks for one tunnel.
@@ -245,8 +256,8 @@ func (p *prompts) resolve(uid uint32, a control.Answer) error {
 		return err
 	}
 	p.close(a.Prompt, endAnswered)
-	if a.Username == "" {
-		a.Username = w.prompt.Username
+	if name := w.prompt.Username; name != "" { // the tunnel signs in as whom it has asked for
+		a.Username = name
 	}
 	w.answer <- a
 	return nil

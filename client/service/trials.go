@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -28,8 +29,12 @@ type trials struct {
 	logger *slog.Logger
 
 	mu sync.Mutex
-	of map[string]*trial // by the profile's ID
+	of map[account]*trial
 }
+
+// account is whose password it is: a profile serves several users, and what becomes
+// of one's password says nothing about another's.
+type account struct{ profile, username string }
 
 // trial is one password that was sent and has not brought a line up.
 type trial struct {
@@ -38,14 +43,18 @@ type trial struct {
 	refused  bool
 }
 
-// mostTrials bounds the file; a user has no more profiles.
-const mostTrials = 4096
+// The bounds of the file. A profile whose users are more than that loses sight of
+// one of the others; where all together are, every password is taken for refused.
+const (
+	mostTrials = 4096
+	mostUsers  = 8 // of one profile
+)
 
 // maxTrials bounds the file that is read, in bytes.
 const maxTrials = 4 << 20
 
 func openTrials(path string, logger *slog.Logger) *trials {
-	t := &trials{path: path, logger: logger, of: map[string]*trial{}}
+	t := &trials{path: path, logger: logger, of: map[account]*trial{}}
 	if path == "" {
 		return t
 	}
@@ -54,9 +63,9 @@ func openTrials(path string, logger *slog.Logger) *trials {
 		logger.Warn("which passwords were refused is not known any more", "error", err)
 	}
 	for _, one := range list {
-		if profile.ValidID(one.Profile) {
+		if profile.ValidID(one.Profile) && len(t.of) < mostTrials {
 			one.refused = true
-			t.of[one.Profile] = &one
+			t.of[account{one.Profile, one.Username}] = &one
 		}
 	}
 	return t
@@ -85,13 +94,31 @@ func readTrials(path string) ([]trial, error) {
 func (t *trials) sent(profileID, username string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if old := t.of[profileID]; old != nil && old.Username == username {
+	of := account{profileID, username}
+	if old := t.of[of]; old != nil {
 		old.refused = false
 		return // it is on disk
 	}
+	t.makeRoom(profileID)
 	if len(t.of) < mostTrials {
-		t.of[profileID] = &trial{Profile: profileID, Username: username}
+		t.of[of] = &trial{Profile: profileID, Username: username}
 		t.save()
+	}
+}
+
+// makeRoom forgets a user of a profile that has as many as it may. The caller holds
+// the lock.
+func (t *trials) makeRoom(profileID string) {
+	users := 0
+	var one account
+	for of := range t.of {
+		if of.profile == profileID {
+			users++
+			one = of
+		}
+	}
+	if users >= mostUsers {
+		delete(t.of, one)
 	}
 }
 
@@ -100,25 +127,40 @@ func (t *trials) refused(profileID, username string) {
 	t.sent(profileID, username)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if one := t.of[profileID]; one != nil {
+	if one := t.of[account{profileID, username}]; one != nil {
 		one.refused = true
 	}
 }
 
-// known says whether the last password of that user was refused.
+// known says whether the last password of that user was refused; "": of any user of
+// the profile.
 func (t *trials) known(profileID, username string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	one := t.of[profileID]
-	return one != nil && one.refused && (one.Username == username || username == "")
+	for of, one := range t.of {
+		if of.profile == profileID && one.refused && (of.username == username || username == "") {
+			return true
+		}
+	}
+	return len(t.of) >= mostTrials && t.of[account{profileID, username}] == nil
 }
 
-// drop forgets what was noted: the line stands, or the profile is gone.
+// stood forgets the password that was under way: the line stands with it.
+func (t *trials) stood(profileID string) {
+	t.forget(func(one *trial) bool { return one.Profile == profileID && !one.refused })
+}
+
+// drop forgets all of a profile, which is gone.
 func (t *trials) drop(profileID string) {
+	t.forget(func(one *trial) bool { return one.Profile == profileID })
+}
+
+func (t *trials) forget(meant func(*trial) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.of[profileID] != nil {
-		delete(t.of, profileID)
+	before := len(t.of)
+	maps.DeleteFunc(t.of, func(_ account, one *trial) bool { return meant(one) })
+	if len(t.of) != before {
 		t.save()
 	}
 }
@@ -126,16 +168,14 @@ func (t *trials) drop(profileID string) {
 // ended draws the conclusion from the end of a tunnel. One that was called off
 // may have been refused already, and nobody has heard it.
 func (t *trials) ended(profileID string, f *diagnose.Failure) {
+	if f != nil && f.Cause != diagnose.CauseCancelled && !f.Cause.Refused() {
+		t.stood(profileID)
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	one := t.of[profileID]
-	switch {
-	case one == nil:
-	case f == nil || f.Cause == diagnose.CauseCancelled || f.Cause.Refused():
-		one.refused = true
-	case !one.refused:
-		delete(t.of, profileID)
-		t.save()
+	for of, one := range t.of {
+		one.refused = one.refused || of.profile == profileID
 	}
 }
 
@@ -148,7 +188,7 @@ func (t *trials) save() {
 	for _, one := range t.of {
 		list = append(list, *one)
 	}
-	slices.SortFunc(list, func(a, b trial) int { return strings.Compare(a.Profile, b.Profile) })
+	slices.SortFunc(list, func(a, b trial) int { return strings.Compare(a.Profile+a.Username, b.Profile+b.Username) })
 	data, err := json.Marshal(list)
 	if err == nil {
 		err = profile.WriteFile(t.path, data)

@@ -399,11 +399,14 @@ func (l *line) tryFailed(h *handover, err error) {
 	}
 	f := l.explain(err)
 	l.log.Warn("a successor of the session in use has failed", "why", h.why, "cause", f.Cause, "tries", h.tries, "err", err)
+	l.unrenewed = f
 	if h.orphaned != nil {
+		if f.Cause.Refused() && l.finished == nil {
+			l.finished = f // a line that is lost comes back by itself, with the same answer
+		}
 		l.over(h.orphaned)
 		return
 	}
-	l.unrenewed = f
 	h.fresh = f.Cause.Refused()
 	pause := min(firstPause<<min(max(h.tries-1, 0), 8), longestPause)
 	switch {

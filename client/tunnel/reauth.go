@@ -72,6 +72,9 @@ func (l *line) ending(f *ike.Failure) error {
 	if own := l.expired(f, time.Now()); own != nil {
 		return own
 	}
+	if l.unrenewed != nil && l.unrenewed.Cause == diagnose.CauseAccountLocked {
+		return l.unrenewed // whoever brings lost lines back would try the account again
+	}
 	if (f.Cause == ike.CauseClosedByGateway || f.Cause == ike.CausePeerDead) && l.asksAgain(time.Now()) {
 		return &diagnose.Failure{Cause: diagnose.CauseSignInExpired, Err: f}
 	}
