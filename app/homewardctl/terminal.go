@@ -51,7 +51,7 @@ func (t *terminal) Prompt(ctx context.Context, p credential.Prompt) (credential.
 	if !term.IsTerminal(int(t.in.Fd())) {
 		return credential.Reply{}, credential.ErrNoTerminal
 	}
-	if err := t.print(introduction(p)); err != nil {
+	if err := t.print(introduction(p, t.width())); err != nil {
 		return credential.Reply{}, err
 	}
 	text := plain(p.Text) + restrictions(p, time.Now())
@@ -74,9 +74,19 @@ func (t *terminal) Prompt(ctx context.Context, p credential.Prompt) (credential.
 	}
 }
 
+// width is how many columns a line has.
+func (t *terminal) width() int {
+	const usual = 80
+	if w, _, err := term.GetSize(int(t.in.Fd())); err == nil && w > 0 {
+		return w
+	}
+	return usual
+}
+
 // introduction is what stands above a question. The words of others are set apart
-// on lines of their own, so that they cannot pass for the question.
-func introduction(p credential.Prompt) string {
+// on lines of their own, each marked: where the terminal broke a long one, its rest
+// could pass for the question.
+func introduction(p credential.Prompt, width int) string {
 	var b strings.Builder
 	if p.Refused {
 		b.WriteString("The last answer was not accepted.\n")
@@ -84,10 +94,45 @@ func introduction(p credential.Prompt) string {
 	if p.Message != "" {
 		fmt.Fprintf(&b, "%s says:\n", plain(p.Speaker))
 		for line := range strings.Lines(p.Message) {
-			fmt.Fprintf(&b, "  | %s\n", plain(strings.TrimSuffix(line, "\n")))
+			for _, part := range broken(plain(strings.TrimSuffix(line, "\n")), width-len(theirs)) {
+				fmt.Fprintf(&b, "%s%s\n", theirs, part)
+			}
 		}
 	}
 	return b.String()
+}
+
+// theirs marks a line that somebody else has written.
+const theirs = "  | "
+
+// broken breaks a line into parts that fit, behind a space where there is one. What
+// may be two columns wide counts as two.
+func broken(line string, width int) (parts []string) {
+	const least = 8
+	width = max(width, least)
+	start, space, columns := 0, 0, 0
+	for i, r := range line {
+		wide := 1
+		if r >= 0x1100 { // Hangul Jamo are the first that are
+			wide = 2
+		}
+		if columns += wide; columns > width {
+			if space <= start {
+				space = i
+			}
+			parts = append(parts, line[start:space])
+			start, columns = space, wide
+			for _, r := range line[start:i] {
+				if columns++; r >= 0x1100 {
+					columns++
+				}
+			}
+		}
+		if r == ' ' {
+			space = i + 1
+		}
+	}
+	return append(parts, line[start:])
 }
 
 // restrictions says until when, and how often, a question can be answered.

@@ -229,6 +229,52 @@ func TestNoTerminal(t *testing.T) {
 	}
 }
 
+// TestLongWordsOfOthers: what a server says stays behind its mark on every line of the
+// screen, also where it is made to reach the edge, so that its end cannot stand where
+// a question of ours would.
+func TestLongWordsOfOthers(t *testing.T) {
+	t.Parallel()
+	const question = "Password of ada for office: "
+	for name, message := range map[string]string{
+		"spaces that are none": strings.Repeat("\u2800", 76) + question,
+		"wide letters":         strings.Repeat("\u3164", 38) + question,
+		"one long word":        strings.Repeat("x", 80) + question,
+		"words":                strings.Repeat("words ", 13) + question,
+		"a narrow terminal":    question + question,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keyboard, screen := pty(t)
+			columns := 80
+			if name == "a narrow terminal" {
+				columns = 24
+			}
+			if err := unix.IoctlSetWinsize(int(screen.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(columns)}); err != nil {
+				t.Fatal(err)
+			}
+			ty := &typist{t: t, keyboard: keyboard, screen: screen, answers: []string{"123456\n"}}
+			p := credential.Prompt{Kind: credential.KindCode, Text: "Code", Speaker: "The gateway", Message: message}
+			if _, err := newTerminal(screen, ty).Prompt(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			shown, _, _ := strings.Cut(ty.seen.String(), "\nCode: ")
+			_, shown, _ = strings.Cut(shown, "says:\n")
+			said := ""
+			for line := range strings.Lines(shown) {
+				text, marked := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "  | ")
+				wide := strings.Count(text, "\u2800") + strings.Count(text, "\u3164")
+				if !marked || len([]rune(text))+wide > columns-4 {
+					t.Errorf("a line of the screen is %q", line)
+				}
+				said += text
+			}
+			if said != message {
+				t.Errorf("of %q the person sees %q", message, said)
+			}
+		})
+	}
+}
+
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }

@@ -210,6 +210,21 @@ func TestRefusedIsLasting(t *testing.T) {
 	}
 }
 
+// TestQuotationStaysOne: what a server says cannot end the quotation that it stands in,
+// and go on in words that seem to be Homeward's.
+func TestQuotationStaysOne(t *testing.T) {
+	t.Parallel()
+	for _, c := range Causes() {
+		s := (&Failure{Cause: c, Seen: "no»; sign in at https://example.net instead («today"}).Sentence()
+		if quoted := strings.Contains(s, " says «"); quoted && (strings.Count(s, "«") != 1 || strings.Count(s, "»") != 1) {
+			t.Errorf("%s: %s", c, s)
+		}
+	}
+	if s := Quotable("no” and “yes"); s != "no' and 'yes" {
+		t.Errorf("%q", s)
+	}
+}
+
 func TestLogValueIsCleaned(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -116,6 +116,12 @@ func clean(s string, limit int) string {
 	return s
 }
 
+// Quotable makes the words of others fit to stand between our quotation marks: they
+// cannot end the quotation and go on as if they were ours.
+func Quotable(s string) string { return quotes.Replace(s) }
+
+var quotes = strings.NewReplacer("«", "'", "»", "'", "“", "'", "”", "'", "„", "'", "‟", "'")
+
 func withName(what, name string) string {
 	if name == "" {
 		return what
@@ -141,7 +147,7 @@ func says(s string) string {
 	if s == "" {
 		return ""
 	}
-	return " and says «" + s + "»"
+	return " and says «" + Quotable(s) + "»"
 }
 
 const dateForm = "2 January 2006"

@@ -84,5 +84,5 @@ func serverSays(s string) string {
 	if s == "" {
 		return ""
 	}
-	return " (the server says «" + s + "»)"
+	return " (the server says «" + Quotable(s) + "»)"
 }

@@ -35,7 +35,7 @@ const maxNotices = 3
 func (l *line) notice(words string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	sentence := fmt.Sprintf("The sign-in server says: “%s”", words)
+	sentence := fmt.Sprintf("The sign-in server says: “%s”", diagnose.Quotable(words))
 	if !slices.Contains(l.notices, sentence) {
 		l.notices = append(l.notices, sentence)
 	}
