@@ -167,7 +167,7 @@ func (l *line) prepare(h *handover) {
 	h.questions, h.cancel = context.WithCancel(l.life)
 	ctx := h.questions
 	if !l.byPassword() {
-		l.tryNext(h, &credentials{username: l.creds.username})
+		l.tryNext(h, l.creds.same(nil))
 		return
 	}
 	q := Question{Kind: AskPassword, Username: l.creds.username, Again: true, Fresh: h.fresh, Until: h.end}
@@ -182,7 +182,7 @@ func (l *line) prepare(h *handover) {
 				l.tryFailed(h, &ike.Failure{Cause: ike.CauseCredentials, Err: err})
 				return
 			}
-			l.tryNext(h, &credentials{username: l.creds.username, password: a.Secret})
+			l.tryNext(h, l.creds.same(a.Secret))
 		}, func() { clear(a.Secret) })
 	})
 }

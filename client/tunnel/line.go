@@ -156,6 +156,9 @@ func (l *line) loop(ctx context.Context) (end error) {
 		return err
 	}
 	defer func() { end = errors.Join(end, alarm.Close()) }()
+	// However the line ends: a session that is not deleted keeps its sign-in, and the
+	// secrets in it.
+	defer l.farewell()
 	l.later(ike.Connect{})
 	l.drain()
 	changes := l.watchNetwork(l.life)
@@ -201,7 +204,6 @@ func (l *line) loop(ctx context.Context) (end error) {
 		l.drain()
 		l.done = l.done || l.quitting() && l.gone && len(l.leaving) == 0
 	}
-	l.farewell()
 	return l.finished
 }
 

@@ -53,9 +53,14 @@ func (c *credentials) forget() {
 	c.spent = nil
 }
 
+// same are those of the same user, with a password that is to be used next.
+func (c *credentials) same(password []byte) *credentials {
+	return &credentials{username: c.username, certificates: c.certificates, password: password}
+}
+
 // again gives the same credentials for another gateway, and keeps none.
 func (c *credentials) again() *credentials {
-	next := &credentials{username: c.username, certificates: c.certificates, password: c.spent}
+	next := c.same(c.spent)
 	if c.password != nil {
 		next.password = c.password
 	}
