@@ -58,6 +58,7 @@ type authentication struct {
 
 	round    int  // 0, or which one of Config.Further, from 1
 	eapOnly  bool // the gateway has not authenticated itself before EAP
+	vouched  bool // the certificate of the EAP server is trusted
 	peer     *eap.Peer
 	leaf     []byte // of the chain that was given for EAP; nil: the configuration's
 	rounds   int

@@ -58,7 +58,7 @@ func (a *authentication) takeEAP(s *Session, now time.Time, ps []wire.Payload) e
 		s.recognise(QuirkLongEAPSuccess)
 	}
 	res, err := a.peer.Handle(p.Data)
-	if err == nil && res.Message != "" {
+	if err == nil && res.Message != "" && !a.stranger() {
 		s.emit(Notice{Message: res.Message})
 	}
 	return a.stepEAP(s, res, err)
@@ -70,7 +70,7 @@ func (a *authentication) stepEAP(s *Session, res eap.Result, err error) error {
 	case err != nil:
 		return a.eapFailure(err)
 	case res.Ask != nil:
-		a.askEAP(s, res.Ask)
+		return a.askEAP(s, res.Ask)
 	case res.Done:
 		a.signedIn = true
 		if err := a.keyed(s, res); err != nil {
@@ -89,8 +89,17 @@ func (a *authentication) stepEAP(s *Session, res eap.Result, err error) error {
 	return nil
 }
 
-// askEAP passes a question of the method on to whom it is for.
-func (a *authentication) askEAP(s *Session, q *eap.Question) {
+// stranger says whether nobody has proven anything yet: the gateway is to do so by
+// EAP alone, and no server's certificate has been judged.
+func (a *authentication) stranger() bool { return a.eapOnly && !a.vouched }
+
+var errNothingProven = errors.New("the gateway has not proven who it is, and nothing more is said to it")
+
+// askEAP passes a question of the method on to whom it is for. A stranger has one
+// password given, because the profile says so: not a second one that may be another
+// account's, not a new one under the hash of the old (RFC 2759 8.9), which one answer
+// to a challenge gives away, and no word of his is shown.
+func (a *authentication) askEAP(s *Session, q *eap.Question) error {
 	switch q.Kind {
 	case eap.AskVerdict:
 		e := NeedVerdict{ID: a.ask(s, questionVerdict), EAP: true, Round: a.round, Chain: q.Chain}
@@ -103,12 +112,16 @@ func (a *authentication) askEAP(s *Session, q *eap.Question) {
 	case eap.AskCertificate:
 		s.emit(NeedCertificate{ID: a.ask(s, questionCertificate), EAP: true, Names: q.Issuers})
 	default:
+		if a.stranger() && (q.Kind != eap.AskPassword || q.Again) {
+			return a.answerEAP(s, eap.Answer{Err: errNothingProven})
+		}
 		a.wanted = q.Kind
 		s.emit(NeedCredentials{
 			ID: a.ask(s, questionCredentials), Kind: q.Kind, Round: a.round, Unproven: a.eapOnly, Username: q.Username,
 			Method: q.Method, Inner: q.Inner, Message: q.Message, Echo: q.Echo, Again: q.Again, Code: q.Code,
 		})
 	}
+	return nil
 }
 
 // takeCredentials continues with what the user has given.

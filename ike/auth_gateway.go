@@ -92,6 +92,7 @@ func (a *authentication) checkSignature(s *Session, proof *wire.AuthPayload, cha
 // takeVerdict continues with the owner's word on the chain.
 func (a *authentication) takeVerdict(s *Session, now time.Time, v Verdict) error {
 	if a.peer != nil {
+		a.vouched = v.Err == nil
 		return a.answerEAP(s, eap.Answer{Err: v.Err})
 	}
 	if v.Err != nil {

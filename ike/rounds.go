@@ -123,7 +123,7 @@ func (a *authentication) proven(s *Session, now time.Time, ps []wire.Payload) er
 	}
 	a.round++
 	a.msk.Clear()
-	a.msk, a.given, a.rounds, a.eapOnly, a.signedIn = nil, 0, 0, false, false
+	a.msk, a.given, a.rounds, a.eapOnly, a.vouched, a.signedIn = nil, 0, 0, false, false, false
 	a.send([]wire.Payload{a.current(s).Identity.Payload(false)}, a.beginEAP)
 	return nil
 }
