@@ -29,10 +29,15 @@ type carrier struct {
 	asked    *tlsstep.Ask
 	out      []byte // records that wait for what the method has to say
 	began    bool   // the server's Start came
+	empty    int    // packets of the server's in which nothing was
 	greeting []byte // what was in it
 	up       bool   // the handshake is done
 	end      *Error // why the conversation is over, known before the server says so
 }
+
+// maxEmpty bounds packets without anything in them that are not for more of ours: a
+// server has one to send where it waits for the client to speak first.
+const maxEmpty = 16
 
 // carried is what a packet, or an answer, came to. Either the Result is to be
 // returned as it is, or it is the method's turn.
@@ -103,6 +108,11 @@ func (c *carrier) take(pkt packet) (carried, error) {
 		// Its Start says the highest that it speaks, our answer what it is to speak
 		// (RFC 5281 9.2.1, MS-PEAP 2.2.2).
 		return carried{}, &Error{Kind: MethodRefused, Fatal: true, Method: c.method, Err: reason("the server insists on another version")}
+	}
+	if a.whole && !a.start && len(a.message) == 0 {
+		if c.empty++; c.empty > maxEmpty {
+			return carried{}, endless()
+		}
 	}
 	c.id, c.began = pkt.id, true
 	switch {

@@ -16,8 +16,8 @@
 // five passwords; what it says is shown as one line of up to 200 characters. Of a
 // request nothing is kept but a hash, and the response to it until the next. A message
 // of TLS has at most 64 KiB, however many packets it comes in, and 64 of them go through
-// a tunnel, with 64 attributes or 16 TLVs each; behind a password at most eight prompts
-// are answered with PAP.
+// a tunnel, with 64 attributes or 16 TLVs each; 16 packets may be empty. Behind a password
+// at most eight prompts are answered with PAP.
 //
 // # Reading order
 //

@@ -32,7 +32,7 @@ func declined(a Answer) error {
 }
 
 func endless() *Error {
-	return &Error{Kind: Unexpected, Fatal: true, Err: reason("the server does not come to an end inside the tunnel")}
+	return &Error{Kind: Unexpected, Fatal: true, Err: reason("the server does not come to an end")}
 }
 
 // notDone is for an EAP-Success before its time.

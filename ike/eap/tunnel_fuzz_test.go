@@ -48,6 +48,7 @@ func FuzzInsideTunnel(f *testing.F) {
 	for way := range tunnelWays {
 		way := byte(way)
 		f.Add(way, script(chap), false)
+		f.Add(way, make([]byte, 600), true) // nothing, without end
 		f.Add(way, script(expired, chap, rawAVP(18, 0, 0x40, []byte("Code?"))), true)
 		f.Add(way, script(rawAVP(79, 0, 0x40, challengeRequest(1, 1)), rawAVP(79, 0, 0x40, marshalEnd(codeSuccess, 1))), true)
 		f.Add(way, script(rawAVP(79, 0, 0x40, request(1, TypeTLS, flagStart)), rawAVP(4711, 9, 0xc0, nil)), false)

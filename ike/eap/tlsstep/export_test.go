@@ -183,17 +183,17 @@ func TestServerHello(t *testing.T) {
 		version uint16
 		ems     bool
 	}{
-		"plain":          {hello(0x303), 0x303, false},
-		"ems":            {hello(0x303, 0, 23, 0, 0), 0x303, true},
-		"behind another": {hello(0x303, 0xff, 1, 0, 1, 0, 0, 23, 0, 0), 0x303, true},
-		"in two records": {inTwoRecords(hello(0x303, 0, 23, 0, 0)), 0x303, true},
-		"1.3":            {hello(0x303, 0, 43, 0, 2, 3, 4), 0x304, false},
-		"1.1":            {hello(0x302), 0x302, false},
-		"cut extension":  {hello(0x303, 0, 23, 0, 9), 0, false},
-		"an alert":       {[]byte{21, 3, 3, 0, 2, 2, 40}, 0, false},
-		"another first":  {[]byte{22, 3, 3, 0, 4, 0, 0, 0, 0}, 0, false},
-		"a huge one":     {[]byte{22, 3, 3, 0, 4, 2, 255, 255, 255}, 0, false},
-		"too short":      {[]byte{22, 3, 3, 0, 5, 2, 0, 0, 1, 3}, 0, false},
+		"plain":               {hello(0x303), 0x303, false},
+		"ems":                 {hello(0x303, 0, 23, 0, 0), 0x303, true},
+		"behind another":      {hello(0x303, 0xff, 1, 0, 1, 0, 0, 23, 0, 0), 0x303, true},
+		"in two records":      {inTwoRecords(hello(0x303, 0, 23, 0, 0)), 0x303, true},
+		"1.3":                 {hello(0x303, 0, 43, 0, 2, 3, 4), 0x304, false},
+		"1.1":                 {hello(0x302), 0x302, false},
+		"cut extension":       {hello(0x303, 0, 23, 0, 9), 0, false},
+		"data after an alert": {[]byte{21, 3, 3, 0, 2, 2, 40, 23, 3, 3, 0, 1, 0}, 0, false},
+		"another first":       {[]byte{22, 3, 3, 0, 4, 0, 0, 0, 0}, 0, false},
+		"a huge one":          {[]byte{22, 3, 3, 0, 4, 2, 255, 255, 255}, 0, false},
+		"too short":           {[]byte{22, 3, 3, 0, 5, 2, 0, 0, 1, 3}, 0, false},
 	} {
 		for _, size := range []int{1, 7, len(row.stream)} {
 			var h serverHello

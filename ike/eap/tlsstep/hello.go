@@ -10,6 +10,7 @@ import (
 // anything of ours is shown; and the server's random, which keys without it need.
 
 const (
+	recordAlert     = 21
 	recordHandshake = 22
 	recordHeader    = 5
 	typeServerHello = 2
@@ -52,12 +53,15 @@ func (h *serverHello) feed(b []byte) {
 func firstMessage(stream []byte) (message []byte, more bool) {
 	var payload []byte
 	for len(stream) >= recordHeader {
-		n := int(binary.BigEndian.Uint16(stream[3:]))
-		if stream[0] != recordHandshake {
+		kind, n := stream[0], int(binary.BigEndian.Uint16(stream[3:]))
+		stream = stream[recordHeader:]
+		switch kind {
+		case recordHandshake:
+			payload = append(payload, stream[:min(n, len(stream))]...)
+		case recordAlert: // a warning, or crypto/tls ends it
+		default:
 			return nil, false
 		}
-		stream = stream[recordHeader:]
-		payload = append(payload, stream[:min(n, len(stream))]...)
 		if len(payload) >= messageHeader {
 			size := messageHeader + int(payload[1])<<16 + int(payload[2])<<8 + int(payload[3])
 			switch {
