@@ -31,6 +31,8 @@ const (
 	lines   = "client/tunnel TestFailures"
 	system  = "client/lab/e2e TestFailures"
 	mine    = "app/homewardctl TestCertificateTrouble"
+	cards   = "client/lab/e2e TestCardSignsIn"
+	refused = "client/lab/e2e TestCertificateRefused"
 )
 
 // table has a row for every cause that is about who somebody is.
@@ -38,7 +40,7 @@ var table = []row{
 	{"Wrong password", Failure{Cause: CauseWrongPassword, Seen: "Authentication failed"}, []string{signIns, radius, system}},
 	{"Locked account", Failure{Cause: CauseAccountLocked, Seen: "Account disabled"}, []string{signIns, radius}},
 	{"Expired password, and no new one", Failure{Cause: CausePasswordExpired}, []string{signIns, radius}},
-	{"A new password that is refused", Failure{Cause: CausePasswordRefused, Seen: "Too short"}, []string{signIns}},
+	{"A new password that is refused", Failure{Cause: CausePasswordRefused, Seen: "Too short"}, []string{signIns, radius}},
 	{"Wrong code", Failure{Cause: CauseWrongCode}, []string{signIns, radius}},
 	{"A no without a reason", Failure{Cause: CauseRejected}, []string{"client/service TestRefusedPasswordIsAskedForAnew"}},
 	{"Method not allowed", Failure{Cause: CauseEAPMethod, Seen: "MD5", Expected: "MSCHAPV2 and TLS"}, []string{signIns, radius}},
@@ -50,20 +52,20 @@ var table = []row{
 
 	{"Client certificate expired", Failure{Cause: CauseCertificateExpired, When: day}, []string{mine, "client/tunnel TestCertificateHasEnded"}},
 	{"Client certificate missing", Failure{Cause: CauseCertificateMissing, Expected: "Harbour CA"}, []string{mine, "client/tunnel TestCertificateNotThere"}},
-	{"Client certificate refused", Failure{Cause: CauseCertificateRefused, Seen: "it has been revoked"}, []string{servers}},
+	{"Client certificate refused", Failure{Cause: CauseCertificateRefused, Seen: "it has been revoked"}, []string{servers, refused}},
 	{"Client certificate without private key", Failure{Cause: CauseKeyMissing, Seen: "Ada Lovelace"}, []string{mine}},
-	{"Smart card removed", Failure{Cause: CauseCardRemoved, Seen: "Staff card"}, []string{"client/service TestBecause"}},
-	{"PIN wrong, tries left", Failure{Cause: CausePINWrong, Tries: 2}, []string{"client/service TestBecause"}},
-	{"PIN wrong, one try left", Failure{Cause: CausePINWrong, Tries: 1}, []string{"client/service TestBecause"}},
-	{"PIN wrong, the card does not say", Failure{Cause: CausePINWrong}, []string{"client/service TestBecause"}},
-	{"PIN locked", Failure{Cause: CausePINLocked, Seen: "Staff card"}, []string{"client/service TestBecause"}},
+	{"Smart card removed", Failure{Cause: CauseCardRemoved, Seen: "Staff card"}, []string{cards, "client/credential/token TestSoftHSMRemoved"}},
+	{"PIN wrong, tries left", Failure{Cause: CausePINWrong, Tries: 2}, []string{"client/credential/token TestSoftHSMWrongPIN", "client/service TestBecause"}},
+	{"PIN wrong, one try left", Failure{Cause: CausePINWrong, Tries: 1}, []string{"client/credential/token TestSoftHSMThreeWrong"}},
+	{"PIN wrong, the card does not say", Failure{Cause: CausePINWrong}, []string{cards}},
+	{"PIN locked", Failure{Cause: CausePINLocked, Seen: "Staff card"}, []string{"client/credential/token TestSoftHSMLocks"}},
 
 	{"Server certificate untrusted", Failure{Cause: CauseServerUntrusted, Seen: "Other CA"}, []string{servers, radius}},
 	{"Server certificate expired", Failure{Cause: CauseServerExpired, When: day}, []string{servers, radius}},
 	{"Server certificate with the wrong name", Failure{Cause: CauseServerWrongName, Seen: "radius.example.org", Expected: "radius.example.com"}, []string{servers, radius}},
-	{"Server certificate revoked", Failure{Cause: CauseServerRevoked, When: day}, []string{servers}},
+	{"Server certificate revoked", Failure{Cause: CauseServerRevoked, When: day}, []string{servers, "client/tunnel TestServerRevoked"}},
 	{"Server certificate of no use", Failure{Cause: CauseServerCertificate, Seen: "1024-bit RSA"}, []string{servers}},
-	{"Crypto binding missing or wrong", Failure{Cause: CauseServerProof}, []string{radius}},
+	{"Crypto binding missing or wrong", Failure{Cause: CauseServerProof}, []string{servers, radius}},
 	{"No TLS with the server", Failure{Cause: CauseServerTLS, Seen: "no common version of TLS"}, []string{servers, radius}},
 
 	{"Gateway certificate untrusted", Failure{Cause: CauseGatewayUntrusted, Seen: "Other CA"}, []string{lines, system}},

@@ -3,7 +3,6 @@ package tunnel
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -98,7 +97,7 @@ func behind(t *testing.T, name string) (*office, *radius, *heard) {
 		}
 	})
 	c := o.ca.Issue(iketest.Leaf{DNSNames: []string{name}})
-	r.certificate = tls.Certificate{Certificate: c.Chain, PrivateKey: c.Key.(crypto.Signer)}
+	r.certificate = tls.Certificate{Certificate: c.Chain, PrivateKey: c.Key}
 	return o, r, h
 }
 

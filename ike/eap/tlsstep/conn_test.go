@@ -209,6 +209,9 @@ func TestInputInPieces(t *testing.T) {
 	t.Parallel()
 	k := newTalk(t, world().client(), world().serverConfig())
 	step, err := k.c.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for !k.s.Established {
 		out, _ := k.s.Input(step.Out)
 		step = Step{}

@@ -110,6 +110,7 @@ func (o *Old) message(m []byte) (out []byte) {
 		return o.hello()
 	case clientKeyExchange:
 		key := o.Certificate.PrivateKey.(*rsa.PrivateKey)
+		//lint:ignore SA1019 RSA key exchange is what old servers have (RFC 5246 7.4.7.1)
 		secret, err := rsa.DecryptPKCS1v15(rand.Reader, key, m[6:])
 		if err != nil {
 			o.Err = err
