@@ -116,6 +116,17 @@ func (s *Store) Mode() (Mode, error) {
 func (s *Store) SetMode(ctx context.Context, mode Mode, passphrase []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	files, err := s.files()
+	if err == nil && len(files) > 0 {
+		err = s.know(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return locked(ctx, s.dir, func() error { return s.setMode(ctx, mode, passphrase) })
+}
+
+func (s *Store) setMode(ctx context.Context, mode Mode, passphrase []byte) error {
 	old, err := s.record()
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func (e *SealError) Unwrap() error { return e.Err }
 // XChaCha20-Poly1305 under one key, with the profile's ID as associated data. The
 // key is in the keychain, or sealed with a passphrase, as the user chose (mode.go).
 // It is safe for concurrent use. Two programs of one user may use the same
-// directory: files are replaced in one step.
+// directory: files are replaced in one step, and who changes them takes turns (lock.go).
 type Store struct {
 	// Passphrase asks for the passphrase of a store that is sealed with one;
 	// refused: the last one was wrong. nil: there is nobody to ask. It is set
@@ -85,7 +85,14 @@ func (s *Store) Get(ctx context.Context, profileID string) (profile.Secrets, err
 	if err != nil {
 		return profile.Secrets{}, err
 	}
-	return s.get(ctx, r, profileID)
+	secrets, err := s.get(ctx, r, profileID)
+	if err == nil || ctx.Err() != nil {
+		return secrets, err
+	}
+	if now, nerr := s.record(); nerr == nil && now.Generation != r.Generation {
+		return s.get(ctx, now, profileID) // another program has changed how it is kept
+	}
+	return secrets, err
 }
 
 func (s *Store) get(ctx context.Context, r record, profileID string) (profile.Secrets, error) {
@@ -123,22 +130,40 @@ func (s *Store) Put(ctx context.Context, profileID string, secrets profile.Secre
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.know(ctx); err != nil {
+		return err
+	}
+	return locked(ctx, s.dir, func() error {
+		r, err := s.record()
+		if err != nil {
+			return err
+		}
+		path, err := s.path(profileID, r.Generation)
+		if err != nil {
+			return err
+		}
+		if r.Mode == ModeAsk {
+			return ErrKeepsNothing
+		}
+		key, err := s.sealingKey(ctx, r, true)
+		if err != nil {
+			return err
+		}
+		return write(path, key, profileID, secrets)
+	})
+}
+
+// know asks for the key where a person may have to be asked for it, so that nobody is
+// while other programs wait. The keychain may have none yet.
+func (s *Store) know(ctx context.Context) error {
 	r, err := s.record()
-	if err != nil {
+	if err != nil || r.Mode == ModeAsk {
 		return err
 	}
-	path, err := s.path(profileID, r.Generation)
-	if err != nil {
-		return err
+	if _, err = s.sealingKey(ctx, r, false); errors.Is(err, ErrNoEntry) {
+		err = nil
 	}
-	if r.Mode == ModeAsk {
-		return ErrKeepsNothing
-	}
-	key, err := s.sealingKey(ctx, r, true)
-	if err != nil {
-		return err
-	}
-	return write(path, key, profileID, secrets)
+	return err
 }
 
 func write(path string, key []byte, profileID string, secrets profile.Secrets) error {
@@ -161,14 +186,25 @@ func (s *Store) Forget(profileID string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.remove(func(id string, _ uint64) bool { return id == profileID })
+	return s.forget(func(id string, _ uint64) bool { return id == profileID })
 }
 
 // ForgetAll removes what is kept for every profile.
 func (s *Store) ForgetAll() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.remove(func(string, uint64) bool { return true })
+	return s.forget(func(string, uint64) bool { return true })
+}
+
+// forget removes the files that are meant, with the halves of files that a program
+// which was ended has left.
+func (s *Store) forget(meant func(id string, generation uint64) bool) error {
+	return locked(context.Background(), s.dir, func() error {
+		if err := profile.RemoveUnfinished(s.dir, 0); err != nil {
+			return fmt.Errorf("credential: %w", err)
+		}
+		return s.remove(meant)
+	})
 }
 
 // Tidy takes the key out of the keychain where it seals nothing any more. Where no
@@ -176,11 +212,13 @@ func (s *Store) ForgetAll() error {
 func (s *Store) Tidy(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	files, err := s.files()
-	if err != nil || len(files) > 0 {
-		return err
-	}
-	return s.dropKey(ctx)
+	return locked(ctx, s.dir, func() error {
+		files, err := s.files()
+		if err != nil || len(files) > 0 {
+			return err
+		}
+		return s.dropKey(ctx)
+	})
 }
 
 // dropKey deletes the keychain's entry.
@@ -282,11 +320,8 @@ func (s *Store) path(profileID string, generation uint64) (string, error) {
 }
 
 // sealingKey gives the key of the store, and asks for it once per generation. With
-// create it makes one where the keychain has none, and holds a known one against
-// the keychain, where another program may have changed it. Two programs that make
-// one at the same moment both go on with the one that is read back; the loser of an
-// even closer race has sealed one password that must be entered again (SealError
-// says so).
+// create, under the lock, it makes one where the keychain has none, and holds a known
+// one against the keychain, where another program may have changed it.
 func (s *Store) sealingKey(ctx context.Context, r record, create bool) ([]byte, error) {
 	if s.key != nil && s.of == r.Generation && !(create && r.Mode == ModeKeychain) {
 		return s.key, nil

@@ -81,13 +81,22 @@ func (w *Wallet) Add(ctx context.Context, in *keyfile.Identity) (Identity, error
 	if err := keys.Put(ctx, id.ID, profile.Secrets{PrivateKey: in.Key}); err != nil {
 		return Identity{}, err
 	}
-	if err := profile.WriteFile(w.path(id.ID, chainSuffix), armour(certs)); err != nil {
+	if err := w.write(ctx, w.path(id.ID, chainSuffix), armour(certs)); err != nil {
 		if !known {
 			err = errors.Join(err, keys.Forget(id.ID))
 		}
-		return Identity{}, fmt.Errorf("credential: %w", err)
+		return Identity{}, err
 	}
 	return id, nil
+}
+
+func (w *Wallet) write(ctx context.Context, path string, data []byte) error {
+	return locked(ctx, w.dir, func() error {
+		if err := profile.WriteFile(path, data); err != nil {
+			return fmt.Errorf("credential: %w", err)
+		}
+		return nil
+	})
 }
 
 func armour(certs [][]byte) []byte {
@@ -259,10 +268,7 @@ func (w *Wallet) Choose(profileID, id string) error {
 	if id == "" {
 		return w.remove(path)
 	}
-	if err := profile.WriteFile(path, []byte(id+"\n")); err != nil {
-		return fmt.Errorf("credential: %w", err)
-	}
-	return nil
+	return w.write(context.Background(), path, []byte(id+"\n"))
 }
 
 func (w *Wallet) path(id, suffix string) string { return filepath.Join(w.dir, id+suffix) }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // tempPrefix marks files that a crash may have left behind.
@@ -52,21 +53,39 @@ func removeIfThere(path string) error {
 	return nil
 }
 
+// abandoned is how old an unfinished file is that nobody is writing any more.
+const abandoned = time.Minute
+
 // PrivateDir makes dir, and those above it, for its owner only, and removes
-// what an interrupted WriteFile left in it.
+// what an interrupted WriteFile left in it. What another program may be writing
+// right now stays.
 func PrivateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make %s: %w", dir, err)
 	}
+	return RemoveUnfinished(dir, abandoned)
+}
+
+// RemoveUnfinished removes what an interrupted WriteFile left in dir, where it is as
+// old as that. With 0 it is everything, and nobody may be writing there.
+func RemoveUnfinished(dir string, age time.Duration) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", dir, err)
 	}
 	for _, e := range entries {
-		if e.Type().IsRegular() && strings.HasPrefix(e.Name(), tempPrefix) {
-			if err := removeIfThere(filepath.Join(dir, e.Name())); err != nil {
-				return fmt.Errorf("clean up %s: %w", dir, err)
-			}
+		if !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), tempPrefix) {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && time.Since(info.ModTime()).Abs() >= age { // of the future: the clock was set
+			err = removeIfThere(filepath.Join(dir, e.Name()))
+		}
+		if err != nil {
+			return fmt.Errorf("clean up %s: %w", dir, err)
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func named(t testing.TB, name string) *Profile {
@@ -162,6 +163,10 @@ func TestStoreDamage(t *testing.T) {
 	write(strings.Repeat("3", 32)+".json", `{"owner":1000,"profile":{"version":9}}`)
 	write("notes.txt", "hello")
 	write(tempPrefix+"123", "half of a profile")
+	long := time.Now().Add(-2 * abandoned)
+	if err := os.Chtimes(filepath.Join(dir, tempPrefix+"123"), long, long); err != nil {
+		t.Fatal(err)
+	}
 
 	s = openStore(t, dir)
 	if got := s.List(0, true); len(got) != 1 || got[0].Profile.ID != good.ID {

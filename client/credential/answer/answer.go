@@ -136,6 +136,9 @@ func (w *Answerer) give(ctx context.Context, p control.Prompt) (sent bool, err e
 }
 
 func (w *Answerer) answer(ctx context.Context, p control.Prompt, a *control.Answer) (err error) {
+	if p.ProfileID != w.cfg.Profile.ID {
+		return errForeign
+	}
 	switch p.Kind {
 	case control.PromptPassword:
 		a.Username, a.Secret, err = w.password(ctx, p)

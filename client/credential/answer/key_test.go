@@ -23,9 +23,9 @@ func (n *noted) Profile(context.Context, string) (*profile.Profile, error) {
 
 func (n *noted) AddProfile(context.Context, *profile.Profile) error { return nil }
 
-// TestNobodyElsesLine: neither a certificate is shown nor a signature made for a
-// profile that this program's user has not asked to connect with, and the store is
-// not so much as opened.
+// TestNobodyElsesLine: no certificate is shown, no signature made and no password given
+// for a profile that this program's user has not asked to connect with; the store is
+// not so much as opened, and what was piped in stays here.
 func TestNobodyElsesLine(t *testing.T) {
 	t.Parallel()
 	service := &noted{}
@@ -33,8 +33,12 @@ func TestNobodyElsesLine(t *testing.T) {
 		Service: service, Profile: control.ProfileInfo{ID: profile.NewID(), Name: "office"},
 		OpenStore:  func() (Store, error) { t.Error("the store was opened"); return nil, credential.ErrNotKept },
 		OpenWallet: func() (*credential.Wallet, error) { t.Error("the wallet was opened"); return nil, nil },
+		Piped:      []byte("secret"),
 	})
-	for _, kind := range []control.PromptKind{control.PromptSignature, control.PromptCertificate} {
+	for _, kind := range []control.PromptKind{
+		control.PromptSignature, control.PromptCertificate, control.PromptPassword, control.PromptNewPassword,
+		control.PromptFurther, control.PromptCode, control.PromptPSK, control.PromptChoice, control.PromptConsent,
+	} {
 		p := control.Prompt{ID: 1, Kind: kind, ProfileID: profile.NewID(), Scheme: "ed25519"}
 		if err := w.Give(t.Context(), p); err != nil {
 			t.Fatal(err)
