@@ -3,6 +3,7 @@ package tunnel
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -10,11 +11,12 @@ import (
 	"github.com/homeward-vpn/homeward/esp"
 	"github.com/homeward-vpn/homeward/esp/esptest"
 	"github.com/homeward-vpn/homeward/ike/iketest"
+	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
 // flow is traffic over a line while something happens to it: numbered packets go
-// out every few milliseconds, and whichever gateway gets one sends it back by its
-// newest Child SA.
+// out every few milliseconds, and whichever gateway gets one sends it back by the
+// newest of its Child SAs that carry it.
 type flow struct {
 	o    *office
 	stop chan struct{}
@@ -49,13 +51,18 @@ func (f *flow) send() {
 		case <-f.stop:
 			return
 		case <-tick.C:
-			f.mu.Lock()
-			f.sent++
-			number, source := f.sent, f.source
-			f.mu.Unlock()
-			f.o.tun.Inject(udpPair(source, serverAddr, string(binary.BigEndian.AppendUint32(nil, number))))
+			f.one()
 		}
 	}
+}
+
+// one sends a packet.
+func (f *flow) one() {
+	f.mu.Lock()
+	f.sent++
+	number, source := f.sent, f.source
+	f.mu.Unlock()
+	f.o.tun.Inject(udpPair(source, serverAddr, string(binary.BigEndian.AppendUint32(nil, number))))
 }
 
 func (f *flow) receive() {
@@ -89,9 +96,17 @@ func (f *flow) atGateway(g *iketest.Responder, d esptest.Datagram) {
 		f.mu.Lock()
 		f.arrived[number(inner)], f.last = true, d.Peer.Addr()
 		f.mu.Unlock()
-		back := udpPair(serverAddr, netip.AddrFrom4([4]byte(inner[12:16])), string(inner[28:32]))
-		out := f.o.end(children[len(children)-1]).Out
-		f.o.client.Deliver(esptest.Datagram{Peer: d.Peer, Data: sealed(out, back)})
+		source := netip.AddrFrom4([4]byte(inner[12:16]))
+		way := c
+		for _, newer := range children {
+			if slices.ContainsFunc(newer.RemoteTS, func(ts wire.TrafficSelector) bool {
+				return ts.Start.Is4() && !source.Less(ts.Start) && !ts.End.Less(source)
+			}) {
+				way = newer
+			}
+		}
+		back := udpPair(serverAddr, source, string(inner[28:32]))
+		f.o.client.Deliver(esptest.Datagram{Peer: d.Peer, Data: sealed(f.o.end(way).Out, back)})
 		return
 	}
 }

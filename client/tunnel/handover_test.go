@@ -233,26 +233,34 @@ func TestSuccessorIsTriedAgain(t *testing.T) {
 type readdress struct {
 	device
 	given chan []netip.Prefix
+	flow  chan *flow // one packet of it goes out just before
 }
 
 func (d readdress) SetAddresses(a []netip.Prefix) error {
+	select {
+	case f := <-d.flow:
+		f.one()
+	default:
+	}
 	d.given <- a
 	return nil
 }
 
 // TestAnotherAddressAtHandover: the device gets what the new session was given,
-// and routes and DNS are set again, in this order (RFC 7296 2.19).
+// and routes and DNS are set again, in this order (RFC 7296 2.19). A packet that left
+// with the old address in between is carried by the old session, and so is its answer.
 func TestAnotherAddressAtHandover(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		other := netip.MustParseAddr("10.98.0.99")
 		o := newOffice(t, limited100)
 		cfg := o.config()
-		given := make(chan []netip.Prefix, 4)
-		cfg.OpenTUN = func(TUNConfig) (TUN, error) { return readdress{device{o.tun}, given}, nil }
+		given, flows := make(chan []netip.Prefix, 4), make(chan *flow, 1)
+		cfg.OpenTUN = func(TUNConfig) (TUN, error) { return readdress{device{o.tun}, given, flows}, nil }
 		r := run(t, cfg)
 		first := r.up()
 		f := startFlow(o)
+		flows <- f
 		o.tell(func(time.Time) error { o.gateway.Give(netip.PrefixFrom(other, 32)); return nil })
 		want := []netip.Prefix{netip.PrefixFrom(other, 32)}
 		if got := <-given; !slices.Equal(got, want) {
