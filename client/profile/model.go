@@ -120,7 +120,7 @@ func (g Gateway) Equal(o Gateway) bool {
 // Client is the employee's side.
 type Client struct {
 	Auth     ClientAuth `json:"auth"`
-	Identity string     `json:"identity,omitempty"` // IDi; empty: the user name, else the certificate's subject, else the address
+	Identity string     `json:"identity,omitempty"` // IDi; empty: what EAP says before TLS where that hides the user name, else that name, else the subject of the certificate, else the address
 	Username string     `json:"username,omitempty"` // EAP identity, the inner one where there are two; empty: asked at connect
 	EAP      EAP        `json:"eap,omitzero"`       // for ClientEAP
 	// Certificates is the public chain, leaf first, DER, for ClientCertificate and EAP
@@ -152,7 +152,7 @@ const (
 // SignIn is one more proof of who the employee is.
 type SignIn struct {
 	Auth     ClientAuth `json:"auth"`               // ClientEAP or ClientMSCHAPv2
-	Identity string     `json:"identity,omitempty"` // IDi; empty: Username
+	Identity string     `json:"identity,omitempty"` // IDi; empty: as Client.Identity
 	Username string     `json:"username,omitempty"` // EAP identity; empty: that of the first sign-in
 	EAP      EAP        `json:"eap,omitzero"`       // for ClientEAP
 	// Bare: the gateway ends this round without a method, or leaves the key of the

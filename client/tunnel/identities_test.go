@@ -118,11 +118,11 @@ func TestIdentitiesOnTheWire(t *testing.T) {
 		},
 		"the user name alone": {
 			func(p *profile.Profile) { p.Gateway.Identity, p.Client.Username = "", "alice@corp.example" },
-			"alice@corp.example", "", "anonymous@corp.example", "alice@corp.example",
+			"anonymous@corp.example", "", "anonymous@corp.example", "alice@corp.example",
 		},
 		"asked for": {
 			func(p *profile.Profile) { p.Client.Username = "" },
-			iketest.UserName, iketest.GatewayName, "anonymous", iketest.UserName,
+			"anonymous", iketest.GatewayName, "anonymous", iketest.UserName,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,7 +29,7 @@ func (t *Tunnel) signIn(cfg *ike.Config, creds *credentials) error {
 		if username == "" {
 			username = creds.username
 		}
-		id, err := furtherIdentity(creds.chain(p), f, username)
+		id, err := furtherIdentity(creds.chain(p), f, settings, username)
 		if err != nil {
 			return err
 		}
@@ -38,10 +38,13 @@ func (t *Tunnel) signIn(cfg *ike.Config, creds *credentials) error {
 	return nil
 }
 
-// furtherIdentity is the IDi of a further sign-in: what the profile names there, else
-// the user name, else who the certificate says it is.
-func furtherIdentity(chain [][]byte, f profile.SignIn, username string) (auth.Identity, error) {
+// furtherIdentity is the IDi of a further sign-in, found as localIdentity finds that of
+// the first.
+func furtherIdentity(chain [][]byte, f profile.SignIn, settings profile.EAP, username string) (auth.Identity, error) {
 	name := f.Identity
+	if outer, hides := outside(settings, accountName(settings, chain, username)); name == "" && hides {
+		name = outer
+	}
 	if name == "" {
 		name = username
 	}

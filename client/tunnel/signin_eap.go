@@ -82,7 +82,8 @@ func (t *Tunnel) byPerson() bool {
 
 // localIdentity is IDi: what the profile names, else the user name, else the subject
 // of the client's certificate, else our address (RFC 7296 3.5). It is empty where the
-// certificate is yet to be chosen and brings it.
+// certificate is yet to be chosen and brings it. It goes out before the gateway has
+// proven anything, to whoever plays one (RFC 7296 5): where EAP hides a name, so does IDi.
 func localIdentity(p *profile.Profile, c *credentials, local netip.Addr) (auth.Identity, error) {
 	if p.Client.Identity != "" {
 		id, err := auth.ParseIdentity(p.Client.Identity)
@@ -92,8 +93,11 @@ func localIdentity(p *profile.Profile, c *credentials, local netip.Addr) (auth.I
 		return id, nil
 	}
 	chain := c.chain(p)
-	_, byEAP := p.Client.SignIn()
+	settings, byEAP := p.Client.SignIn()
+	outer, hides := outside(settings, accountName(settings, chain, c.username))
 	switch {
+	case byEAP && hides:
+		return auth.ParseIdentity(outer)
 	case byEAP && c.username != "":
 		return auth.ParseIdentity(c.username)
 	case (byEAP || p.Client.Auth == profile.ClientCertificate) && len(chain) > 0:
@@ -120,15 +124,28 @@ func certificateIdentity(chain [][]byte) (auth.Identity, error) {
 	return id, nil
 }
 
-// eapConfig says to the core how one sign-in goes. Without a user name it is who the
-// certificate says it is, as servers look it up, outside and inside a tunnel; empty
-// leaves it to the core, which says IDi.
-func eapConfig(e profile.EAP, chain [][]byte, username string) eap.Config {
+// accountName is who signs in: without a user name it is who the certificate says it is,
+// as servers look it up.
+func accountName(e profile.EAP, chain [][]byte, username string) string {
 	if username == "" && e.Certificate() && len(chain) > 0 {
-		username = auth.AccountName(chain[0])
+		return auth.AccountName(chain[0])
 	}
+	return username
+}
+
+// outside is what is said of a name before TLS, and whether that hides it.
+func outside(e profile.EAP, name string) (said string, hides bool) {
+	said = e.Outer(name)
+	return said, said != name
+}
+
+// eapConfig says to the core how one sign-in goes. A name that is empty leaves it to the
+// core, which says IDi.
+func eapConfig(e profile.EAP, chain [][]byte, username string) eap.Config {
+	username = accountName(e, chain, username)
+	outer, _ := outside(e, username)
 	cfg := eap.Config{
-		Identity:       e.Outer(username),
+		Identity:       outer,
 		Username:       username,
 		RequireBinding: !e.WithoutBinding,
 		ConfirmNotice:  e.ConfirmNotice,

@@ -108,7 +108,7 @@ func TestWhoSignsIn(t *testing.T) {
 		cause  diagnose.Cause
 	}{
 		"password, asked for":       {client: byMethod(profile.EAPMSCHAPv2), asked: []QuestionKind{AskPassword}, idi: "bob", outer: "bob"},
-		"TTLS, asked for":           {client: byMethod(profile.EAPTTLS), asked: []QuestionKind{AskPassword}, idi: "bob", outer: "anonymous"},
+		"TTLS, asked for":           {client: byMethod(profile.EAPTTLS), asked: []QuestionKind{AskPassword}, idi: "anonymous", outer: "anonymous"},
 		"a code without a name":     {client: byMethod(profile.EAPGTC), cause: diagnose.CauseCredentialsMissing},
 		"a code":                    {client: with(byMethod(profile.EAPGTC), func(c *profile.Client) { c.Username = "eve" }), idi: "eve", outer: "eve"},
 		"a certificate, chosen":     {client: byMethod(profile.EAPTLS), asked: []QuestionKind{AskCertificate}, idi: "alice@example.com", outer: "alice@example.com"},
@@ -116,7 +116,9 @@ func TestWhoSignsIn(t *testing.T) {
 		"a certificate and a name": {client: with(byMethod(profile.EAPTLS), func(c *profile.Client) { c.Username, c.Identity = "eve", "laptop.example" }),
 			idi: "laptop.example", outer: "eve"},
 		"a certificate inside TTLS": {client: with(byMethod(profile.EAPTTLS, profile.InnerEAPTLS), func(c *profile.Client) { c.Certificates = employee.Chain }),
-			idi: "alice@example.com", outer: "anonymous@example.com", inside: "alice@example.com"},
+			idi: "anonymous@example.com", outer: "anonymous@example.com", inside: "alice@example.com"},
+		"the profile's certificate, hidden": {client: with(byMethod(profile.EAPTLS), func(c *profile.Client) { c.Certificates, c.EAP.OuterIdentity = employee.Chain, "@corp.example" }),
+			idi: "@corp.example", outer: "@corp.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
