@@ -54,7 +54,7 @@ var table = []row{
 	{"Client certificate missing", Failure{Cause: CauseCertificateMissing, Expected: "Harbour CA"}, []string{mine, "client/tunnel TestCertificateNotThere"}},
 	{"Client certificate refused", Failure{Cause: CauseCertificateRefused, Seen: "it has been revoked"}, []string{servers, refused}},
 	{"Client certificate without private key", Failure{Cause: CauseKeyMissing, Seen: "Ada Lovelace"}, []string{mine}},
-	{"Smart card removed", Failure{Cause: CauseCardRemoved, Seen: "Staff card"}, []string{cards, "client/credential/token TestSoftHSMRemoved"}},
+	{"Smart card removed", Failure{Cause: CauseCardRemoved, Seen: "Staff card"}, []string{cards, "client/credential/token TestSoftHSMRemoved", "client/credential/token TestCardIsPutBack"}},
 	{"PIN wrong, tries left", Failure{Cause: CausePINWrong, Tries: 2}, []string{"client/credential/token TestSoftHSMWrongPIN", "client/service TestBecause"}},
 	{"PIN wrong, one try left", Failure{Cause: CausePINWrong, Tries: 1}, []string{"client/credential/token TestSoftHSMThreeWrong"}},
 	{"PIN wrong, the card does not say", Failure{Cause: CausePINWrong}, []string{cards}},

@@ -422,7 +422,7 @@ func TestSoftHSMThreeWrong(t *testing.T) {
 }
 
 // TestSoftHSMRemoved: a token that goes while it is in use is told from one that is
-// broken, and one that comes back is used again, with its PIN.
+// broken.
 func TestSoftHSMRemoved(t *testing.T) {
 	h := newHSM(t)
 	alice := employ(t, "Alice", ecKey(t, elliptic.P256()), new(employ(t, "Example CA", ecKey(t, elliptic.P256()), nil)))
