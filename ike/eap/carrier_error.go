@@ -52,7 +52,10 @@ func (c *carrier) failure(err error) *Error {
 		e.Kind = TLSFailed
 	case tlsstep.Alert:
 		e.Kind, e.Alert = TLSFailed, t.Alert
-		if refusesClient(t.Alert) {
+		switch {
+		case t.Alert == tlsstep.AlertAccessDenied && c.up && tunnels(c.method):
+			e.Kind = Failed // it is about what was said inside
+		case refusesClient(t.Alert):
 			e.Kind = CertificateRefused
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"testing"
+
+	"github.com/homeward-vpn/homeward/ike/eap/tlsstep"
 )
 
 // RFC 5281 9.2.3, MS-PEAP 3.1.5.1: a server that sends packets with nothing in them, and
@@ -18,6 +20,29 @@ func TestEmptyPacketsWithoutEnd(t *testing.T) {
 			if err := r.run(); !errors.As(err, &e) || e.Kind != Unexpected || !e.Fatal || r.server.Sent > 40 {
 				t.Errorf("type %d, TLS %x: %v after %d packets", way.kind, version, err, r.server.Sent)
 			}
+		}
+	}
+}
+
+// RFC 8446 6.2: access_denied is about the certificate where the client shows one, and
+// inside a tunnel about the password, which then must not be given once more.
+func TestAccessDenied(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		method, alert uint8
+		up            bool
+		want          ErrorKind
+	}{
+		{TypeTLS, tlsstep.AlertAccessDenied, true, CertificateRefused},
+		{TypeTTLS, tlsstep.AlertAccessDenied, true, Failed},
+		{TypePEAP, tlsstep.AlertAccessDenied, true, Failed},
+		{TypePEAP, tlsstep.AlertAccessDenied, false, CertificateRefused},
+		{TypeTTLS, tlsstep.AlertCertificateRequired, true, CertificateRefused},
+		{TypeTTLS, tlsstep.AlertHandshakeFailure, true, TLSFailed},
+	} {
+		c := carrier{method: row.method, up: row.up}
+		if e := c.failure(&tlsstep.Error{Kind: tlsstep.Alert, Alert: row.alert}); e.Kind != row.want || e.Alert != row.alert || !e.Fatal {
+			t.Errorf("%+v: %+v", row, e)
 		}
 	}
 }

@@ -97,7 +97,7 @@ func (m *peap) request(b []byte) (Result, error) {
 		// 3.3.5.4.5), and may well be the result of a fast reconnect.
 		return m.send(compressInner(nak(pkt.id, m.inner.offered())))
 	}
-	m.begun = true
+	m.begun, m.failure = true, nil // what was wrong with a result before does not count
 	return m.proceed(m.inner.Handle(b))
 }
 
