@@ -275,6 +275,8 @@ func TestCertificateTrouble(t *testing.T) {
 		"expired":       {until: time.Now().AddDate(0, 0, -2), cause: diagnose.CauseCertificateExpired, words: []string{"has expired on"}},
 		"another's":     {until: time.Now().AddDate(1, 0, 0), wish: tunnel.Question{TLS: true, Issuers: [][]byte{strange.cert.RawSubject}}, cause: diagnose.CauseCertificateMissing, words: []string{"Strange CA"}},
 		"without a key": {until: time.Now().AddDate(1, 0, 0), spoil: loseKeys, cause: diagnose.CauseKeyMissing, words: []string{"Alice", "private key is not"}},
+		"no keychain": {until: time.Now().AddDate(1, 0, 0), spoil: func(r *rig, _ string) { r.keychain.absent = true },
+			cause: diagnose.CauseKeychain, words: []string{"keychain does not answer (absent)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

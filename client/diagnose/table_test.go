@@ -48,7 +48,7 @@ var table = []row{
 	{"Nobody answers", Failure{Cause: CauseUnanswered, Expected: "one-time code"}, []string{signIns, "client/service TestExpiredQuestionIsSaid"}},
 	{"One sign-in too many", Failure{Cause: CauseFurtherSignIn}, []string{"client/tunnel TestFurtherSignIn"}},
 	{"RADIUS server silent", Failure{Cause: CauseSignInSilent}, []string{signIns, radius}},
-	{"Keychain locked or absent", Failure{Cause: CauseKeychain, Seen: "locked"}, []string{"client/service TestBecause"}},
+	{"Keychain locked or absent", Failure{Cause: CauseKeychain, Seen: "locked"}, []string{mine}},
 
 	{"Client certificate expired", Failure{Cause: CauseCertificateExpired, When: day}, []string{mine, "client/tunnel TestCertificateHasEnded"}},
 	{"Client certificate missing", Failure{Cause: CauseCertificateMissing, Expected: "Harbour CA"}, []string{mine, "client/tunnel TestCertificateNotThere"}},

@@ -29,11 +29,14 @@ func (w *Answerer) signature(ctx context.Context, p control.Prompt) ([]byte, err
 	}
 	signature, err := w.sign(ctx, p)
 	var f *diagnose.Failure
+	var keychain *credential.KeychainError
 	switch {
 	case err == nil || errors.As(err, &f):
 		return signature, err
 	case errors.Is(err, credential.ErrNoKey):
 		return nil, &diagnose.Failure{Cause: diagnose.CauseKeyMissing, Seen: certificateName(p.Certificate), Err: err}
+	case errors.As(err, &keychain) && keychain.Reason != credential.KeychainBroken:
+		return nil, &diagnose.Failure{Cause: diagnose.CauseKeychain, Seen: string(keychain.Reason), Err: err}
 	case errors.Is(err, errNotSigned):
 		return nil, err
 	}
