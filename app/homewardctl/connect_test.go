@@ -325,7 +325,7 @@ func TestSignatureComesFromTheStore(t *testing.T) {
 	r.ok("connect", "office")
 	r.ok("disconnect")
 	r.keychain.absent = true
-	r.fails([]string{"private key", "no keychain answers"}, "connect", "office")
+	r.fails([]string{"keychain does not answer (absent)"}, "connect", "office")
 }
 
 func TestSharedKey(t *testing.T) {

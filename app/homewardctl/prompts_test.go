@@ -439,3 +439,32 @@ func TestSecretsCommand(t *testing.T) {
 	}
 	r.fails(nil, "secrets", "plain")
 }
+
+// TestCodesThatGoAsPasswords: where the password is another at each sign-in, and the
+// server does not say so, one of them is replayed, once, and none after that.
+func TestCodesThatGoAsPasswords(t *testing.T) {
+	t.Parallel()
+	r := officeRig(t)
+	server := newAccounts("")
+	r.setGateway(server.gateway)
+	wrong := 0
+	for _, code := range []string{"111", "222", "333", "444"} {
+		server.change(code)
+		server.mu.Lock()
+		server.seen = map[string]int{}
+		server.mu.Unlock()
+		r.person.will(code)
+		if r.runWith(t.Context(), "connect", "office") != 0 {
+			wrong++
+			r.ok("connect", "office")
+		}
+		if server.wrong() > 1 {
+			t.Errorf("with %s the server has seen %d wrong ones", code, server.wrong())
+		}
+		r.ok("disconnect")
+		r.restart()
+	}
+	if wrong != 1 {
+		t.Errorf("%d sign-ins began with an old code, want one", wrong)
+	}
+}

@@ -107,6 +107,9 @@ type Answer struct {
 	New          Secret   `json:"new,omitempty"`          // the new password
 	Certificates [][]byte `json:"certificates,omitempty"` // DER, the leaf first; public
 	Choice       string   `json:"choice,omitempty"`
+	// Kept says, of a password, that the program had it from an earlier sign-in, and
+	// nobody has just entered it.
+	Kept bool `json:"kept,omitempty"`
 	// Declined says that there is no answer: the user said no, or the key is
 	// not here.
 	Declined bool `json:"declined,omitempty"`

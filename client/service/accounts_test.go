@@ -64,7 +64,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 		trials.refused(profile.NewID(), "ada")
 	}
 	late := profile.NewID()
-	trials.sent(late, "ada")
+	trials.sent(late, "ada", false)
 	if len(trials.of) != mostTrials || !trials.known(late, "ada") {
 		t.Errorf("%d accounts; a password that cannot be noted may be sent by itself", len(trials.of))
 	}

@@ -18,9 +18,9 @@
 // refuses it; it is never written anywhere. One that the user gives for a line that
 // stands is kept only once that has been renewed with it. What is good for one time is
 // never kept: a code never, and a password that is refused at its second use is the
-// last that is. That a password is under way, or was refused, is noted on disk (of
-// which profile and user, not which password), so that no program answers with the
-// same one by itself: trials.go.
+// last that is. That a password is under way, or was refused, or that an account has
+// codes, is noted on disk (of which profile and user, not which password), so that no
+// program answers with the same one by itself: trials.go.
 //
 // The package never parses what the network sends and never decides what
 // follows what. app/homewardd makes the parts and calls New, Recover and Run;

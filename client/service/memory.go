@@ -70,7 +70,8 @@ func (a *asker) keep(q tunnel.Question, answer *tunnel.Answer) {
 		return
 	}
 	drop(into, kind)
-	if !a.kept.once[kind] {
+	codes := kind == tunnel.AskPassword && a.trials.codes(a.line.request.ProfileID, answer.Username)
+	if !a.kept.once[kind] && !codes {
 		into[kind] = given{request: a.line.request, answer: clone(again)}
 	}
 }

@@ -102,7 +102,7 @@ func (a *asker) ask(ctx context.Context, q tunnel.Question) (tunnel.Answer, erro
 		a.trials.refused(of, q.Username)
 	}
 	if kept, ok := a.keptAnswer(q); ok {
-		a.send(q, kept.Username)
+		a.send(q, kept.Username, true)
 		return kept, nil
 	}
 	q.Fresh = q.Fresh || q.Kind == tunnel.AskPassword && a.trials.known(of, q.Username)
@@ -153,14 +153,14 @@ func (a *asker) accept(q tunnel.Question, answer control.Answer) (tunnel.Answer,
 		Certificates: answer.Certificates, Choice: answer.Choice,
 	}
 	a.keep(q, &out)
-	a.send(q, out.Username)
+	a.send(q, out.Username, answer.Kept)
 	return out, nil
 }
 
 // send notes that a password goes to the gateway, before it does.
-func (a *asker) send(q tunnel.Question, username string) {
+func (a *asker) send(q tunnel.Question, username string, again bool) {
 	if q.Kind == tunnel.AskPassword || q.Kind == tunnel.AskNewPassword {
-		a.trials.sent(a.line.request.ProfileID, username)
+		a.trials.sent(a.line.request.ProfileID, username, again)
 	}
 }
 

@@ -21,6 +21,11 @@ import (
 // wrong tries lock an account. A question for such a password is Fresh, and a
 // person has to answer it.
 //
+// A password that was right, and wrong when it was used for the second time, may be a
+// code for one time that goes by that name: for such an account every question is
+// Fresh from then on, so that one code is replayed, and not one at each sign-in. One
+// that was right twice is no code, whatever becomes of it later.
+//
 // Which password it was, it does not know. It is on disk, so that neither the end
 // of a program nor one of the service loses a refusal; a password that was under
 // way when the service ended counts as refused, for nobody has heard otherwise.
@@ -36,12 +41,19 @@ type trials struct {
 // of one's password says nothing about another's.
 type account struct{ profile, username string }
 
-// trial is one password that was sent and has not brought a line up.
+// trial is what is known of an account's password.
 type trial struct {
 	Profile  string `json:"profile"`
 	Username string `json:"username"`
+	Pending  bool   `json:"pending,omitempty"` // the last one was sent, and has not brought a line up
+	Static   bool   `json:"static,omitempty"`  // one was right when it was used again
+	Once     bool   `json:"once,omitempty"`    // one was wrong when it was used again, and none ever right
 	refused  bool
+	again    bool // the one that is pending was used before
 }
+
+// idle says that there is nothing to remember.
+func (t *trial) idle() bool { return !t.Pending && !t.Static && !t.Once }
 
 // The bounds of the file. A profile whose users are more than that loses sight of
 // one of the others; where all together are, every password is taken for refused.
@@ -64,7 +76,7 @@ func openTrials(path string, logger *slog.Logger) *trials {
 	}
 	for _, one := range list {
 		if profile.ValidID(one.Profile) && len(t.of) < mostTrials {
-			one.refused = true
+			one.refused = one.Pending
 			t.of[account{one.Profile, one.Username}] = &one
 		}
 	}
@@ -90,20 +102,33 @@ func readTrials(path string) ([]trial, error) {
 	return list, err
 }
 
-// sent notes that a password goes to the gateway.
-func (t *trials) sent(profileID, username string) {
+// sent notes that a password goes to the gateway; again: nobody has just entered it.
+func (t *trials) sent(profileID, username string, again bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	of := account{profileID, username}
-	if old := t.of[of]; old != nil {
-		old.refused = false
-		return // it is on disk
+	one := t.entry(profileID, username)
+	if one == nil {
+		return
 	}
-	t.makeRoom(profileID)
-	if len(t.of) < mostTrials {
-		t.of[of] = &trial{Profile: profileID, Username: username}
+	one.again, one.refused = again, false
+	if !one.Pending {
+		one.Pending = true
 		t.save()
 	}
+}
+
+// entry gives what is known of an account, nil where there is no room to know more.
+// The caller holds the lock.
+func (t *trials) entry(profileID, username string) *trial {
+	of := account{profileID, username}
+	if t.of[of] == nil {
+		t.makeRoom(profileID)
+		if len(t.of) >= mostTrials {
+			return nil
+		}
+		t.of[of] = &trial{Profile: profileID, Username: username}
+	}
+	return t.of[of]
 }
 
 // makeRoom forgets a user of a profile that has as many as it may. The caller holds
@@ -124,42 +149,72 @@ func (t *trials) makeRoom(profileID string) {
 
 // refused notes that the gateway did not take the password that was sent.
 func (t *trials) refused(profileID, username string) {
-	t.sent(profileID, username)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if one := t.of[account{profileID, username}]; one != nil {
-		one.refused = true
+	if one := t.entry(profileID, username); one != nil {
+		one.Pending, one.refused = true, true
+		one.judge()
+		t.save()
 	}
 }
 
-// known says whether the last password of that user was refused; "": of any user of
-// the profile.
+// judge takes a password for a code that was wrong as no other is.
+func (t *trial) judge() {
+	t.Once = t.Once || t.again && !t.Static
+	t.again = false
+}
+
+// known says whether a person has to enter that user's password: the last one was
+// refused, or they are codes. "": that of any user of the profile.
 func (t *trials) known(profileID, username string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for of, one := range t.of {
-		if of.profile == profileID && one.refused && (of.username == username || username == "") {
+		if of.profile == profileID && (one.refused || one.Once) && (of.username == username || username == "") {
 			return true
 		}
 	}
 	return len(t.of) >= mostTrials && t.of[account{profileID, username}] == nil
 }
 
-// stood forgets the password that was under way: the line stands with it.
-func (t *trials) stood(profileID string) {
-	t.forget(func(one *trial) bool { return one.Profile == profileID && !one.refused })
+// codes says whether that user's passwords are codes for one time.
+func (t *trials) codes(profileID, username string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	one := t.of[account{profileID, username}]
+	return one != nil && one.Once
+}
+
+// stood notes that the password that was under way was right: the line stands.
+func (t *trials) stood(profileID string) { t.settle(profileID, true) }
+
+// settle ends what is under way and was not refused.
+func (t *trials) settle(profileID string, right bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	changed := false
+	for of, one := range t.of {
+		if of.profile != profileID || !one.Pending || one.refused {
+			continue
+		}
+		one.Static = one.Static || right && one.again
+		one.Once = one.Once && !one.Static
+		one.Pending, one.again, changed = false, false, true
+		if one.idle() {
+			delete(t.of, of)
+		}
+	}
+	if changed {
+		t.save()
+	}
 }
 
 // drop forgets all of a profile, which is gone.
 func (t *trials) drop(profileID string) {
-	t.forget(func(one *trial) bool { return one.Profile == profileID })
-}
-
-func (t *trials) forget(meant func(*trial) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before := len(t.of)
-	maps.DeleteFunc(t.of, func(_ account, one *trial) bool { return meant(one) })
+	maps.DeleteFunc(t.of, func(of account, _ *trial) bool { return of.profile == profileID })
 	if len(t.of) != before {
 		t.save()
 	}
@@ -169,13 +224,24 @@ func (t *trials) forget(meant func(*trial) bool) {
 // may have been refused already, and nobody has heard it.
 func (t *trials) ended(profileID string, f *diagnose.Failure) {
 	if f != nil && f.Cause != diagnose.CauseCancelled && !f.Cause.Refused() {
-		t.stood(profileID)
+		t.settle(profileID, false)
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	changed := false
 	for of, one := range t.of {
-		one.refused = one.refused || of.profile == profileID
+		if of.profile != profileID || !one.Pending {
+			continue
+		}
+		one.refused = true
+		if f != nil && f.Cause == diagnose.CauseWrongPassword {
+			one.judge()
+			changed = true
+		}
+	}
+	if changed {
+		t.save()
 	}
 }
 

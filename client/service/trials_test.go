@@ -102,7 +102,7 @@ func TestRefusalsOutliveTheService(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "refused.json")
 	id := profile.NewID()
 	killed := openTrials(path, slog.New(slog.DiscardHandler))
-	killed.sent(id, "ada")
+	killed.sent(id, "ada", false)
 	next := openTrials(path, slog.New(slog.DiscardHandler))
 	if !next.known(id, "ada") || next.known(id, "charles") || next.known(profile.NewID(), "ada") {
 		t.Error("what was under way is not known")

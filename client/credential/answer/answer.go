@@ -142,6 +142,7 @@ func (w *Answerer) answer(ctx context.Context, p control.Prompt, a *control.Answ
 	switch p.Kind {
 	case control.PromptPassword:
 		a.Username, a.Secret, err = w.password(ctx, p)
+		a.Kept = err == nil && w.fromKept
 	case control.PromptNewPassword:
 		a.Secret, a.New, err = w.newPassword(ctx, p)
 	case control.PromptFurther, control.PromptCode:
