@@ -79,8 +79,12 @@ type heard struct{ idi, idr string }
 // behind puts a server with a certificate for this name behind the gateway.
 func behind(t *testing.T, name string) (*office, *radius, *heard) {
 	t.Helper()
-	r, h := &radius{closes: func(f func()) { t.Cleanup(f) }}, &heard{}
-	o := newOffice(t, func(g *iketest.ResponderConfig) {
+	var o *office
+	r, h := &radius{}, &heard{}
+	r.closes = func(f func()) {
+		t.Cleanup(func() { o.tell(func(time.Time) error { f(); return nil }) }) // it is the gateway's
+	}
+	o = newOffice(t, func(g *iketest.ResponderConfig) {
 		g.EAP = func() iketest.EAPServer { return r }
 		g.OnRequest = func(x *iketest.Exchange) bool {
 			for _, p := range x.Request {

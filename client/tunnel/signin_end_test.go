@@ -103,12 +103,14 @@ func TestSuccessorShowsTheSameUser(t *testing.T) {
 		}
 		line := run(t, cfg)
 		line.up()
-		first := h.idi
+		var first, then string
+		o.tell(func(time.Time) error { first = h.idi; return nil })
 		<-time.After(3 * signIns / 2)
 		line.standing()
 		line.stop()
-		if len(said) != 2 || said[0] != "alice@example.com" || said[1] != said[0] || first != "alice@example.com" || h.idi != first {
-			t.Errorf("said %q; IDi %q, then %q", said, first, h.idi)
+		o.tell(func(time.Time) error { then = h.idi; return nil })
+		if len(said) != 2 || said[0] != "alice@example.com" || said[1] != said[0] || first != "alice@example.com" || then != first {
+			t.Errorf("said %q; IDi %q, then %q", said, first, then)
 		}
 		complaints(t, o)
 	})
