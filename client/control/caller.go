@@ -56,6 +56,17 @@ func identify(c net.Conn) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
+	return caller(who)
+}
+
+var errNobody = errors.New("the system does not tell its users apart by numbers, and they must not pass for one another")
+
+// caller is who is at the other end. Where the system gives no number, everybody
+// would be the owner of everything.
+func caller(who localsock.Credentials) (Caller, error) {
+	if who.UID == localsock.UnknownID {
+		return Caller{}, errNobody
+	}
 	return Caller{UID: who.UID, PID: who.PID, Admin: who.UID == 0}, nil
 }
 

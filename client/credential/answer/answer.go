@@ -195,6 +195,9 @@ func (w *Answerer) Worked(ctx context.Context) {
 	if errors.Is(err, credential.ErrKeepsNothing) {
 		return
 	}
+	if err == nil {
+		err = w.stillThere(ctx, store)
+	}
 	if err == nil && own == "" {
 		err = w.rememberUser(ctx)
 	}
@@ -204,6 +207,17 @@ func (w *Answerer) Worked(ctx context.Context) {
 			w.discard(ctx) // what is kept is the old one
 		}
 	}
+}
+
+// stillThere takes the password away again where the profile was forgotten while the
+// keychain was asked, say: nobody would find it any more.
+func (w *Answerer) stillThere(ctx context.Context, store Store) error {
+	_, err := w.cfg.Service.Profile(ctx, w.cfg.Profile.ID)
+	var refusal *control.Refusal
+	if errors.As(err, &refusal) && refusal.Code == control.CodeNotFound {
+		return errors.Join(errors.New("the profile was forgotten"), store.Put(ctx, w.cfg.Profile.ID, profile.Secrets{}))
+	}
+	return nil
 }
 
 // rememberUser writes the user name into a profile that has none, so that the
