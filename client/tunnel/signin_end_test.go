@@ -2,7 +2,6 @@ package tunnel
 
 import (
 	"context"
-	"crypto"
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
@@ -85,7 +84,7 @@ func TestSuccessorShowsTheSameUser(t *testing.T) {
 		o, r, h := behind(t, "")
 		var said []string // the name before TLS, of each sign-in
 		c := o.ca.Issue(iketest.Leaf{DNSNames: []string{iketest.GatewayName}})
-		r.certificate = tls.Certificate{Certificate: c.Chain, PrivateKey: c.Key.(crypto.Signer)}
+		r.certificate = tls.Certificate{Certificate: c.Chain, PrivateKey: c.Key}
 		o.gateway.Change(func(g *iketest.ResponderConfig) {
 			limited100(g)
 			g.EAP = func() iketest.EAPServer {

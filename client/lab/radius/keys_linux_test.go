@@ -20,6 +20,7 @@ type keyCase struct {
 	user    string // empty: UserName
 	secrets []string
 	key     lab.KeyType // of the user's certificate; empty: none
+	between bool        // its authority is one that the server does not have
 	hostapd bool        // hostapd can do it
 }
 
@@ -39,6 +40,7 @@ var keyCases = []keyCase{
 	{name: "TLS ECDSA", method: eap.TypeTLS, key: lab.ECDSA256, hostapd: true},
 	{name: "TLS RSA", method: eap.TypeTLS, key: lab.RSA2048, hostapd: true},
 	{name: "TLS P-384", method: eap.TypeTLS, key: lab.ECDSA384},
+	{name: "TLS with an authority between", method: eap.TypeTLS, key: lab.ECDSA256, between: true, hostapd: true},
 	{name: "TTLS PAP", method: eap.TypeTTLS, inner: eap.InnerPAP, secrets: password, hostapd: true},
 	{name: "TTLS CHAP", method: eap.TypeTTLS, inner: eap.InnerCHAP, secrets: password, hostapd: true},
 	{name: "TTLS MSCHAP", method: eap.TypeTTLS, inner: eap.InnerMSCHAP, secrets: password, hostapd: true},
@@ -70,7 +72,10 @@ func (c keyCase) config(realm string, version uint16) eap.Config {
 func (c keyCase) person(t *testing.T, l *lab.Lab) *person {
 	t.Helper()
 	p := employee(l, c.secrets...)
-	if c.key != "" {
+	switch {
+	case c.between:
+		p.holdsBelow(t, l, c.key)
+	case c.key != "":
 		p.holds(t, l, c.key)
 	}
 	return p

@@ -91,6 +91,21 @@ func (p *person) holds(t *testing.T, l *lab.Lab, key lab.KeyType) *person {
 	return p
 }
 
+// holdsBelow gives the person a certificate of an authority between, which goes along.
+func (p *person) holdsBelow(t *testing.T, l *lab.Lab, key lab.KeyType) *person {
+	t.Helper()
+	between, err := l.PKI.CA.Intermediate("Example Corp Staff CA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := (&lab.PKI{CA: between}).Employee(lab.EmployeeMail, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.key, p.chain = c.Key, [][]byte{c.DER(), between.DER()}
+	return p
+}
+
 // kinds are those of the questions so far.
 func (p *person) kinds() []eap.QuestionKind {
 	var out []eap.QuestionKind

@@ -25,6 +25,9 @@ func TestWarningBeforeTheHello(t *testing.T) {
 		old := &tlsserver.Old{Certificate: rsaServer, Ask: true}
 		k := newTalk(t, cfg, w.serverConfig())
 		step, err := k.c.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
 		stream := hidden(old.Input(step.Out))
 		// The first four octets of the hello's message in a record of their own.
 		const head = 5 + 4
