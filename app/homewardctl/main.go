@@ -30,6 +30,9 @@ func main() {
 func realMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if err := noCoreDump(); err != nil {
+		fmt.Fprintln(os.Stderr, "homewardctl: a crash may write what is in memory to disk:", err)
+	}
 	a := &app{
 		client: control.NewClient(control.SocketPath()),
 		in:     os.Stdin,
