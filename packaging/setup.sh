@@ -67,6 +67,7 @@ need pkcs11-tool opensc
 need dbus-daemon dbus
 need dbus-send dbus
 need gnome-keyring-daemon gnome-keyring
+need openssl openssl
 need iperf3 iperf3
 need curl curl
 # Without newuidmap an ordinary user's lab has root as its only user.
