@@ -66,7 +66,7 @@ func (c *Checker) known(cert, issuer *x509.Certificate, staples [][]byte, now ti
 	kept.OCSP = append(kept.OCSP, staples...)
 	f, err := auth.JudgeRevocation(cert, issuer, kept, now)
 	for _, der := range staples {
-		if s, serr := auth.JudgeOCSP(der, cert, issuer, nil, now); serr == nil && s.Issued.Equal(f.Issued) {
+		if s, serr := auth.JudgeOCSP(der, cert, issuer, nil, now); serr == nil && !f.Outweighs(s) {
 			c.keep(cert, issuer, kindOCSP, der)
 		}
 	}
@@ -91,10 +91,10 @@ func (c *Checker) Fetch(ctx context.Context, path []*x509.Certificate, staples [
 	})
 }
 
-// newest keeps a new answer, unless a newer one is known already: one that is older,
-// though still fresh, may be a replay.
-func (c *Checker) newest(cert, issuer *x509.Certificate, k kind, der []byte, f auth.Finding) auth.Finding {
-	if old, err := c.known(cert, issuer, nil, c.now()); err == nil && old.Issued.After(f.Issued) {
+// weigh keeps a new answer, unless one is known already that outweighs it: one that is
+// older, though still fresh, may be a replay.
+func (c *Checker) weigh(cert, issuer *x509.Certificate, k kind, der []byte, f auth.Finding) auth.Finding {
+	if old, err := c.known(cert, issuer, nil, c.now()); err == nil && old.Outweighs(f) {
 		return old
 	}
 	c.keep(cert, issuer, k, der)
@@ -183,7 +183,7 @@ func (f *fetching) judgeOCSP(cert, issuer *x509.Certificate, nonce []byte, get f
 	if err != nil {
 		return finding, err
 	}
-	return f.checker.newest(cert, issuer, kindOCSP, der, finding), nil
+	return f.checker.weigh(cert, issuer, kindOCSP, der, finding), nil
 }
 
 func (f *fetching) readList(ctx context.Context, at string, cert, issuer *x509.Certificate) (auth.Finding, error) {
@@ -199,5 +199,5 @@ func (f *fetching) readList(ctx context.Context, at string, cert, issuer *x509.C
 	if err != nil {
 		return finding, err
 	}
-	return f.checker.newest(cert, issuer, kindCRL, der, finding), nil
+	return f.checker.weigh(cert, issuer, kindCRL, der, finding), nil
 }

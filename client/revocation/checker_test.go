@@ -113,7 +113,7 @@ func TestFetchPath(t *testing.T) {
 }
 
 // An answer that is older than what is known, though still fresh, changes nothing: a
-// replay cannot take a revocation back.
+// replay cannot take a revocation back, and a newer one only where that was a hold.
 func TestReplayAgainstCache(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, []string{ocspPlace}, nil)
@@ -122,8 +122,17 @@ func TestReplayAgainstCache(t *testing.T) {
 	r.set(func() { r.status, r.age = ocsp.Good, 10*time.Minute })
 	r.fetch().is(auth.StandingRevoked, "")
 	r.set(func() { r.age = -50 * time.Second })
-	r.fetch().is(auth.StandingGood, "")
-	verdict{t, r.Known(r.path, nil)}.is(auth.StandingGood, "")
+	r.fetch().is(auth.StandingRevoked, "")
+	verdict{t, r.Known(r.path, nil)}.is(auth.StandingRevoked, "")
+
+	held := newRig(t, []string{ocspPlace}, nil)
+	held.status, held.reason = ocsp.Revoked, ocsp.CertificateHold
+	held.fetch().is(auth.StandingRevoked, "")
+	held.set(func() { held.status, held.age = ocsp.Good, 10*time.Minute })
+	held.fetch().is(auth.StandingRevoked, "")
+	held.set(func() { held.age = -50 * time.Second })
+	held.fetch().is(auth.StandingGood, "")
+	verdict{t, held.Known(held.path, nil)}.is(auth.StandingGood, "")
 }
 
 // Where nobody answers, what is known already counts.
@@ -256,4 +265,24 @@ func TestPlacesAreBounded(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	verdict{t, r.Fetch(ctx, r.path, nil, r.network)}.is(auth.StandingUnknown, "canceled")
+}
+
+// TestRevokedForGood: what was found to be revoked stays so when the answer has ended
+// and nobody can be asked any more. What was good does not.
+func TestRevokedForGood(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]auth.Standing{ocsp.Revoked: auth.StandingRevoked, ocsp.Good: auth.StandingUnknown} {
+		for _, places := range [][2][]string{{{ocspPlace}, nil}, {nil, {listPlace}}} {
+			r := newRig(t, places[0], places[1])
+			r.set(func() { r.status = status })
+			r.fetch()
+			later, err := Open(Config{Dir: r.dir, Now: func() time.Time { return time.Now().Add(48 * time.Hour) }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := later.Known(r.path, nil); v.Standing != want {
+				t.Errorf("%v, then %v: %+v", places, want, v)
+			}
+		}
+	}
 }

@@ -40,6 +40,7 @@ type rig struct {
 
 	mu     sync.Mutex
 	status int // of the leaf, to the responder and in the list
+	reason int // of ocsp.Revoked
 	age    time.Duration
 	asked  []string // "METHOD path"
 	dialed []netip.AddrPort
@@ -168,7 +169,7 @@ func (r *rig) response(serial *big.Int) []byte {
 	defer r.mu.Unlock()
 	a := ocsp.Response{Status: r.status, SerialNumber: serial, ThisUpdate: time.Now().Add(-time.Minute - r.age), NextUpdate: time.Now().Add(time.Hour)}
 	if r.status == ocsp.Revoked {
-		a.RevokedAt = time.Now().Add(-time.Hour)
+		a.RevokedAt, a.RevocationReason = time.Now().Add(-time.Hour), r.reason
 	}
 	der, err := ocsp.CreateResponse(r.root, r.root, a, r.key)
 	if err != nil {

@@ -97,9 +97,8 @@ func (l *line) active(e ike.ChildActive) {
 	for _, w := range slices.Concat(l.info.IKEWarnings, l.info.ESPWarnings) {
 		l.log.Warn("the profile allows what is not safe", "warning", w)
 	}
-	l.log.Info("the line is up", "gateway", l.info.GatewayAddress, "identity", l.info.GatewayIdentity,
-		"behind_nat", l.info.BehindNAT, "ike", l.info.IKESuite, "esp", l.info.ESPSuite,
-		"device", n.Interface, "mtu", n.MTU, "addresses", n.Addresses, "routes", n.Routes, "dns", n.DNS, "domains", n.Domains)
+	l.log.Info("the first Child SA stands", "gateway", l.info.GatewayAddress, "identity", l.info.GatewayIdentity,
+		"behind_nat", l.info.BehindNAT, "ike", l.info.IKESuite, "esp", l.info.ESPSuite)
 	l.net = n
 	l.watch()
 	l.askForMore()

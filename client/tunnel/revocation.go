@@ -26,7 +26,7 @@ import (
 //	  strict, and nothing good is known: hold (gate.go) -> no packet but the check's,
 //	             no routes, no DNS, for strictPatience at most
 //	inspect      the authorities are asked, through the tunnel and no other way
-//	inspected    revoked -> the line ends
+//	inspected    revoked -> nothing passes any more, and the line ends
 //	             good    -> release, and inspect again before the answer ends
 //	             unknown -> relaxed: a warning; strict: held, and then the line ends
 //
@@ -47,7 +47,7 @@ const (
 	firstInspection, longestInspection = 30 * time.Second, time.Hour
 	// young is the age of an answer that is not asked for again at once.
 	young = time.Hour
-	// longestLead and leastInspection bound how long before the end of an answer the
+	// maxLead and leastInspection bound how long before the end of an answer the
 	// next one is asked for, and how soon.
 	maxLead, leastInspection = 10 * time.Minute, 10 * time.Second
 	// longestWatch is the longest time between two rounds.
@@ -108,6 +108,7 @@ func (l *line) trusted(s *strand, e ike.NeedVerdict, p auth.ChainPolicy) error {
 	}
 	l.log.Info("revocation", "certificate", path[0].Subject.CommonName, "eap", e.EAP, "staples", len(e.OCSP), "known", w.verdict.Standing.String())
 	if w.verdict.Standing == auth.StandingRevoked {
+		l.distrustAlso(w.verdict)
 		return w.verdict.Refusal()
 	}
 	s.watched = slices.DeleteFunc(s.watched, func(o *watched) bool { return o.eap == w.eap && o.path[0].Equal(w.path[0]) })
@@ -116,6 +117,21 @@ func (l *line) trusted(s *strand, e ike.NeedVerdict, p auth.ChainPolicy) error {
 	}
 	s.watched = append(s.watched, w)
 	return nil
+}
+
+// distrustAlso has the session in use end, too, where it hangs on a certificate that a
+// successor was refused for.
+func (l *line) distrustAlso(v auth.PathVerdict) {
+	if !l.up || l.quitting() {
+		return
+	}
+	for _, w := range l.watched {
+		if slices.ContainsFunc(w.path, v.Certificate.Equal) {
+			w.verdict = v
+			l.weigh()
+			return
+		}
+	}
 }
 
 func (l *line) revocation() profile.Revocation { return l.cfg.Profile.Gateway.Revocation.Mode() }
@@ -149,6 +165,7 @@ func (l *line) weigh() {
 	for _, w := range l.watched {
 		switch w.verdict.Standing {
 		case auth.StandingRevoked:
+			v.gate.hold() // the goodbye takes a moment, in which nothing more goes there
 			l.fail(explainWatched(w, w.verdict.Refusal()))
 			return
 		case auth.StandingUnknown:
@@ -185,15 +202,20 @@ func watchAgain(now, until time.Time) time.Time {
 	return now.Add(min(max(left-lead, leastInspection), longestWatch))
 }
 
-// warnUnknown says in the status what a relaxed line does not know. An authority that
-// names no place to ask says so of all its certificates, and nobody can help it.
+// warnUnknown says in the status what is not known of a line, and that it is held for
+// that. An authority that names no place to ask says so of all its certificates, and
+// nobody can help it.
 func (l *line) warnUnknown() {
 	var warnings []string
-	if w := l.vigil.known; w != nil && l.vigil.tries > 0 && !errors.Is(w.verdict.Err, auth.ErrNoPlace) {
-		whose := "gateway"
-		if w.eap {
-			whose = "server that checks accounts"
-		}
+	whose := "gateway"
+	if w := l.vigil.known; w != nil && w.eap {
+		whose = "server that checks accounts"
+	}
+	switch w := l.vigil.known; {
+	case w == nil:
+	case l.vigil.held:
+		warnings = []string{"Nothing passes the line at the moment: whether the certificate of the " + whose + " has been revoked is not known any more, and the profile insists on it; it is being asked."}
+	case l.vigil.tries > 0 && !errors.Is(w.verdict.Err, auth.ErrNoPlace):
 		warnings = []string{"Whether the certificate of the " + whose + " has been revoked is not known, because its issuer's service did not answer through the tunnel; it is asked again by and by, and if this stays, tell your administrator."}
 	}
 	if !slices.Equal(l.info.Warnings, warnings) {
@@ -232,6 +254,8 @@ func (l *line) release() {
 	}
 	if l.up && !v.told {
 		v.told = true
+		l.log.Info("the line is up", "device", l.net.Interface, "mtu", l.net.MTU, "addresses", l.net.Addresses,
+			"routes", l.net.Routes, "dns", l.net.DNS, "domains", l.net.Domains)
 		l.emit(Up{Network: l.net, Info: l.info})
 	}
 }
@@ -258,9 +282,16 @@ func (l *line) keepWatch(now time.Time) {
 	case !l.up || l.quitting():
 	case v.held && !v.until.After(now):
 		l.fail(explainWatched(v.known, v.known.verdict.Refusal()))
-	case !v.running && !v.next.IsZero() && !v.next.After(now):
+	case !v.running && !v.next.IsZero() && reached(v.next, now):
 		l.inspect()
 	}
+}
+
+// reached says whether a time has come, by the clock on the wall or without it: answers
+// end by the calendar, also while this machine sleeps, and a clock that was set back
+// puts no question off.
+func reached(at, now time.Time) bool {
+	return !at.After(now) || !at.Round(0).After(now.Round(0))
 }
 
 // inspect asks the authorities of every chain, on a goroutine of its own.
@@ -307,8 +338,7 @@ func (l *line) via() Via {
 		if l.cfg.DialThrough == nil {
 			return nil, errors.ErrUnsupported
 		}
-		gate.allow(to)
-		return l.cfg.DialThrough(ctx, device, network, to)
+		return gate.dial(network, to, func() (net.Conn, error) { return l.cfg.DialThrough(ctx, device, network, to) })
 	}}
 }
 

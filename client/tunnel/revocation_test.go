@@ -287,8 +287,8 @@ func TestStrictHolds(t *testing.T) {
 			if !slices.Equal(via.Servers, []netip.Addr{serverAddr}) {
 				t.Errorf("name servers %v", via.Servers)
 			}
-			if _, err := via.Dial(context.Background(), "tcp", responder); err == nil {
-				t.Error("there was a way")
+			if _, err := via.Dial(context.Background(), "udp", responder); err != nil {
+				t.Error(err)
 			}
 			close(dialed)
 			<-goOn
@@ -298,11 +298,11 @@ func TestStrictHolds(t *testing.T) {
 		var through []string
 		cfg.DialThrough = func(_ context.Context, device, network string, to netip.AddrPort) (net.Conn, error) {
 			through = append(through, device+" "+network+" "+to.String())
-			return nil, errors.New("not in this test")
+			return ended{local: net.UDPAddrFromAddrPort(netip.AddrPortFrom(insideAddr, 1000))}, nil
 		}
 		r := run(t, cfg)
 		<-dialed
-		if !slices.Equal(through, []string{"test0 tcp 10.99.0.2:80"}) {
+		if !slices.Equal(through, []string{"test0 udp 10.99.0.2:80"}) {
 			t.Errorf("dialed %q", through)
 		}
 		in, out := farEnd(t, o)
@@ -311,6 +311,7 @@ func TestStrictHolds(t *testing.T) {
 		for _, p := range [][]byte{
 			udpPair(insideAddr, serverAddr, "question"),
 			esptest.UDP(port(insideAddr, 80), port(serverAddr, 81), nil),
+			esptest.UDP(port(insideAddr, 1001), responder, []byte("another program's")),
 			theirs,
 		} {
 			o.tun.Inject(p)
@@ -321,7 +322,11 @@ func TestStrictHolds(t *testing.T) {
 			t.Errorf("%v: the gateway got %x, want the check's packet alone", drop, inner)
 		}
 		answer := esptest.UDP(responder, port(insideAddr, 1000), []byte("answer"))
-		for _, p := range [][]byte{udpPair(serverAddr, insideAddr, "attack"), answer} {
+		for _, p := range [][]byte{
+			udpPair(serverAddr, insideAddr, "attack"),
+			esptest.UDP(responder, port(insideAddr, 161), []byte("attack")),
+			answer,
+		} {
 			o.client.Deliver(esptest.Datagram{Peer: netip.AddrPortFrom(gatewayAddr, 4500), Data: seal(t, out, p)})
 		}
 		if got := <-o.tun.Written(); !slices.Equal(got, answer) {
@@ -417,31 +422,124 @@ func TestPinnedGateway(t *testing.T) {
 }
 
 // TestRevokedSuccessor: a gateway that shows a revoked certificate at the next sign-in
-// does not take over.
+// does not take over. The session in use stays, unless it hangs on that certificate.
 func TestRevokedSuccessor(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice(t, func(c *iketest.ResponderConfig) { c.AuthLifetime = time.Hour })
-		a := &authorities{known: auth.StandingGood, life: 100 * time.Hour, answer: always(auth.StandingGood, nil)}
-		r := run(t, watchedConfig(o, "", a))
-		signedIn := r.up().Info.SignedInAt
-		a.mu.Lock()
-		a.known = auth.StandingRevoked
-		a.mu.Unlock()
-		<-time.After(time.Hour)
-		for len(r.events) > 0 {
-			if c, ok := (<-r.events).(Changed); ok && !c.Info.SignedInAt.Equal(signedIn) {
-				t.Errorf("signed in again at %v", c.Info.SignedInAt)
+	for _, same := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			o := newOffice(t, func(c *iketest.ResponderConfig) { c.AuthLifetime = time.Hour })
+			var lock sync.Mutex
+			var revoked *x509.Certificate
+			cfg := watchedConfig(o, "", &authorities{life: 100 * time.Hour, of: func(leaf *x509.Certificate, _ [][]byte, _ bool) auth.Standing {
+				lock.Lock()
+				defer lock.Unlock()
+				if revoked.Equal(leaf) {
+					return auth.StandingRevoked
+				}
+				return auth.StandingGood
+			}})
+			r := run(t, cfg)
+			signedIn := r.up().Info.SignedInAt
+			next := o.made.Certificate
+			if !same {
+				next = o.ca.Issue(iketest.Leaf{DNSNames: []string{iketest.GatewayName}})
 			}
-		}
-		distrusted := 0
-		o.tell(func(time.Time) error { distrusted = o.gateway.Distrusted; return nil })
-		if distrusted == 0 {
-			t.Error("the successor was not refused")
-		}
+			o.tell(func(time.Time) error { o.gateway.Show(next); return nil })
+			leaf, err := x509.ParseCertificate(next.Chain[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			lock.Lock()
+			revoked = leaf
+			lock.Unlock()
+			if same {
+				if f := r.ends(true); f == nil || f.Cause != diagnose.CauseGatewayRevoked {
+					t.Errorf("ended with %v", f)
+				}
+				if took := time.Since(signedIn); took > time.Hour {
+					t.Errorf("ended after %v", took)
+				}
+				return
+			}
+			<-time.After(time.Hour)
+			for len(r.events) > 0 {
+				if c, ok := (<-r.events).(Changed); ok && !c.Info.SignedInAt.Equal(signedIn) {
+					t.Errorf("signed in again at %v", c.Info.SignedInAt)
+				}
+			}
+			distrusted := 0
+			o.tell(func(time.Time) error { distrusted = o.gateway.Distrusted; return nil })
+			if distrusted == 0 {
+				t.Error("the successor was not refused")
+			}
+			exchange(t, o)
+			r.stop()
+		})
+	}
+}
+
+// TestRevokedCarriesNothing: once a gateway is known to be revoked, nothing passes any
+// more, however long it takes to answer the goodbye.
+func TestRevokedCarriesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, nil)
+		a := &authorities{life: 20 * time.Minute, answer: func(_ Via, n int) (auth.Standing, error) {
+			if n == 2 {
+				o.slow(time.Hour) // the gateway's answer to the goodbye
+				return auth.StandingRevoked, nil
+			}
+			return auth.StandingGood, nil
+		}}
+		r := run(t, watchedConfig(o, "", a))
+		r.up()
 		exchange(t, o)
-		r.stop()
+		_, out := farEnd(t, o)
+		for range 2 * 20 * 60 {
+			if len(a.times()) == 2 {
+				break
+			}
+			<-time.After(time.Second)
+		}
+		synctest.Wait()
+		o.tun.Inject(udpPair(insideAddr, serverAddr, "secret"))
+		o.client.Deliver(esptest.Datagram{Peer: netip.AddrPortFrom(gatewayAddr, 4500), Data: seal(t, out, udpPair(serverAddr, insideAddr, "attack"))})
+		synctest.Wait()
+		select {
+		case <-o.esp:
+			t.Error("a packet went to a revoked gateway")
+		case <-o.tun.Written():
+			t.Error("a packet came from a revoked gateway")
+		case err := <-r.result:
+			t.Fatalf("the line had ended before the packets: %v", err)
+		default:
+		}
+		if f := r.ends(true); f == nil || f.Cause != diagnose.CauseGatewayRevoked {
+			t.Errorf("ended with %v", f)
+		}
 	})
+}
+
+// TestReached: a question is due by the wall's clock, also after a night's sleep that a
+// monotonic clock has not counted, and by the other where that was set back.
+func TestReached(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	at := now.Add(time.Hour)
+	for name, row := range map[string]struct {
+		now  time.Time
+		want bool
+	}{
+		"before":          {now, false},
+		"then":            {at, true},
+		"slept":           {now.Round(0).Add(2 * time.Hour), true},
+		"set back":        {now.Add(time.Hour).Round(0).Add(-time.Minute), false},
+		"a little before": {at.Add(-time.Second), false},
+	} {
+		if reached(at, row.now) != row.want {
+			t.Errorf("%s: %v", name, !row.want)
+		}
+	}
 }
 
 // TestServerRevoked: the server that signs in over TLS is watched as the gateway is: by

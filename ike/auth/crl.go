@@ -48,9 +48,6 @@ func JudgeCRL(der []byte, cert, issuer *x509.Certificate, now time.Time) (Findin
 	if list.NextUpdate.IsZero() {
 		return Finding{}, unusable("a CRL without an end", nil) // RFC 5280 5.1.2.5
 	}
-	if err := fresh("a CRL", &f, list.NextUpdate, now); err != nil {
-		return Finding{}, err
-	}
 	if complaint := unsuitable(list, cert); complaint != "" {
 		return Finding{}, unusable(complaint, nil)
 	}
@@ -60,8 +57,11 @@ func JudgeCRL(der []byte, cert, issuer *x509.Certificate, now time.Time) (Findin
 			return Finding{}, unusable("a CRL with a critical extension that is not understood", nil)
 		}
 		if e.SerialNumber.Cmp(cert.SerialNumber) == 0 {
-			f.Standing, f.RevokedAt = StandingRevoked, e.RevocationTime
+			f.Standing, f.RevokedAt, f.Hold = StandingRevoked, e.RevocationTime, e.ReasonCode == reasonHold
 		}
+	}
+	if err := fresh("a CRL", &f, list.NextUpdate, now); err != nil {
+		return Finding{}, err
 	}
 	return f, nil
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -141,19 +142,19 @@ func TestSHA1CRL(t *testing.T) {
 	}
 }
 
-// Of several answers the newest counts, and what proves nothing is passed over.
+// Of several answers the newest counts, but nothing outweighs a revocation that is no
+// hold; and what proves nothing is passed over.
 func TestJudgeRevocation(t *testing.T) {
 	t.Parallel()
 	p := newPKI(t)
 	leaf := issue(t, p.root, ecKey(t, elliptic.P256()), gateway())
-	list := func(age time.Duration, in bool) []byte {
+	list := func(age time.Duration, reason int) []byte {
 		return crl(t, p.root, func(l *x509.RevocationList) {
 			l.ThisUpdate = testNow.Add(-age)
-			if in {
-				l.RevokedCertificateEntries[0].SerialNumber = leaf.cert.SerialNumber
-			}
+			l.RevokedCertificateEntries[0].SerialNumber, l.RevokedCertificateEntries[0].ReasonCode = leaf.cert.SerialNumber, reason
 		})
 	}
+	const compromised = 1
 	ocspGood := answer(t, p.root, p.root, leaf.cert, nil) // an hour old
 	foreign := answer(t, p.root, p.stranger, leaf.cert, nil)
 	for _, row := range []struct {
@@ -164,8 +165,11 @@ func TestJudgeRevocation(t *testing.T) {
 		{"nothing", Evidence{}, 0},
 		{"rubbish", Evidence{OCSP: [][]byte{[]byte("x"), foreign}, CRLs: [][]byte{nil}}, 0},
 		{"one among rubbish", Evidence{OCSP: [][]byte{[]byte("x"), ocspGood, foreign}}, StandingGood},
-		{"revoked since", Evidence{OCSP: [][]byte{ocspGood}, CRLs: [][]byte{list(time.Minute, true)}}, StandingRevoked},
-		{"released since", Evidence{OCSP: [][]byte{ocspGood}, CRLs: [][]byte{list(2*time.Hour, true)}}, StandingGood},
+		{"revoked since", Evidence{OCSP: [][]byte{ocspGood}, CRLs: [][]byte{list(time.Minute, compromised)}}, StandingRevoked},
+		{"revoked in a list that is dated back", Evidence{OCSP: [][]byte{ocspGood}, CRLs: [][]byte{list(2*time.Hour, compromised)}}, StandingRevoked},
+		{"held since", Evidence{OCSP: [][]byte{ocspGood}, CRLs: [][]byte{list(time.Minute, reasonHold)}}, StandingRevoked},
+		{"held at the same moment", Evidence{OCSP: [][]byte{ocspGood}, CRLs: [][]byte{list(time.Hour, reasonHold)}}, StandingRevoked},
+		{"released since", Evidence{OCSP: [][]byte{ocspGood}, CRLs: [][]byte{list(2*time.Hour, reasonHold)}}, StandingGood},
 		{"more than anybody needs", Evidence{OCSP: append(slicesRepeat([]byte("x"), 100), ocspGood)}, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -243,26 +247,73 @@ func TestJudgePath(t *testing.T) {
 	}
 }
 
+func fixedLists(f *testing.F, root *authority) [][]byte {
+	return [][]byte{
+		crl(f, root, nil),
+		crl(f, root, func(l *x509.RevocationList) {
+			l.ExtraExtensions = []pkix.Extension{point(f, listAt, 1)}
+			l.RevokedCertificateEntries[0].SerialNumber, l.RevokedCertificateEntries[0].ReasonCode = fixedLeaf.SerialNumber, reasonHold
+		}),
+		crl(f, root, func(l *x509.RevocationList) {
+			l.ThisUpdate, l.NextUpdate = testNow.Add(-48*time.Hour), testNow.Add(-24*time.Hour)
+			l.RevokedCertificateEntries[0].SerialNumber = fixedLeaf.SerialNumber
+		}),
+	}
+}
+
 func FuzzJudgeCRL(f *testing.F) {
-	p := newPKI(f)
-	leaf := issue(f, p.root, ecKey(f, elliptic.P256()), gateway())
-	f.Add(crl(f, p.root, nil))
-	f.Add(crl(f, p.root, func(l *x509.RevocationList) {
-		l.ExtraExtensions = []pkix.Extension{point(f, listAt, 1)}
-		l.RevokedCertificateEntries[0].SerialNumber = leaf.cert.SerialNumber
-	}))
+	root := fixedAuthority(f)
+	for _, der := range fixedLists(f, root) {
+		f.Add(der)
+	}
 	f.Add([]byte("<html>"))
 	f.Fuzz(func(t *testing.T, der []byte) {
-		finding, err := JudgeCRL(der, leaf.cert, p.root.cert, testNow)
-		if err != nil {
-			if !errors.Is(err, ErrEvidence) {
-				t.Errorf("not a complaint: %v", err)
-			}
+		finding, err := JudgeCRL(der, fixedLeaf, root.cert, testNow)
+		if !believable(t, finding, err) {
 			return
 		}
 		list, err := x509.ParseRevocationList(der)
-		if err != nil || list.CheckSignatureFrom(p.root.cert) != nil {
+		if err != nil || list.CheckSignatureFrom(root.cert) != nil {
 			t.Errorf("a list that is not the authority's counts: %v", finding)
+		}
+	})
+}
+
+// FuzzSignedCRL signs what comes, so that all of it is read.
+func FuzzSignedCRL(f *testing.F) {
+	root := fixedAuthority(f)
+	for _, der := range fixedLists(f, root) {
+		list, err := x509.ParseRevocationList(der)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(list.RawTBSRevocationList)
+	}
+	f.Fuzz(func(t *testing.T, signed []byte) {
+		algorithm, signature := signDER(t, root, signed)
+		var b cryptobyte.Builder
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddBytes(signed)
+			b.AddBytes(algorithm)
+			b.AddASN1BitString(signature)
+		})
+		der, err := b.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		finding, err := JudgeCRL(der, fixedLeaf, root.cert, testNow)
+		if !believable(t, finding, err) {
+			return
+		}
+		list, err := x509.ParseRevocationList(der)
+		if err != nil {
+			t.Fatalf("believed, and then: %v", err)
+		}
+		in := slices.ContainsFunc(list.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool {
+			return e.SerialNumber.Cmp(fixedLeaf.SerialNumber) == 0
+		})
+		if in != (finding.Standing == StandingRevoked) {
+			t.Errorf("%v, in the list: %v", finding.Standing, in)
 		}
 	})
 }

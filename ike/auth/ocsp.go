@@ -27,40 +27,58 @@ func JudgeOCSP(der []byte, cert, issuer *x509.Certificate, nonce []byte, now tim
 	if nonce != nil && r.nonce != nil && !bytes.Equal(nonce, r.nonce) {
 		return Finding{}, unusable("an OCSP response to another request", nil)
 	}
-	single, ok := r.about(cert, issuer)
-	if !ok {
+	answers := r.about(cert, issuer)
+	if answers == nil {
 		return Finding{}, unusable("an OCSP response about other certificates", nil)
 	}
 	if err := r.checkSigner(issuer, now); err != nil {
 		return Finding{}, err
 	}
-	switch {
-	case single.critical:
-		return Finding{}, unusable("an OCSP response with a critical extension that is not understood", nil)
-	case single.standing == StandingUnknown:
-		return Finding{}, unusable("an OCSP responder that does not know the certificate", nil)
+	var known Finding
+	var because error
+	for _, s := range answers {
+		f, err := s.finding(now)
+		if err != nil {
+			because = err
+		} else if known.Standing == StandingUnknown || f.Outweighs(known) {
+			known = f
+		}
 	}
-	f := Finding{Standing: single.standing, RevokedAt: single.revokedAt, Issued: single.thisUpdate}
-	return f, fresh("an OCSP response", &f, single.update, now)
+	if known.Standing == StandingUnknown {
+		return Finding{}, because
+	}
+	return known, nil
 }
 
-// about finds the answer about a certificate: the serial number alone is not
+// finding is what one answer says.
+func (s ocspSingle) finding(now time.Time) (Finding, error) {
+	switch {
+	case s.critical:
+		return Finding{}, unusable("an OCSP response with a critical extension that is not understood", nil)
+	case s.standing == StandingUnknown:
+		return Finding{}, unusable("an OCSP responder that does not know the certificate", nil)
+	}
+	f := Finding{Standing: s.standing, RevokedAt: s.revokedAt, Hold: s.hold, Issued: s.thisUpdate}
+	return f, fresh("an OCSP response", &f, s.update, now)
+}
+
+// about finds the answers about a certificate: the serial number alone is not
 // enough, for every authority counts its own.
-func (r *ocspResponse) about(cert, issuer *x509.Certificate) (ocspSingle, bool) {
+func (r *ocspResponse) about(cert, issuer *x509.Certificate) (answers []ocspSingle) {
 	var b cryptobyte.Builder
 	b.AddASN1BigInt(cert.SerialNumber)
 	serial, err := b.Bytes()
 	key, ok := keyBits(issuer)
 	if err != nil || !ok {
-		return ocspSingle{}, false
+		return nil
 	}
 	for _, s := range r.singles {
 		if s.hash != 0 && bytes.Equal(s.serial, serial) &&
 			bytes.Equal(s.nameHash, digest(s.hash, issuer.RawSubject)) && bytes.Equal(s.keyHash, digest(s.hash, key)) {
-			return s, true
+			answers = append(answers, s)
 		}
 	}
-	return ocspSingle{}, false
+	return answers
 }
 
 // checkSigner finds who has signed (RFC 6960 4.2.2.2): the issuer, or a responder
@@ -69,17 +87,21 @@ func (r *ocspResponse) checkSigner(issuer *x509.Certificate, now time.Time) erro
 	if r.isFrom(issuer) {
 		return r.checkSignature(issuer)
 	}
+	err := unusable("an OCSP response of somebody unknown", nil)
 	for _, der := range r.certificates {
-		cert, err := x509.ParseCertificate(der)
-		if err != nil || !r.isFrom(cert) {
+		cert, cerr := x509.ParseCertificate(der)
+		if cerr != nil || !r.isFrom(cert) {
 			continue
 		}
-		if err := mayRespond(cert, issuer, now); err != nil {
-			return err
+		// A responder's last certificate may stand beside its next, by the same name.
+		if err = mayRespond(cert, issuer, now); err == nil {
+			err = r.checkSignature(cert)
 		}
-		return r.checkSignature(cert)
+		if err == nil {
+			return nil
+		}
 	}
-	return unusable("an OCSP response of somebody unknown", nil)
+	return err
 }
 
 // isFrom compares the responderID, which is only a name.

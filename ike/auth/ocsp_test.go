@@ -3,7 +3,9 @@ package auth
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -93,6 +95,14 @@ func TestJudgeOCSP(t *testing.T) {
 		{"a little behind our clock", timed(-time.Hour, -4*time.Minute), p.root, StandingGood, ""},
 
 		{"an old one, replayed", timed(-48*time.Hour, -24*time.Hour), p.root, 0, "ended on"},
+		{"revoked, of long ago", answer(t, p.root, p.root, leaf.cert, func(r *ocsp.Response) {
+			r.Status, r.RevokedAt = ocsp.Revoked, testNow.Add(-49*time.Hour)
+			r.ThisUpdate, r.NextUpdate = testNow.Add(-48*time.Hour), testNow.Add(-24*time.Hour)
+		}), p.root, StandingRevoked, ""},
+		{"on hold, of long ago", answer(t, p.root, p.root, leaf.cert, func(r *ocsp.Response) {
+			r.Status, r.RevokedAt, r.RevocationReason = ocsp.Revoked, testNow.Add(-49*time.Hour), ocsp.CertificateHold
+			r.ThisUpdate, r.NextUpdate = testNow.Add(-48*time.Hour), testNow.Add(-24*time.Hour)
+		}), p.root, 0, "ended on"},
 		{"one of tomorrow", timed(24*time.Hour, 48*time.Hour), p.root, 0, "to come"},
 		{"another serial number", answer(t, p.root, p.root, p.middle.cert, nil), p.root, 0, "other certificates"},
 		{"another issuer, same serial number", answer(t, p.stranger, p.stranger, sameSerial(leaf), nil), p.root, 0, "other certificates"},
@@ -168,6 +178,23 @@ type rewriting struct {
 	critical bool // an unknown critical extension of the whole response
 	byKey    bool
 	extra    [][]byte // certificates before the responder's own
+	revoked  bool     // a second answer about the same certificate, which says so
+}
+
+// signDER signs what is then wrapped.
+func signDER(t testing.TB, signer *authority, signed []byte) (algorithm, signature []byte) {
+	t.Helper()
+	scheme, err := ECDSASHA256.info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if algorithm, err = scheme.identifier(); err != nil {
+		t.Fatal(err)
+	}
+	if signature, err = Sign(signer.key, ECDSASHA256, nil, signed); err != nil {
+		t.Fatal(err)
+	}
+	return algorithm, signature
 }
 
 // rewrite takes a response of one answer apart and makes another of it.
@@ -188,19 +215,10 @@ func rewrite(t testing.TB, der []byte, signer *authority, w rewriting) []byte {
 		}
 		b.AddASN1GeneralizedTime(testNow)
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidSHA1) })
-					b.AddASN1OctetString(s.nameHash)
-					b.AddASN1OctetString(s.keyHash)
-					b.AddBytes(s.serial)
-				})
-				b.AddASN1(cbasn1.Tag(0).ContextSpecific(), func(*cryptobyte.Builder) {})
-				b.AddASN1GeneralizedTime(s.thisUpdate)
-				if !w.noNext {
-					b.AddASN1(explicit(0), func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(s.update) })
-				}
-			})
+			addSingle(b, s, w.noNext, false)
+			if w.revoked {
+				addSingle(b, s, w.noNext, true)
+			}
 		})
 		if w.nonce != nil || w.critical {
 			b.AddASN1(explicit(1), func(b *cryptobyte.Builder) {
@@ -222,19 +240,28 @@ func rewrite(t testing.TB, der []byte, signer *authority, w rewriting) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scheme, err := ECDSASHA256.info()
-	if err != nil {
-		t.Fatal(err)
-	}
-	algorithm, err := scheme.identifier()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signature, err := Sign(signer.key, ECDSASHA256, nil, signed)
-	if err != nil {
-		t.Fatal(err)
-	}
+	algorithm, signature := signDER(t, signer, signed)
 	return wrapOCSP(t, signed, algorithm, signature, append(w.extra, signer.der))
+}
+
+func addSingle(b *cryptobyte.Builder, s ocspSingle, noNext, revoked bool) {
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidSHA1) })
+			b.AddASN1OctetString(s.nameHash)
+			b.AddASN1OctetString(s.keyHash)
+			b.AddBytes(s.serial)
+		})
+		if revoked {
+			b.AddASN1(explicit(1), func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(s.thisUpdate) })
+		} else {
+			b.AddASN1(cbasn1.Tag(0).ContextSpecific(), func(*cryptobyte.Builder) {})
+		}
+		b.AddASN1GeneralizedTime(s.thisUpdate)
+		if !noNext {
+			b.AddASN1(explicit(0), func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(s.update) })
+		}
+	})
 }
 
 func wrapOCSP(t testing.TB, signed, algorithm, signature []byte, certs [][]byte) []byte {
@@ -299,6 +326,9 @@ func TestOCSPForms(t *testing.T) {
 	p := newPKI(t)
 	leaf := issue(t, p.root, ecKey(t, elliptic.P256()), gateway())
 	good := responder(t, p.root, nil)
+	lapsed := responder(t, p.root, func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = testNow.Add(-48*time.Hour), testNow.Add(-time.Hour)
+	})
 	plain := answer(t, p.root, good, leaf.cert, nil)
 	for _, row := range []struct {
 		name     string
@@ -307,6 +337,8 @@ func TestOCSPForms(t *testing.T) {
 		complain string
 	}{
 		{"by key", rewriting{byKey: true}, StandingGood, ""},
+		{"good and revoked in one", rewriting{revoked: true}, StandingRevoked, ""},
+		{"the responder's last certificate beside its next", rewriting{extra: [][]byte{lapsed.der}}, StandingGood, ""},
 		{"others beside", rewriting{extra: [][]byte{p.stranger.der, p.root.der}}, StandingGood, ""},
 		{"too many beside", rewriting{extra: slicesRepeat(p.root.der, maxResponders)}, 0, "no OCSP response"},
 		{"a critical extension of the response", rewriting{critical: true}, 0, "no OCSP response"},
@@ -371,34 +403,103 @@ func TestOCSPRequest(t *testing.T) {
 	}
 }
 
+// fixedAuthority has the same key, name and serial number in every process. Those who
+// fuzz are several, and to each the seeds of the others must verify.
+func fixedAuthority(t testing.TB) *authority {
+	t.Helper()
+	secret := sha256.Sum256([]byte("the authority of the fuzz targets"))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), secret[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issue(t, nil, key, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "Fixed"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	})
+}
+
+// fixedLeaf and fixedOther have been issued by it, as far as answers are concerned.
+var (
+	fixedLeaf  = &x509.Certificate{SerialNumber: big.NewInt(4242), CRLDistributionPoints: []string{listAt}}
+	fixedOther = &x509.Certificate{SerialNumber: big.NewInt(99)}
+)
+
+// believable holds a finding against what nothing may be believed without.
+func believable(t *testing.T, f Finding, err error) bool {
+	t.Helper()
+	switch {
+	case err != nil && !errors.Is(err, ErrEvidence):
+		t.Errorf("not a complaint: %v", err)
+	case err == nil && f.Standing == StandingUnknown:
+		t.Error("no complaint about what says nothing")
+	case err == nil && f.Standing == StandingGood && f.Until.Before(testNow.Add(-clockSkew)):
+		t.Errorf("an old answer counts: %+v", f)
+	case err == nil && f.Issued.After(testNow.Add(clockSkew)):
+		t.Errorf("an answer to come counts: %+v", f)
+	}
+	return err == nil
+}
+
+func fixedResponses(f *testing.F, root *authority) [][]byte {
+	good := responder(f, root, nil)
+	plain := answer(f, root, good, fixedLeaf, nil)
+	return [][]byte{
+		answer(f, root, root, fixedLeaf, nil), plain,
+		rewrite(f, plain, root, rewriting{nonce: []byte{1}, byKey: true, revoked: true}),
+		rewrite(f, plain, root, rewriting{critical: true, noNext: true}),
+		answer(f, root, good, fixedLeaf, func(r *ocsp.Response) { r.Status, r.RevokedAt, r.RevocationReason = ocsp.Revoked, testNow, 6 }),
+		answer(f, root, root, fixedLeaf, func(r *ocsp.Response) { r.Status, r.IssuerHash = ocsp.Unknown, crypto.SHA256 }),
+	}
+}
+
 func FuzzJudgeOCSP(f *testing.F) {
-	p := newPKI(f)
-	leaf := issue(f, p.root, ecKey(f, elliptic.P256()), gateway())
-	good := responder(f, p.root, nil)
-	f.Add(answer(f, p.root, p.root, leaf.cert, nil))
-	plain := answer(f, p.root, good, leaf.cert, nil)
-	f.Add(plain)
-	f.Add(rewrite(f, plain, good, rewriting{nonce: []byte{1}, byKey: true}))
-	f.Add(answer(f, p.root, good, leaf.cert, func(r *ocsp.Response) { r.Status, r.RevokedAt = ocsp.Revoked, testNow }))
+	root := fixedAuthority(f)
+	for _, der := range fixedResponses(f, root) {
+		f.Add(der)
+	}
 	f.Add(ocsp.TryLaterErrorResponse)
-	stranger := &x509.Certificate{SerialNumber: big.NewInt(99), RawSubject: p.root.cert.RawSubject}
 	f.Fuzz(func(t *testing.T, der []byte) {
-		finding, err := JudgeOCSP(der, leaf.cert, p.root.cert, nil, testNow)
-		if err != nil {
-			if !errors.Is(err, ErrEvidence) {
-				t.Errorf("not a complaint: %v", err)
-			}
+		finding, err := JudgeOCSP(der, fixedLeaf, root.cert, nil, testNow)
+		if !believable(t, finding, err) {
 			return
 		}
-		if finding.Until.Before(testNow.Add(-clockSkew)) {
-			t.Errorf("an old answer counts: %+v", finding)
-		}
 		// Whatever is believed here, x/crypto/ocsp can read, and finds signed.
-		if _, err := ocsp.ParseResponseForCert(der, leaf.cert, nil); err != nil {
+		if _, err := ocsp.ParseResponseForCert(der, fixedLeaf, nil); err != nil {
 			t.Errorf("believed, but unreadable elsewhere: %v", err)
 		}
-		if _, err := JudgeOCSP(der, stranger, p.root.cert, nil, testNow); err == nil {
+		if _, err := JudgeOCSP(der, fixedOther, root.cert, nil, testNow); err == nil {
 			t.Error("one answer for every certificate")
+		}
+	})
+}
+
+// FuzzSignedOCSP signs what comes, so that all of it is read.
+func FuzzSignedOCSP(f *testing.F) {
+	root := fixedAuthority(f)
+	for _, der := range fixedResponses(f, root) {
+		r, complaint := parseOCSP(der)
+		if r == nil {
+			if !strings.Contains(complaint, "no OCSP") { // the one with the critical extension
+				f.Fatal(complaint)
+			}
+			continue
+		}
+		f.Add(r.signed)
+	}
+	f.Fuzz(func(t *testing.T, signed []byte) {
+		algorithm, signature := signDER(t, root, signed)
+		der := wrapOCSP(t, signed, algorithm, signature, [][]byte{root.der})
+		finding, err := JudgeOCSP(der, fixedLeaf, root.cert, nil, testNow)
+		if !believable(t, finding, err) {
+			return
+		}
+		r, complaint := parseOCSP(der)
+		if complaint != "" {
+			t.Fatalf("believed, and then: %s", complaint)
+		}
+		other, err := ocsp.ParseResponseForCert(der, fixedLeaf, root.cert)
+		if err == nil && len(r.about(fixedLeaf, root.cert)) == 1 && len(r.singles) == 1 &&
+			(other.Status == ocsp.Good) != (finding.Standing == StandingGood) {
+			t.Errorf("%v here, %d elsewhere", finding.Standing, other.Status)
 		}
 	})
 }

@@ -45,6 +45,7 @@ type ocspSingle struct {
 	serial             []byte // INTEGER with its header
 	standing           Standing
 	revokedAt          time.Time
+	hold               bool
 	thisUpdate, update time.Time // update: nextUpdate, may be zero
 	critical           bool      // an extension that is not understood
 }
@@ -213,8 +214,10 @@ func (s *ocspSingle) readStatus(in *cryptobyte.String) bool {
 		s.standing = StandingRevoked
 		var present bool
 		var reason int
-		return status.ReadASN1GeneralizedTime(&s.revokedAt) && status.ReadOptionalASN1(&field, &present, explicit(0)) &&
+		ok := status.ReadASN1GeneralizedTime(&s.revokedAt) && status.ReadOptionalASN1(&field, &present, explicit(0)) &&
 			(!present || field.ReadASN1Enum(&reason) && field.Empty()) && status.Empty()
+		s.hold = present && reason == reasonHold
+		return ok
 	}
 	return false
 }

@@ -11,7 +11,7 @@ import (
 // else has brought: OCSP responses (RFC 6960, ocsp.go) and CRLs (RFC 5280 6.3,
 // crl.go). Nothing is fetched here.
 //
-//	evidence -> signed by whom the issuer lets -> about this certificate -> fresh -> newest
+//	evidence -> signed by whom the issuer lets -> about this certificate -> fresh -> what outweighs the rest
 
 // Standing is what is known of a certificate's revocation.
 type Standing uint8
@@ -61,25 +61,46 @@ func unusable(what string, err error) error {
 type Finding struct {
 	Standing  Standing // StandingGood or StandingRevoked
 	RevokedAt time.Time
-	Issued    time.Time // thisUpdate
-	Until     time.Time // nextUpdate, or what stands for it; never zero
+	// Hold: revoked, but only until further notice (RFC 5280 5.3.1).
+	Hold   bool
+	Issued time.Time // thisUpdate
+	Until  time.Time // nextUpdate, or what stands for it; never zero
 }
+
+// Outweighs says whether f counts, and not o. What has been revoked stays so, unless it
+// was a hold, so that no answer about anything else undoes it, however new: lists are
+// dated back, and responders lag behind them. Else the newer one counts.
+func (f Finding) Outweighs(o Finding) bool {
+	switch {
+	case f.final() != o.final():
+		return f.final()
+	case f.Issued.Equal(o.Issued):
+		return f.Standing > o.Standing
+	}
+	return f.Issued.After(o.Issued)
+}
+
+func (f Finding) final() bool { return f.Standing == StandingRevoked && !f.Hold }
+
+// reasonHold is the certificateHold of CRLReason (RFC 5280 5.3.1).
+const reasonHold = 6
 
 // Evidence is what is at hand, DER. What proves nothing is passed over.
 type Evidence struct{ OCSP, CRLs [][]byte }
 
 // JudgeRevocation says what the evidence tells of a certificate that issuer has
-// issued. Of several answers the newest counts. The error says why there is none.
-func JudgeRevocation(cert, issuer *x509.Certificate, e Evidence, now time.Time) (newest Finding, err error) {
+// issued. Of several answers that counts which outweighs the others. The error says why
+// there is none.
+func JudgeRevocation(cert, issuer *x509.Certificate, e Evidence, now time.Time) (known Finding, err error) {
 	err = unusable("nothing was said about it", nil)
 	if len(e.OCSP)+len(e.CRLs) > maxEvidence {
 		e.OCSP, e.CRLs = e.OCSP[:min(len(e.OCSP), maxEvidence/2)], e.CRLs[:min(len(e.CRLs), maxEvidence/2)]
 	}
 	take := func(f Finding, ferr error) {
 		switch {
-		case ferr == nil && (newest.Standing == StandingUnknown || f.Issued.After(newest.Issued)):
-			newest, err = f, nil
-		case ferr != nil && newest.Standing == StandingUnknown:
+		case ferr == nil && (known.Standing == StandingUnknown || f.Outweighs(known)):
+			known, err = f, nil
+		case ferr != nil && known.Standing == StandingUnknown:
 			err = ferr
 		}
 	}
@@ -89,10 +110,12 @@ func JudgeRevocation(cert, issuer *x509.Certificate, e Evidence, now time.Time) 
 	for _, der := range e.CRLs {
 		take(JudgeCRL(der, cert, issuer, now))
 	}
-	return newest, err
+	return known, err
 }
 
-// fresh is the common rule for the two dates of a response or a list.
+// fresh is the common rule for the two dates of a response or a list. What says that a
+// certificate has been revoked for good says so for ever: whoever has stolen its key
+// only had to keep everybody from asking again until that has ended.
 func fresh(what string, f *Finding, next, now time.Time) error {
 	if f.Until = next; next.IsZero() {
 		f.Until = f.Issued.Add(withoutNext)
@@ -100,7 +123,7 @@ func fresh(what string, f *Finding, next, now time.Time) error {
 	switch {
 	case f.Issued.After(now.Add(clockSkew)):
 		return unusable(what+" of "+date(f.Issued)+", which is to come", nil)
-	case f.Until.Before(now.Add(-clockSkew)):
+	case f.Until.Before(now.Add(-clockSkew)) && !f.final():
 		return unusable(what+" that ended on "+date(f.Until), nil)
 	}
 	return nil
