@@ -33,15 +33,6 @@ type keptSession struct {
 // up again.
 type sessionKey [sha256.Size]byte
 
-// Forget drops all: for a profile that was changed, or for a user who wants to be
-// asked again.
-func (s *Sessions) Forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.kept)
-	s.kept = nil
-}
-
 // take gives a session away: it is used once, unless it comes back (RFC 8446 C.4).
 func (s *Sessions) take(key sessionKey, now time.Time) (keptSession, bool) {
 	s.mu.Lock()
