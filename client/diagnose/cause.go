@@ -64,8 +64,8 @@ const (
 	CauseGatewayUntrusted   Cause = "gateway-untrusted"     // Seen: the issuer
 	CauseGatewayIssuer      Cause = "gateway-issuer"        // Seen and Expected: issuer names
 	CauseGatewayWrongName   Cause = "gateway-wrong-name"    // Seen and Expected: names
-	CauseGatewayExpired     Cause = "gateway-expired"       // When: the end
-	CauseGatewayNotYetValid Cause = "gateway-not-yet-valid" // When: the beginning
+	CauseGatewayExpired     Cause = "gateway-expired"       // When: the end; Seen: the issuer whose own it is, empty: the gateway's
+	CauseGatewayNotYetValid Cause = "gateway-not-yet-valid" // When: the beginning; Seen: as above
 	CauseGatewayUsage       Cause = "gateway-usage"         // not meant for a gateway
 	CauseGatewayPin         Cause = "gateway-pin"           // none of the pinned keys; Seen: the key's hash
 	CauseGatewayRevoked     Cause = "gateway-revoked"       // When: since when

@@ -101,6 +101,7 @@ func TestSentenceNamesWhatWasSeen(t *testing.T) {
 		{Failure{Cause: CauseGatewayIssuer, Seen: "Old CA", Expected: "New CA"}, "issued by Old CA, but the profile expects New CA"},
 		{Failure{Cause: CauseGatewayUntrusted, Seen: "Evil CA"}, "issued by Evil CA"},
 		{Failure{Cause: CauseGatewayExpired, When: day}, "expired on 4 March 2026"},
+		{Failure{Cause: CauseGatewayExpired, Seen: `"Office CA"`, When: day}, `The certificate of "Office CA", which vouches for the gateway's, has expired on 4 March 2026`},
 		{Failure{Cause: CauseGatewayNotYetValid, When: day}, "only from 4 March 2026"},
 		{Failure{Cause: CauseCertificateExpired, When: day}, "expired on 4 March 2026"},
 		{Failure{Cause: CauseCertificateRefused, Seen: "it has been revoked"}, "does not take your certificate (it has been revoked)"},

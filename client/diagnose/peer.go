@@ -15,9 +15,9 @@ func (f *Failure) gateway(seen, expected string) string {
 	case CauseGatewayWrongName:
 		return "The gateway's certificate is for " + orUnknown(seen) + ", but the profile expects " + orUnknown(expected) + askFirst
 	case CauseGatewayExpired:
-		return "The gateway's certificate has expired" + on(f.When) + "; check this computer's date, and if it is right, tell your administrator."
+		return dated(seen) + " has expired" + on(f.When) + "; check this computer's date, and if it is right, tell your administrator."
 	case CauseGatewayNotYetValid:
-		return "The gateway's certificate is not valid yet" + from(f.When) + "; check this computer's date, and if it is right, tell your administrator."
+		return dated(seen) + " is not valid yet" + from(f.When) + "; check this computer's date, and if it is right, tell your administrator."
 	case CauseGatewayUsage:
 		if expected == "" {
 			expected = "one for server authentication"
@@ -59,6 +59,14 @@ func (f *Failure) server(seen, expected string) string {
 	default:
 		return "The certificate of the server that checks accounts cannot be used" + inBrackets(seen) + "; tell your administrator."
 	}
+}
+
+// dated says whose dates are wrong.
+func dated(issuer string) string {
+	if issuer == "" {
+		return "The gateway's certificate"
+	}
+	return "The certificate of " + issuer + ", which vouches for the gateway's,"
 }
 
 const withheld = "; your password was not sent, so do not try again and ask your administrator."

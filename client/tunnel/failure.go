@@ -94,9 +94,9 @@ func explainCertificate(e *auth.CertificateError) *diagnose.Failure {
 	case auth.WrongName:
 		f.Cause = diagnose.CauseGatewayWrongName
 	case auth.Expired:
-		f.Cause, f.When = diagnose.CauseGatewayExpired, e.NotAfter
+		f.Cause, f.Seen, f.When = diagnose.CauseGatewayExpired, e.Authority, e.NotAfter
 	case auth.NotYetValid:
-		f.Cause, f.When = diagnose.CauseGatewayNotYetValid, e.NotBefore
+		f.Cause, f.Seen, f.When = diagnose.CauseGatewayNotYetValid, e.Authority, e.NotBefore
 	case auth.Usage:
 		f.Cause = diagnose.CauseGatewayUsage
 	case auth.WrongIssuer:

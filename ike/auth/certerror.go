@@ -34,7 +34,10 @@ type CertificateError struct {
 	// where none could be read.
 	NotBefore, NotAfter time.Time
 	RevokedAt           time.Time // Revoked: since when
-	Err                 error     // the underlying error, may be nil
+	// Authority is set where Expired or NotYetValid is about an issuer in the path, and
+	// not about the certificate itself.
+	Authority string
+	Err       error // the underlying error, may be nil
 }
 
 // Error implements error.

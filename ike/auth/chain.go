@@ -140,6 +140,13 @@ func readChain(chain [][]byte, p ChainPolicy) (certs []*x509.Certificate, helper
 }
 
 func checkDates(cert *x509.Certificate, now time.Time) error {
+	if e := outsideDates(cert, now); e != nil {
+		return e
+	}
+	return nil
+}
+
+func outsideDates(cert *x509.Certificate, now time.Time) *CertificateError {
 	e := &CertificateError{NotBefore: cert.NotBefore, NotAfter: cert.NotAfter}
 	switch {
 	case now.After(cert.NotAfter):
@@ -163,7 +170,8 @@ func pathError(certs []*x509.Certificate, p ChainPolicy, err error) error {
 	if errors.As(err, &invalid) {
 		switch {
 		case invalid.Reason == x509.Expired && invalid.Cert != nil:
-			if e := checkDates(invalid.Cert, p.Now); e != nil {
+			if e := outsideDates(invalid.Cert, p.Now); e != nil {
+				e.Authority = subject(invalid.Cert) // the leaf's own dates have been looked at
 				return e
 			}
 		case invalid.Reason == x509.CANotAuthorizedForThisName, invalid.Reason == x509.NameConstraintsWithoutSANs:
