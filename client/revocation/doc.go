@@ -10,6 +10,11 @@
 // network. It opens no socket of its own: Network.Dial does, through the tunnel. It
 // decides nothing about a line: client/tunnel does. app/homewardd joins the two.
 //
+// The way leads past the very gateway that is asked about. It can keep questions and
+// answers back, and play an older answer of the authority's that has not ended; it
+// cannot make one up, nor undo a revocation that has been seen. Silence is what strict
+// and relaxed are about.
+//
 // Every answer is bounded in size and time, asked for by http alone (what is signed
 // needs no TLS, whose own certificates would want checking in turn), never by a
 // proxy, and never redirected to anything else.
