@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -237,36 +238,54 @@ func (a *app) forgetKept(ctx context.Context, store secretStore, p profile.Profi
 
 // addKept keeps what the file holds beside what is kept.
 func addKept(ctx context.Context, store secretStore, in *profile.Imported, done *undoStack) error {
-	id := in.Profile.ID
-	before, err := answer.Kept(ctx, store, id)
-	var unreadable *credential.SealError
-	if errors.As(err, &unreadable) {
-		before, err = profile.Secrets{}, nil
+	var before profile.Secrets
+	err := store.Update(ctx, in.Profile.ID, func(kept *profile.Secrets) error {
+		before.Clear()
+		before = cloned(*kept)
+		merge(kept, in.Secrets, in.Secrets)
+		return nil
+	})
+	if err != nil {
+		before.Clear()
+		return err
 	}
-	if err == nil {
-		err = store.Put(ctx, id, merged(before, in.Secrets))
-	}
-	if err == nil {
-		done.add(func() error {
-			defer before.Clear()
-			return store.Put(context.WithoutCancel(ctx), id, before)
+	brought := profile.Secrets{Password: mark(in.Secrets.Password), PSK: mark(in.Secrets.PSK), PrivateKey: mark(in.Secrets.PrivateKey)}
+	done.add(func() error {
+		defer before.Clear()
+		return store.Update(context.WithoutCancel(ctx), in.Profile.ID, func(kept *profile.Secrets) error {
+			merge(kept, brought, before)
+			return nil
 		})
-	}
-	return err
+	})
+	return nil
 }
 
-// merged gives the new secrets, and of the old ones what the file does not hold.
-func merged(before, file profile.Secrets) profile.Secrets {
-	if file.Password == nil {
-		file.Password = before.Password
+// mark says without a secret that there is one.
+func mark(secret []byte) []byte {
+	if secret == nil {
+		return nil
 	}
-	if file.PSK == nil {
-		file.PSK = before.PSK
+	return []byte{}
+}
+
+// merge replaces each secret that which has by a copy of the one in by.
+func merge(kept *profile.Secrets, which, by profile.Secrets) {
+	if which.Password != nil {
+		clear(kept.Password)
+		kept.Password = bytes.Clone(by.Password)
 	}
-	if file.PrivateKey == nil {
-		file.PrivateKey = before.PrivateKey
+	if which.PSK != nil {
+		clear(kept.PSK)
+		kept.PSK = bytes.Clone(by.PSK)
 	}
-	return file
+	if which.PrivateKey != nil {
+		clear(kept.PrivateKey)
+		kept.PrivateKey = bytes.Clone(by.PrivateKey)
+	}
+}
+
+func cloned(s profile.Secrets) profile.Secrets {
+	return profile.Secrets{Password: bytes.Clone(s.Password), PSK: bytes.Clone(s.PSK), PrivateKey: bytes.Clone(s.PrivateKey)}
 }
 
 // undoStack takes back what an import has done, newest first.

@@ -44,13 +44,25 @@ func (a *app) keepKey(ctx context.Context, p *profile.Profile, elsewhere bool, d
 		before.Clear()
 		return nil
 	}
-	if err := store.Put(ctx, p.ID, profile.Secrets{PrivateKey: before.PrivateKey}); err != nil {
+	before.Clear()
+	err = store.Update(ctx, p.ID, func(kept *profile.Secrets) error {
+		before.Clear()
+		before = cloned(*kept)
+		clear(kept.Password)
+		clear(kept.PSK)
+		kept.Password, kept.PSK = nil, nil
+		return nil
+	})
+	if err != nil {
 		before.Clear()
 		return fmt.Errorf("what is kept for %s was meant for another gateway and cannot be deleted (%w); nothing was changed", p.Name, err)
 	}
 	done.add(func() error {
 		defer before.Clear()
-		return store.Put(context.WithoutCancel(ctx), p.ID, before)
+		return store.Update(context.WithoutCancel(ctx), p.ID, func(kept *profile.Secrets) error {
+			merge(kept, profile.Secrets{Password: []byte{}, PSK: []byte{}}, before)
+			return nil
+		})
 	})
 	return nil
 }

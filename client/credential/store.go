@@ -96,16 +96,9 @@ func (s *Store) Get(ctx context.Context, profileID string) (profile.Secrets, err
 }
 
 func (s *Store) get(ctx context.Context, r record, profileID string) (profile.Secrets, error) {
-	path, err := s.path(profileID, r.Generation)
+	sealed, err := s.sealed(profileID, r.Generation)
 	if err != nil {
 		return profile.Secrets{}, err
-	}
-	sealed, err := readBounded(path, maxSealed)
-	if errors.Is(err, fs.ErrNotExist) {
-		return profile.Secrets{}, ErrNotKept
-	}
-	if err != nil {
-		return profile.Secrets{}, fmt.Errorf("credential: %w", err)
 	}
 	key, err := s.sealingKey(ctx, r, false)
 	if errors.Is(err, ErrNoEntry) {
@@ -119,6 +112,22 @@ func (s *Store) get(ctx context.Context, r record, profileID string) (profile.Se
 		return profile.Secrets{}, &SealError{Err: err}
 	}
 	return secrets, nil
+}
+
+// sealed reads the profile's file, or is ErrNotKept.
+func (s *Store) sealed(profileID string, generation uint64) ([]byte, error) {
+	path, err := s.path(profileID, generation)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := readBounded(path, maxSealed)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotKept
+	}
+	if err != nil {
+		return nil, fmt.Errorf("credential: %w", err)
+	}
+	return sealed, nil
 }
 
 // Put keeps secrets for the profile in place of what was kept before; empty
@@ -138,19 +147,24 @@ func (s *Store) Put(ctx context.Context, profileID string, secrets profile.Secre
 		if err != nil {
 			return err
 		}
-		path, err := s.path(profileID, r.Generation)
-		if err != nil {
-			return err
-		}
 		if r.Mode == ModeAsk {
 			return ErrKeepsNothing
 		}
-		key, err := s.sealingKey(ctx, r, true)
-		if err != nil {
-			return err
-		}
-		return write(path, key, profileID, secrets)
+		return s.write(ctx, r, profileID, secrets)
 	})
+}
+
+// write writes the profile's file, under the lock.
+func (s *Store) write(ctx context.Context, r record, profileID string, secrets profile.Secrets) error {
+	path, err := s.path(profileID, r.Generation)
+	if err != nil {
+		return err
+	}
+	key, err := s.sealingKey(ctx, r, true)
+	if err != nil {
+		return err
+	}
+	return write(path, key, profileID, secrets)
 }
 
 // know asks for the key where a person may have to be asked for it, so that nobody is

@@ -40,6 +40,8 @@ type Service interface {
 type Store interface {
 	Get(ctx context.Context, profileID string) (profile.Secrets, error)
 	Put(ctx context.Context, profileID string, s profile.Secrets) error
+	// Update changes what is kept, while no other program does.
+	Update(ctx context.Context, profileID string, change func(*profile.Secrets) error) error
 }
 
 // Config is what an Answerer is made from. All but OpenWallet, Cards and Piped is

@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -20,18 +21,11 @@ func Kept(ctx context.Context, s Store, id string) (profile.Secrets, error) {
 // SetPassword keeps a password beside the profile's other secrets; nil takes
 // away what is kept.
 func SetPassword(ctx context.Context, s Store, id string, password []byte) error {
-	secrets, err := Kept(ctx, s, id)
-	var unreadable *credential.SealError
-	if errors.As(err, &unreadable) {
-		secrets, err = profile.Secrets{}, nil // lost already: it can only be replaced
-	}
-	if err != nil {
-		return err
-	}
-	defer secrets.Clear()
-	clear(secrets.Password)
-	secrets.Password = append([]byte(nil), password...)
-	return s.Put(ctx, id, secrets)
+	return s.Update(ctx, id, func(kept *profile.Secrets) error {
+		clear(kept.Password)
+		kept.Password = bytes.Clone(password)
+		return nil
+	})
 }
 
 // Trouble says in a clause why nothing can be kept or looked up.

@@ -31,6 +31,14 @@ func (d *drawer) Put(_ context.Context, id string, s profile.Secrets) error {
 	return nil
 }
 
+func (d *drawer) Update(ctx context.Context, id string, change func(*profile.Secrets) error) error {
+	s := d.kept[id]
+	if err := change(&s); err != nil {
+		return err
+	}
+	return d.Put(ctx, id, s)
+}
+
 // forgetful is a service whose profile can be forgotten.
 type forgetful struct {
 	noted
