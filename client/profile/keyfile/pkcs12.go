@@ -12,9 +12,10 @@ import (
 )
 
 // openDeadline bounds the work on one PKCS#12 file. checkCost sees the
-// iteration counts that stand in the open; this is for those inside what the
-// file encrypts.
-const openDeadline = 20 * time.Second
+// iteration counts that stand in the open, which is all that a real file has; this
+// is for those inside what the file encrypts, and above what an honest file takes
+// on a slow machine.
+const openDeadline = 3 * time.Second
 
 // PKCS12 opens a file in BER or DER with that password; "" opens one without.
 // Errors are ErrPassword, ErrCostly, ErrNoKey, ErrNoCertificate, ErrForeign or

@@ -45,16 +45,18 @@ var (
 	oidPBKDF2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
 )
 
-// prfs are the pseudorandom functions of RFC 8018 B.1.
+// prfs are the pseudorandom functions of RFC 8018 B.1, and what a block of each
+// costs beside HMAC-SHA-256.
 var prfs = []struct {
-	oid  asn1.ObjectIdentifier
-	hash func() hash.Hash
+	oid    asn1.ObjectIdentifier
+	hash   func() hash.Hash
+	weight uint64
 }{
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 7}, sha1.New}, // the default
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 8}, sha256.New224},
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}, sha256.New},
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 10}, sha512.New384},
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 11}, sha512.New},
+	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 7}, sha1.New, 2}, // the default
+	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 8}, sha256.New224, 1},
+	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}, sha256.New, 1},
+	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 10}, sha512.New384, 3},
+	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 11}, sha512.New, 3},
 }
 
 // ciphers are the encryption schemes of RFC 8018 B.2, in CBC mode.

@@ -54,6 +54,7 @@ type reader struct {
 	ask   AskPassword
 	keys  []foundKey
 	certs []*x509.Certificate
+	work  uint64 // of passwords, over all files
 }
 
 type foundKey struct {
@@ -84,6 +85,9 @@ func (r *reader) file(f File) error {
 		return r.add(key, nil, f)
 	}
 	var sealed encryptedPrivateKeyInfo
+	if err := spend(&r.work, der); err != nil {
+		return err
+	}
 	if unmarshal(der, &sealed) == nil {
 		return r.sealed(f, sealed)
 	}
@@ -120,6 +124,9 @@ func (r *reader) block(f File, b *pem.Block) error {
 	case "ENCRYPTED PRIVATE KEY":
 		var sealed encryptedPrivateKeyInfo
 		if err := unmarshal(b.Bytes, &sealed); err != nil {
+			return err
+		}
+		if err := spend(&r.work, b.Bytes); err != nil {
 			return err
 		}
 		return r.sealed(f, sealed)

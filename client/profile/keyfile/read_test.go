@@ -378,6 +378,55 @@ func TestCost(t *testing.T) {
 	}
 }
 
+// TestCostInAll bounds what all keys of a file cost together (RFC 8018 5.2), also of
+// several files.
+func TestCostInAll(t *testing.T) {
+	t.Parallel()
+	sealed := func(salt any, count int, function asn1.ObjectIdentifier) []byte {
+		return mustMarshal(t, encryptedPrivateKeyInfo{pkix.AlgorithmIdentifier{
+			Algorithm: oidPBES2, Parameters: asn1.RawValue{FullBytes: mustMarshal(t, pbes2Params{
+				pkix.AlgorithmIdentifier{Algorithm: oidPBKDF2, Parameters: asn1.RawValue{FullBytes: mustMarshal(t, struct {
+					Salt       any
+					Iterations int
+					PRF        pkix.AlgorithmIdentifier
+				}{salt, count, pkix.AlgorithmIdentifier{Algorithm: function}})}},
+				pkix.AlgorithmIdentifier{Algorithm: ciphers[0].oid, Parameters: asn1.RawValue{FullBytes: mustMarshal(t, make([]byte, 16))}},
+			})},
+		}, make([]byte, 32)})
+	}
+	sha256, sha512 := prfs[2].oid, prfs[4].oid
+	one := sealed([]byte("salt"), maxIterations, sha256)
+	otherClass := asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: asn1.TagOctetString, Bytes: []byte("salt")}
+	for name, c := range map[string]struct {
+		files  [][]byte
+		costly bool
+	}{
+		"four keys":            {[][]byte{bytes.Repeat(one, 4)}, false},
+		"five keys":            {[][]byte{bytes.Repeat(one, 5)}, true},
+		"five files":           {[][]byte{one, one, one, one, one}, true},
+		"a slower function":    {[][]byte{sealed([]byte("salt"), maxIterations, sha512), sealed([]byte("salt"), maxIterations, sha512)}, true},
+		"a salt in disguise":   {[][]byte{sealed(otherClass, 1<<40, sha256)}, true},
+		"and within the bound": {[][]byte{sealed(otherClass, 1<<10, sha256)}, false},
+	} {
+		var work uint64
+		var err error
+		for _, f := range c.files {
+			err = errors.Join(err, spend(&work, f))
+		}
+		if errors.Is(err, ErrCostly) != c.costly {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	file := File{"key.pem", armour("ENCRYPTED PRIVATE KEY", one)}
+	for work, costly := range map[uint64]bool{0: false, maxWork: true} {
+		asked := 0
+		r := reader{work: work, ask: func(string, int) ([]byte, error) { asked++; return nil, errors.New("enough") }}
+		if err := r.file(file); errors.Is(err, ErrCostly) != costly || costly == (asked > 0) {
+			t.Errorf("after %d: %v, asked %d times", work, err, asked)
+		}
+	}
+}
+
 // TestKeyIsNotShown prints an identity in every way that programs print.
 func TestKeyIsNotShown(t *testing.T) {
 	t.Parallel()
