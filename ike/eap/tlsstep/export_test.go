@@ -12,16 +12,25 @@ import (
 // oldTalk runs a client against a server from before RFC 7627.
 func oldTalk(t *testing.T, cfg Config, change func(*tlsserver.Old)) (*talk, *tlsserver.Old, error) {
 	t.Helper()
+	k, old := oldPair(t, cfg)
+	if change != nil {
+		change(old)
+	}
+	return k, old, k.withOld(old)
+}
+
+func oldPair(t *testing.T, cfg Config) (*talk, *tlsserver.Old) {
+	t.Helper()
 	w := world()
 	rsaServer, err := w.anchor.Server("radius.example", "rsa", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := &tlsserver.Old{Certificate: rsaServer}
-	if change != nil {
-		change(old)
-	}
-	k := newTalk(t, cfg, w.serverConfig())
+	return newTalk(t, cfg, w.serverConfig()), &tlsserver.Old{Certificate: rsaServer}
+}
+
+// withOld runs the client until it fails or nothing is left to say.
+func (k *talk) withOld(old *tlsserver.Old) error {
 	step, err := k.c.Start()
 	for err == nil {
 		k.data = append(k.data, step.Data...)
@@ -39,7 +48,7 @@ func oldTalk(t *testing.T, cfg Config, change func(*tlsserver.Old)) (*talk, *tls
 		step, err = k.c.Input(out)
 	}
 	old.Input(step.Out)
-	return k, old, err
+	return err
 }
 
 // A server without Extended Master Secret and with RSA key exchange is refused unless
@@ -53,6 +62,19 @@ func TestOldServerIsRefused(t *testing.T) {
 	}
 	if old.Err == nil || old.Err.Error() != "alert 0228" {
 		t.Errorf("the server saw %v, want handshake_failure", old.Err)
+	}
+}
+
+// No handshake is established whose keys could not be exported, also where the
+// server's hello was not understood as crypto/tls understands it (RFC 7627 5.4).
+func TestNoKeysNotEstablished(t *testing.T) {
+	t.Parallel()
+	cfg := world().client()
+	cfg.Legacy = true
+	k, old := oldPair(t, cfg)
+	k.c.hello.done = true // it looks at nothing any more
+	if err := k.withOld(old); kindOf(err) != string(NoEMS) || k.done != 0 {
+		t.Errorf("%v, established %d times", err, k.done)
 	}
 }
 
