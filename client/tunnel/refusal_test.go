@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,8 +48,9 @@ func TestLockedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, limited100)
 		cfg := o.config()
-		asked, ask := 0, cfg.Ask
-		cfg.Ask = func(ctx context.Context, q Question) (Answer, error) { asked++; return ask(ctx, q) }
+		var asked atomic.Int32
+		ask := cfg.Ask
+		cfg.Ask = func(ctx context.Context, q Question) (Answer, error) { asked.Add(1); return ask(ctx, q) }
 		r := run(t, cfg)
 		r.up()
 		o.tell(func(time.Time) error {
@@ -59,8 +61,8 @@ func TestLockedMeanwhile(t *testing.T) {
 		})
 		<-time.After(signIns - time.Second)
 		r.standing()
-		if asked != 2 {
-			t.Errorf("asked %d times, want once for the first sign-in and once for the second", asked)
+		if n := asked.Load(); n != 2 {
+			t.Errorf("asked %d times, want once for the first sign-in and once for the second", n)
 		}
 		o.tell(o.gateway.DeleteIKE)
 		if err := <-r.result; !isCause(err, diagnose.CauseAccountLocked) {
