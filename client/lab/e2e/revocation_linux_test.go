@@ -112,14 +112,16 @@ func TestRevokedWhileConnected(t *testing.T) {
 			if s := r.endsBecause("gateway-revoked"); !strings.Contains(s, "revoked") {
 				t.Errorf("the sentence is %q", s)
 			}
-			asked, signIns := inside.Load(), strings.Count(r.Gateway.Log(), "EAP/RES")
-			if asked == 0 {
+			if inside.Load() == 0 {
 				t.Error("nobody asked the authorities")
 			}
+			signIns := strings.Count(r.Gateway.Log(), "EAP/RES")
 			if said, ok := r.tries(); ok || !strings.Contains(said, "revoked") {
 				t.Errorf("connecting again: %s", said)
 			}
-			if inside.Load() != asked || strings.Count(r.Gateway.Log(), "EAP/RES") != signIns {
+			// Without a sign-in there is no tunnel to ask anybody through. What is still seen
+			// inside is the end of a connection that was cut off with the line.
+			if strings.Count(r.Gateway.Log(), "EAP/RES") != signIns {
 				t.Error("the gateway was signed in to again, though it was known to be revoked")
 			}
 			if n := beside.Load(); n != 0 {
