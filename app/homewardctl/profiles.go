@@ -129,8 +129,10 @@ func (a *app) printProfile(p *profile.Profile) error {
 		{"Names asked there", strings.Join(p.DNS.Domains, ", ")},
 		{"IKE encryption", proposals(p.IKE)},
 		{"ESP encryption", proposals(p.Child)},
-		{"ID", p.ID},
 	}...)
+	rows = append(rows, guardRows(p.Traffic)...)
+	rows = append(rows, demandRows(p.OnDemand)...)
+	rows = append(rows, row{"ID", p.ID})
 	if err := printRows(a.out, "  ", rows); err != nil {
 		return err
 	}

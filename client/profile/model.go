@@ -32,6 +32,8 @@ type Profile struct {
 	Traffic Traffic `json:"traffic"`
 	DNS     DNS     `json:"dns"`
 	Session Session `json:"session"`
+	// OnDemand says when the line comes and goes by itself.
+	OnDemand OnDemand `json:"on_demand,omitzero"`
 }
 
 // Origin says where the profile came from.
@@ -208,6 +210,12 @@ type Traffic struct {
 	// AllowPushed bounds AcceptPushed; empty: any but the local subnet.
 	AllowPushed []netip.Prefix `json:"allow_pushed,omitempty"`
 	MTU         int            `json:"mtu,omitempty"` // 0: Homeward's own choice
+	// KillSwitch and LocalNetwork hold where the computer has no setting of its own.
+	KillSwitch   KillSwitch   `json:"kill_switch,omitempty"`
+	LocalNetwork LocalNetwork `json:"local_network,omitempty"`
+	// Overlap: who wins where the network the computer is in and the company use the
+	// same addresses.
+	Overlap Overlap `json:"overlap,omitempty"`
 }
 
 // DNS says who answers names while the tunnel is up.

@@ -245,6 +245,7 @@ func (st Stored) clone() Stored {
 	p.Gateway.Pins = slices.Clone(p.Gateway.Pins)
 	p.Gateway.Quirks = slices.Clone(p.Gateway.Quirks)
 	p.Client.EAP = p.Client.EAP.clone()
+	p.OnDemand = p.OnDemand.clone()
 	p.Client.Certificates = slices.Clone(p.Client.Certificates)
 	p.Client.CertificateIssuers = slices.Clone(p.Client.CertificateIssuers)
 	p.Client.Further = slices.Clone(p.Client.Further)

@@ -39,7 +39,7 @@ func (p *Profile) Validate() error {
 	for _, check := range []func() error{
 		p.validateHead, p.Gateway.validate, p.Client.validate, p.validateAuth,
 		p.IKE.validateIKE, p.Child.validateChild,
-		p.Traffic.validate, p.DNS.validate, p.Session.validate, p.validateQuirks,
+		p.Traffic.validate, p.DNS.validate, p.Session.validate, p.OnDemand.validate, p.validateQuirks,
 	} {
 		if err := check(); err != nil {
 			return err

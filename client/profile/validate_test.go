@@ -58,10 +58,12 @@ func full(t testing.TB) *Profile {
 		Child: SA{Proposals: []Proposal{{Encryption: "chacha20poly1305", Group: "x25519"}}, PFS: true, Lifetime: Duration(time.Hour),
 			LifetimeBytes: 4 << 30, LifetimePackets: 1 << 24},
 		Traffic: Traffic{Include: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Exclude: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")},
-			AcceptPushed: true, AllowPushed: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}, MTU: 1400},
+			AcceptPushed: true, AllowPushed: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}, MTU: 1400,
+			KillSwitch: KillSwitchOn, LocalNetwork: LocalAllow, Overlap: OverlapCompany},
 		DNS: DNS{Servers: []netip.Addr{netip.MustParseAddr("10.0.0.53")}, Domains: []string{"corp.example", "corp"},
 			Search: []string{"corp.example"}, AcceptPushed: true, AllowPushed: []string{"example", "corp"}},
-		Session: Session{Liveness: Duration(time.Minute), NATKeepalive: Duration(20 * time.Second), NoMOBIKE: true, NoRedirect: true, Childless: ChildlessOffered},
+		Session:  Session{Liveness: Duration(time.Minute), NATKeepalive: Duration(20 * time.Second), NoMOBIKE: true, NoRedirect: true, Childless: ChildlessOffered},
+		OnDemand: onDemand(),
 	}
 }
 

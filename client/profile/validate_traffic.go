@@ -19,6 +19,9 @@ func (t *Traffic) validate() error {
 	if t.MTU != 0 && (t.MTU < MinMTU || t.MTU > MaxMTU) {
 		return invalid("traffic.mtu", "is %d, not between %d and %d", t.MTU, MinMTU, MaxMTU)
 	}
+	if err := t.validateGuard(); err != nil {
+		return err
+	}
 	for i, p := range t.Include {
 		if p.IsValid() && p.Bits() == 0 {
 			return invalid(fmt.Sprintf("traffic.include[%d]", i), "is everything: that is said by full")

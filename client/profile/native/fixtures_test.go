@@ -83,11 +83,18 @@ func complete(t testing.TB) []profile.Profile {
 		Child: profile.SA{Proposals: []profile.Proposal{{Encryption: "aes256", Integrity: "sha1", Group: "x25519"}}, Strict: true, Legacy: true, PFS: true,
 			Lifetime: profile.Duration(time.Hour), LifetimeBytes: profile.MaxLifetimeBytes, LifetimePackets: profile.MaxLifetimePackets},
 		Traffic: profile.Traffic{Include: prefixes("10.0.0.0/8", "2001:db8::/32"), Exclude: prefixes("10.9.0.0/16"),
-			AcceptPushed: true, AllowPushed: prefixes("10.0.0.0/8"), MTU: 1400},
+			AcceptPushed: true, AllowPushed: prefixes("10.0.0.0/8"), MTU: 1400,
+			KillSwitch: profile.KillSwitchOn, LocalNetwork: profile.LocalAllow, Overlap: profile.OverlapLocal},
 		DNS: profile.DNS{Servers: []netip.Addr{netip.MustParseAddr("10.0.0.53"), netip.MustParseAddr("fd00::53")}, Domains: []string{"corp.example"},
 			Search: []string{"corp.example"}, AcceptPushed: true, AllowPushed: []string{"example"}},
 		Session: profile.Session{Liveness: profile.Duration(-time.Second), NATKeepalive: profile.Duration(15 * time.Second),
 			NoMOBIKE: true, NoRedirect: true, Childless: profile.ChildlessRequired},
+		OnDemand: profile.OnDemand{When: profile.WhenBoot, Rules: []profile.Rule{
+			{Action: profile.RuleEvaluate, Interface: profile.RuleWiFi, SSIDs: []string{"Harbour Café"}, DNSDomains: []string{"*.corp.example"},
+				DNSServers: []string{"10.1.*"}, ProbeURL: "https://intranet.corp.example/",
+				Domains: []profile.DomainRule{{Domains: []string{"corp.example"}, Action: profile.DomainIfNeeded,
+					RequiredServers: []netip.Addr{netip.MustParseAddr("10.0.0.53")}, RequiredURL: "http://10.0.0.80/"}}},
+			{Action: profile.RuleConnect}}},
 	}
 	named := certified
 	named.Client = profile.Client{Auth: profile.ClientMSCHAPv2, Username: "alice", EAPOnly: profile.EAPOnlyAny}

@@ -69,6 +69,40 @@ func judge(u unit, p *profile.Profile) opinion {
 		if p.Traffic.Full && slices.ContainsFunc(p.Traffic.Exclude, public) {
 			return opinion{note: "what goes there leaves outside the tunnel, although all else goes through it", lowers: true}
 		}
+	case "traffic.local_network":
+		if p.Traffic.LocalNetwork == profile.LocalAllow {
+			return opinion{note: "while the kill switch holds, everybody in the network you are in can still be reached", lowers: true}
+		}
+	case "traffic.overlap":
+		if p.Traffic.Overlap == profile.OverlapLocal {
+			return opinion{note: "where both use the same addresses, what is meant for the company goes to the network you are in", lowers: true}
+		}
+	case "on_demand.when":
+		return judgeWhen(p.OnDemand.When)
+	case "on_demand.rules[].action":
+		return judgeRule(u.value.(profile.RuleAction), p)
+	case "on_demand.rules[].probe_url", "on_demand.rules[].domains[].required_url":
+		return opinion{note: "asked for beside the tunnel, so whoever carries your traffic sees that you ask"}
+	}
+	return opinion{}
+}
+
+func judgeWhen(w profile.When) opinion {
+	switch {
+	case w.BeforeLogin():
+		return opinion{note: "the line comes by itself; before you sign in to the computer only with a credential that an administrator gives to the service, «sudo homewardctl machine set»"}
+	case w != profile.WhenNever:
+		return opinion{note: "the line comes by itself while a program of yours can sign in, such as «homewardctl attend»"}
+	}
+	return opinion{}
+}
+
+func judgeRule(a profile.RuleAction, p *profile.Profile) opinion {
+	switch {
+	case a == profile.RuleEvaluate:
+		return opinion{verdict: profile.Approximated, note: "decided when the network changes, not when a name is looked up"}
+	case a == profile.RuleDisconnect && p.Traffic.KillSwitch == profile.KillSwitchOn:
+		return opinion{note: "in a network that looks like this one the kill switch lets everything out", lowers: true}
 	}
 	return opinion{}
 }

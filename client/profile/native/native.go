@@ -44,6 +44,8 @@ type document struct {
 	Traffic profile.Traffic `json:"traffic"`
 	DNS     profile.DNS     `json:"dns,omitzero"`
 	Session profile.Session `json:"session,omitzero"`
+
+	OnDemand profile.OnDemand `json:"on_demand,omitzero"`
 }
 
 type origin struct {
@@ -97,7 +99,7 @@ func (d *document) profile(sum string) profile.Profile {
 			Organization: d.Origin.Organization, Description: d.Origin.Description, SHA256: sum,
 		},
 		Gateway: d.Gateway, Client: d.Client, IKE: d.IKE, Child: d.Child,
-		Traffic: d.Traffic, DNS: d.DNS, Session: d.Session,
+		Traffic: d.Traffic, DNS: d.DNS, Session: d.Session, OnDemand: d.OnDemand,
 	}
 	if p.Origin.Identifier == "" {
 		p.Origin.Identifier = strings.ToLower(p.Name + "@" + p.Gateway.Address)
@@ -139,7 +141,7 @@ func Encode(p *profile.Profile) ([]byte, error) {
 		Version: p.Version, Name: p.Name,
 		Origin:  origin{Identifier: p.Origin.Identifier, Organization: p.Origin.Organization, Description: p.Origin.Description},
 		Gateway: p.Gateway, Client: p.Client, IKE: p.IKE, Child: p.Child,
-		Traffic: p.Traffic, DNS: p.DNS, Session: p.Session,
+		Traffic: p.Traffic, DNS: p.DNS, Session: p.Session, OnDemand: p.OnDemand,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write a profile: %w", err)

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/homeward-vpn/homeward/client/profile"
+)
+
+// guardRows say what a profile wants of the kill switch and of overlapping networks.
+func guardRows(t profile.Traffic) []row {
+	words := map[profile.KillSwitch]string{profile.KillSwitchOff: "off", profile.KillSwitchOn: "on, where this computer has no setting of its own"}
+	local := map[profile.LocalNetwork]string{
+		profile.LocalAllow: "can be reached while the kill switch holds", profile.LocalRefuse: "cannot be reached while the kill switch holds",
+	}
+	overlap := map[profile.Overlap]string{
+		profile.OverlapCompany: "belong to the company", profile.OverlapLocal: "belong to the network you are in",
+	}
+	return []row{{"Kill switch", words[t.KillSwitch]}, {"The local network", local[t.LocalNetwork]}, {"Addresses of both", overlap[t.Overlap]}}
+}
+
+// demandRows say when the line comes and goes by itself.
+func demandRows(o profile.OnDemand) []row {
+	rows := []row{{"Connects by itself", o.Words()}}
+	if o.When == profile.WhenNever {
+		return rows
+	}
+	for i, r := range o.Rules {
+		rows = append(rows, row{fmt.Sprintf("Rule %d", i+1), r.Words()})
+	}
+	return rows
+}
