@@ -117,6 +117,7 @@ type fakeWorld struct {
 	programs map[string]func(stdin []byte, args ...string) (string, error)
 	ends     map[string]string // where links end
 	resolved *fakeResolved     // nil: it does not run
+	manager  []NetworkDNS      // NetworkManager's; nil: it does not run
 	index    map[string]int
 	ran      []string
 }
@@ -144,9 +145,11 @@ func (f worldFiles) Resolve(path string) (string, error) {
 
 func (w *fakeWorld) env() Environment {
 	return Environment{
-		ResolvConf:     w.conf,
-		ResolvconfConf: w.conf + ".openresolv",
-		Files:          worldFiles{w.files, w},
+		ResolvConf:        w.conf,
+		ResolvconfConf:    w.conf + ".openresolv",
+		ResolvconfEntries: []string{w.conf + ".entries"},
+		Uplinks:           w.conf + ".uplinks",
+		Files:             worldFiles{w.files, w},
 		LookPath: func(program string) (string, error) {
 			if w.programs[program] == nil {
 				return "", exec.ErrNotFound
@@ -166,6 +169,13 @@ func (w *fakeWorld) env() Environment {
 			}
 			return w.resolved, nil
 		},
+		NetworkManager: func(context.Context) ([]NetworkDNS, error) {
+			if w.manager == nil {
+				return nil, errNoNetworkManager
+			}
+			return w.manager, nil
+		},
+		InterfaceName: func(index int) (string, error) { return fmt.Sprintf("eth%d", index), nil },
 		InterfaceIndex: func(name string) (int, error) {
 			if i, ok := w.index[name]; ok {
 				return i, nil
@@ -180,6 +190,7 @@ type fakeResolved struct {
 	said   []string
 	fail   string // this method fails
 	closed int
+	known  Known
 }
 
 func (r *fakeResolved) say(method string, args ...any) error {
@@ -202,4 +213,10 @@ func (r *fakeResolved) SetLinkDefaultRoute(_ context.Context, index int, on bool
 func (r *fakeResolved) SetLinkQuiet(_ context.Context, index int) error { return r.say("quiet", index) }
 func (r *fakeResolved) RevertLink(_ context.Context, index int) error   { return r.say("revert", index) }
 func (r *fakeResolved) FlushCaches(context.Context) error               { return r.say("flush") }
-func (r *fakeResolved) Close() error                                    { r.closed++; return nil }
+func (r *fakeResolved) Known(context.Context) (Known, error) {
+	if r.fail == "known" {
+		return Known{}, errors.New("systemd-resolved says no")
+	}
+	return r.known, nil
+}
+func (r *fakeResolved) Close() error { r.closed++; return nil }

@@ -16,18 +16,26 @@ type Environment struct {
 	ResolvConf     string // /etc/resolv.conf
 	ResolvconfConf string // /etc/resolvconf.conf, openresolv's own configuration
 	NscdSocket     string // /run/nscd/socket
+	// ResolvconfEntries are the folders in which a resolvconf keeps its entries.
+	ResolvconfEntries []string
+	Uplinks           string // systemd-resolved's list of uplink resolvers
 
-	Files          Files
-	LookPath       func(program string) (path string, err error)
-	Run            func(ctx context.Context, stdin []byte, program string, args ...string) ([]byte, error)
-	Resolved       func(ctx context.Context) (Resolved, error) // fails where it does not run
+	Files    Files
+	LookPath func(program string) (path string, err error)
+	Run      func(ctx context.Context, stdin []byte, program string, args ...string) ([]byte, error)
+	Resolved func(ctx context.Context) (Resolved, error) // fails where it does not run
+	// NetworkManager tells what it has given to whom.
+	NetworkManager func(ctx context.Context) ([]NetworkDNS, error)
 	InterfaceIndex func(name string) (int, error)
+	InterfaceName  func(index int) (string, error)
 }
 
 // Files is a file system: the calls that a crash can fall between.
 type Files interface {
 	// State looks at a path without following it; an absent one is no error.
 	State(path string) (FileState, error)
+	// List names what is in a directory, sorted; an absent one is empty.
+	List(dir string) ([]string, error)
 	// Resolve follows links to the end.
 	Resolve(path string) (string, error)
 	// Write makes or replaces a file, durably, with the state's content, mode and owner.
@@ -67,6 +75,36 @@ type LinkDomain struct {
 	RoutingOnly bool   // not searched
 }
 
+// LinkServer is a server of a link; index 0: for the whole system.
+type LinkServer struct {
+	Index  int
+	Server netip.AddrPort
+}
+
+// KnownDomain is a domain of a link; index 0: for the whole system.
+type KnownDomain struct {
+	Index int
+	LinkDomain
+}
+
+// Known is what systemd-resolved knows, of every link.
+type Known struct {
+	Servers  []LinkServer
+	Fallback []LinkServer // asked where no link has servers
+	Domains  []KnownDomain
+}
+
+// NetworkDNS is what NetworkManager has given to the system for one connection.
+type NetworkDNS struct {
+	Interface string
+	VPN       bool
+	Servers   []netip.Addr
+	Domains   []string
+}
+
+// errNoNetworkManager says that NetworkManager cannot be reached.
+var errNoNetworkManager = errors.New("NetworkManager does not run")
+
 // Resolved is a conversation with systemd-resolved.
 type Resolved interface {
 	SetLinkDNS(ctx context.Context, index int, servers []netip.Addr) error
@@ -76,6 +114,8 @@ type Resolved interface {
 	// resolution, and validation or encryption that a company's resolver
 	// does not offer.
 	SetLinkQuiet(ctx context.Context, index int) error
+	// Known tells the servers and domains of all links.
+	Known(ctx context.Context) (Known, error)
 	RevertLink(ctx context.Context, index int) error
 	FlushCaches(ctx context.Context) error
 	Close() error

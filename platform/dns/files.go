@@ -35,6 +35,18 @@ func (disk) State(path string) (FileState, error) {
 	return s, err
 }
 
+func (disk) List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, err
+}
+
 func (disk) Resolve(path string) (string, error) { return filepath.EvalSymlinks(path) }
 
 func (disk) Write(path string, s FileState) (err error) {

@@ -49,10 +49,13 @@ func (b *resolvconfBackend) set(c Config, split bool) error {
 // their names, and knows tun* as what stands before the physical interfaces.
 func entryName(flavour, iface string) string {
 	if flavour == flavourDebian {
-		return "tun." + iface + ".homeward"
+		return "tun." + iface + ourEntry
 	}
-	return iface + ".homeward"
+	return iface + ourEntry
 }
+
+// ourEntry ends the names of our entries.
+const ourEntry = ".homeward"
 
 // addArgs: openresolv takes a metric, and an entry may be the only one (-x),
 // or serve none but its own domains (-p).
