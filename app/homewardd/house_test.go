@@ -310,6 +310,16 @@ var rules = []rule{
 		},
 	},
 	{
+		of:      []string{"./client/posture"},
+		own:     nothing,
+		outside: nothing,
+		why:     "what decides before the network is up, and before anybody can be asked, stands on two files alone",
+		never: map[string]string{
+			"net":     "it decides before there is a network",
+			"os/exec": "it changes nothing in the system",
+		},
+	},
+	{
 		of:      []string{"./client/revocation"},
 		own:     []string{"./ike/auth"},
 		behind:  []string{"./ike/..."},
