@@ -321,6 +321,18 @@ var rules = []rule{
 		},
 	},
 	{
+		of:      []string{"./client/ondemand"},
+		own:     []string{"./client/profile"},
+		outside: nothing,
+		why:     "rules are held against what is known; whoever knows it comes to ask",
+		never: map[string]string{
+			"net":      "a probe is a wish, and somebody else makes it",
+			"net/http": "a probe is a wish, and somebody else makes it",
+			"os":       "a pure step has no I/O",
+			"time":     "a pure step has no clock",
+		},
+	},
+	{
 		of:      []string{"./client/revocation"},
 		own:     []string{"./ike/auth"},
 		behind:  []string{"./ike/..."},
