@@ -1,20 +1,29 @@
-// Package netmon tells when the network of this machine has changed: a link has
-// come or gone, an address, a route.
+// Package netmon tells when the network of this machine has changed: a link, an
+// address, a route, the Wi-Fi's name, the name servers; and when the machine has
+// slept.
 //
-// It says that something has changed and of what kind, never what the network now
-// is: whoever wants to know asks the system, and so is never wrong by having missed
-// something. It changes nothing and decides nothing. It waits for the system's own
-// word and never polls, so that a quiet machine can sleep. client/tunnel gets its
-// changes through app/homewardd.
+// It waits for the system's own word and never polls, so that a quiet machine can
+// sleep. Everything that can be said is said by one Change, with what the network
+// was, what it is, and what of it is different:
+//
+//	sources (one goroutine each) -> news -> shape: a burst is one Change
+//	  -> Snapshot -> compare with the one before -> Change
 //
 // What repeats without a change (a router that announces the same prefix every few
-// seconds, a radio that reports its level) is held back here, and so is the noise
-// of one change: a burst is one Change, the first of which is told at once.
+// seconds, a radio that reports its level) is held back by the sources, and the
+// noise of one change by shape: the first word of a burst is told almost at once.
+// A Change may name kinds and no difference, where something went and came back in
+// between: who holds flows or addresses wants to know that too.
+//
+// It changes nothing and decides nothing. app/homewardd watches once and hands the
+// changes to client/tunnel and client/service.
 package netmon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -23,19 +32,47 @@ type Kind uint8
 
 // The kinds.
 const (
-	Link    Kind = 1 << iota // an interface has come, gone, or been plugged in or out
-	Address                  // of an interface
-	Route
+	Links     Kind = 1 << iota // an interface has come, gone, or been plugged in or out
+	Addresses                  // of an interface
+	Routes                     // that packets could leave by, in whatever table but Config.OwnTable
+	Wireless                   // the Wi-Fi that a link is associated with
+	Names                      // name servers, search domains, or who manages them
+	Resumed                    // the machine has slept, or this process was stopped or frozen
 	// All stands for changes that the system could not tell one by one.
-	All = Link | Address | Route
+	All = Links | Addresses | Routes
 )
 
 // Change is what has changed since the last one.
-type Change struct{ Kinds Kind }
+type Change struct {
+	Kinds         Kind
+	Before, After Snapshot
 
-// Config says how to watch.
+	// Slept is how long the machine, or this process, did not run, as far as the
+	// clocks tell; with Resumed set it can be 0 where they do not.
+	Slept   time.Duration
+	Resumed bool
+
+	// What is different between Before and After. Tunnels, ours and others', do not
+	// count as links of the network.
+	LinksChanged, AddressesChanged, DefaultChanged, WirelessChanged, ResolversChanged bool
+	// PathLost and PathFound: see Snapshot.HasPath.
+	PathLost, PathFound bool
+}
+
+// Servers are the physical network's name servers and search domains.
+type Servers struct {
+	Servers []netip.AddrPort
+	Domains []string
+}
+
+// Config says how to watch. The zero Config will do.
 type Config struct {
 	Logger *slog.Logger
+	// Names says who answers names on the physical network, without what a tunnel has
+	// set. It may take its time. nil: nobody knows.
+	Names func() (Servers, error)
+	// OwnTable is a routing table whose changes are our own doing. 0: none.
+	OwnTable uint32
 	// Settle is how long a change may wait for what belongs to it: an address
 	// comes a moment before its routes. 0: 20 ms.
 	Settle time.Duration
@@ -50,28 +87,8 @@ const (
 	defaultPause  = 200 * time.Millisecond
 )
 
-// source yields the system's own messages.
-type source interface {
-	// next blocks for a message and gives the kinds that have really changed, 0
-	// for none. After close it returns an error.
-	next() (Kind, error)
-	close() error
-}
-
-// Watch watches until ctx ends or the system's word can be had no more; then the
-// channel is closed. A Change that nobody has taken yet grows with what follows, so
-// that a slow reader loses nothing. errors.ErrUnsupported where this system cannot.
-func Watch(ctx context.Context, c Config) (<-chan Change, error) {
-	s, err := open()
-	if err != nil {
-		return nil, err
-	}
-	return watch(ctx, c, s), nil
-}
-
-// watch runs a source: one goroutine reads it, one gives its word the shape that
-// Config wants.
-func watch(ctx context.Context, c Config, s source) <-chan Change {
+// filled is a Config with its defaults.
+func (c Config) filled() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -81,68 +98,69 @@ func watch(ctx context.Context, c Config, s source) <-chan Change {
 	if c.Pause == 0 {
 		c.Pause = defaultPause
 	}
-	out, heard := make(chan Change), make(chan Kind)
-	go func() {
-		defer close(heard)
-		for {
-			kinds, err := s.next()
-			if err != nil {
-				if ctx.Err() == nil {
-					c.Logger.Warn("changes of the network are not told any more", "error", err)
-				}
-				return
-			}
-			if kinds == 0 {
-				continue
-			}
-			select {
-			case heard <- kinds:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	go func() {
-		defer close(out)
-		shape(ctx, c, heard, out)
-		if err := s.close(); err != nil {
-			c.Logger.Warn("closing the watch over the network", "error", err)
-		}
-		for range heard { // until the reader has ended, too
-			continue
-		}
-	}()
-	return out
+	return c
 }
 
-// shape turns what is heard into Changes, until ctx or heard ends.
-func shape(ctx context.Context, c Config, heard <-chan Kind, out chan<- Change) {
-	var kinds Kind
-	var told time.Time
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	defer timer.Stop()
-	var ready chan<- Change // out, when a Change has waited long enough
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case k, ok := <-heard:
-			if !ok {
-				return
-			}
-			if kinds == 0 {
-				wait := c.Settle
-				if !told.IsZero() {
-					wait = max(wait, time.Until(told.Add(c.Pause)))
-				}
-				timer.Reset(wait)
-			}
-			kinds |= k
-		case <-timer.C:
-			ready = out
-		case ready <- Change{Kinds: kinds}:
-			kinds, ready, told = 0, nil, time.Now()
-		}
+// news is what a source has heard.
+type news struct {
+	kinds Kind
+	slept time.Duration // Resumed: as far as the source can tell
+	names *Servers      // Names: what they are now; nil: as before
+}
+
+// source yields the system's own messages.
+type source interface {
+	// next blocks for a message and gives what has really changed; no kinds: nothing.
+	// After close it returns an error.
+	next() (news, error)
+	close() error
+}
+
+// system is what Watch needs of the operating system.
+type system struct {
+	// sources by what they tell, for the log. The first is the one that Watch cannot
+	// do without.
+	sources []namedSource
+	// look reads the network but for its name servers.
+	look func() (Snapshot, error)
+}
+
+type namedSource struct {
+	source
+	of string
+}
+
+// Now reads the network. errors.ErrUnsupported where this system cannot.
+func Now(c Config) (Snapshot, error) {
+	s, err := look()
+	if err != nil || c.Names == nil {
+		return s, err
 	}
+	n, err := c.Names()
+	s.Resolvers, s.SearchDomains = n.Servers, n.Domains
+	return s, err
+}
+
+// Watch watches until ctx ends or the system's word can be had no more; then the
+// channel is closed. A Change that nobody has taken yet grows with what follows, so
+// that a slow reader loses nothing. errors.ErrUnsupported where this system cannot.
+func Watch(ctx context.Context, c Config) (<-chan Change, error) {
+	c = c.filled()
+	s, err := open(c)
+	if err != nil {
+		return nil, err
+	}
+	first, err := Now(c)
+	if err != nil {
+		c.Logger.Warn("the network could not be read", "error", err)
+	}
+	return watch(ctx, c, s, first), nil
+}
+
+// closeAll closes sources.
+func closeAll(sources []namedSource) (err error) {
+	for _, s := range sources {
+		err = errors.Join(err, s.close())
+	}
+	return err
 }

@@ -54,14 +54,14 @@ func TestKernel(t *testing.T) {
 		command string
 		want    Kind
 	}{
-		{"link set eth0 up", Link},
-		{"addr add 192.168.77.2/24 dev eth0", Address},
-		{"addr add fd77::2/64 dev eth0 nodad", Address},
-		{"route add default via 192.168.77.1", Route},
-		{"route del default", Route},
-		{"addr del 192.168.77.2/24 dev eth0", Address},
-		{"link set wire down", Link},
-		{"link del eth0", Link},
+		{"link set eth0 up", Links},
+		{"addr add 192.168.77.2/24 dev eth0", Addresses},
+		{"addr add fd77::2/64 dev eth0 nodad", Addresses},
+		{"route add default via 192.168.77.1", Routes},
+		{"route del default", Routes},
+		{"addr del 192.168.77.2/24 dev eth0", Addresses},
+		{"link set wire down", Links},
+		{"link del eth0", Links},
 	} {
 		namespace.Run(t, "ip", strings.Fields(step.command)...)
 		await(step.want)
@@ -116,23 +116,23 @@ func TestWatchLeavesNothing(t *testing.T) {
 func TestUnknownMessages(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[uint16]Kind{
-		unix.RTM_NEWLINK: Link, unix.RTM_DELADDR: Address, unix.RTM_NEWROUTE: Route, unix.RTM_NEWRULE: 0,
+		unix.RTM_NEWLINK: Links, unix.RTM_DELADDR: Addresses, unix.RTM_NEWROUTE: Routes, unix.RTM_NEWRULE: 0,
 	} {
 		for size := range 12 {
-			if got := (seen{}).change(kind, make([]byte, size)); got != want && size < 8 {
+			if got := (seen{said: map[string]string{}}).change(kind, make([]byte, size)); got != want && size < 8 {
 				t.Errorf("message %d of %d octets: %03b, want %03b", kind, size, got, want)
 			}
 		}
 	}
 	attributes([]byte{255, 255, 1, 0, 1})
 	attributes([]byte{0, 0, 0, 0})
-	s := seen{}
+	s := seen{said: map[string]string{}}
 	for i := range uint32(3 * mostKept) {
 		m := make([]byte, unix.SizeofIfAddrmsg)
 		m[4], m[5], m[6], m[7] = byte(i), byte(i>>8), byte(i>>16), byte(i>>24)
 		s.change(unix.RTM_NEWADDR, m)
 	}
-	if len(s) > mostKept+1 {
-		t.Errorf("%d things are remembered", len(s))
+	if len(s.said) > mostKept+1 {
+		t.Errorf("%d things are remembered", len(s.said))
 	}
 }

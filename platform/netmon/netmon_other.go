@@ -7,6 +7,10 @@ import (
 	"fmt"
 )
 
-func open() (source, error) {
-	return nil, fmt.Errorf("netmon: watching the network: %w", errors.ErrUnsupported)
+func open(Config) (system, error) {
+	return system{}, fmt.Errorf("netmon: watching the network: %w", errors.ErrUnsupported)
+}
+
+func look() (Snapshot, error) {
+	return Snapshot{}, fmt.Errorf("netmon: reading the network: %w", errors.ErrUnsupported)
 }

@@ -11,24 +11,33 @@ import (
 
 // wire is a system that says what a test says.
 type wire struct {
-	said   chan Kind
+	said   chan news
 	closed sync.Once
 	end    chan struct{}
+	world  Snapshot
 }
 
-func newWire() *wire { return &wire{said: make(chan Kind), end: make(chan struct{})} }
+// watch runs a watch over the wire; the network is what world says.
+func (w *wire) watch(ctx context.Context) <-chan Change {
+	return watch(ctx, Config{}.filled(), system{
+		sources: []namedSource{{w, "a test"}},
+		look:    func() (Snapshot, error) { return w.world, nil },
+	}, Snapshot{})
+}
+
+func newWire() *wire { return &wire{said: make(chan news), end: make(chan struct{})} }
 
 var errEnd = errors.New("closed")
 
-func (w *wire) next() (Kind, error) {
+func (w *wire) next() (news, error) {
 	select {
-	case k, ok := <-w.said:
+	case n, ok := <-w.said:
 		if !ok {
-			return 0, errEnd
+			return news{}, errEnd
 		}
-		return k, nil
+		return n, nil
 	case <-w.end:
-		return 0, errEnd
+		return news{}, errEnd
 	}
 }
 
@@ -44,21 +53,21 @@ func TestChangesAreShaped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w := newWire()
-		changes := watch(ctx, Config{}, w)
+		changes := w.watch(ctx)
 		began := time.Now()
-		w.said <- Link
-		w.said <- 0 // a message that says nothing new
-		w.said <- Address
-		if c := <-changes; c.Kinds != Link|Address || time.Since(began) != defaultSettle {
+		w.said <- news{kinds: Links}
+		w.said <- news{kinds: 0} // a message that says nothing new
+		w.said <- news{kinds: Addresses}
+		if c := <-changes; c.Kinds != Links|Addresses || time.Since(began) != defaultSettle {
 			t.Errorf("%b after %v", c.Kinds, time.Since(began))
 		}
 		n, flood := 0, time.Now()
 		for time.Since(flood) < time.Second {
 			select {
-			case w.said <- Route:
+			case w.said <- news{kinds: Routes}:
 				<-time.After(time.Millisecond)
 			case c := <-changes:
-				if n++; c.Kinds != Route {
+				if n++; c.Kinds != Routes {
 					t.Errorf("%b", c.Kinds)
 				}
 			}
@@ -66,7 +75,7 @@ func TestChangesAreShaped(t *testing.T) {
 		if n < 4 || n > 5 {
 			t.Errorf("a flood of one second is told as %d changes", n)
 		}
-		if c := <-changes; c.Kinds != Route {
+		if c := <-changes; c.Kinds != Routes {
 			t.Errorf("the end of the flood is told as %b", c.Kinds)
 		}
 		<-time.After(time.Minute)
@@ -89,12 +98,12 @@ func TestSlowReaderLosesNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		w := newWire()
-		changes := watch(ctx, Config{}, w)
-		w.said <- Link
+		changes := w.watch(ctx)
+		w.said <- news{kinds: Links}
 		<-time.After(time.Minute)
-		w.said <- Route
+		w.said <- news{kinds: Routes}
 		synctest.Wait()
-		if c := <-changes; c.Kinds != Link|Route {
+		if c := <-changes; c.Kinds != Links|Routes {
 			t.Errorf("%b", c.Kinds)
 		}
 	})
@@ -105,7 +114,7 @@ func TestSourceEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		changes := watch(t.Context(), Config{}, w)
+		changes := w.watch(t.Context())
 		close(w.said)
 		if _, ok := <-changes; ok {
 			t.Error("a change out of nothing")

@@ -35,7 +35,10 @@ type rtnetlink struct {
 	seen seen
 }
 
-func open() (source, error) {
+// receiveBuffer holds what comes in one go where somebody sets thousands of routes.
+const receiveBuffer = 1 << 20
+
+func openRoutes(ownTable uint32) (*rtnetlink, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("netmon: a netlink socket: %w", err)
@@ -43,40 +46,49 @@ func open() (source, error) {
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
 		return nil, errors.Join(fmt.Errorf("netmon: joining the groups of netlink: %w", err), unix.Close(fd))
 	}
-	return &rtnetlink{file: os.NewFile(uintptr(fd), "netlink"), buf: make([]byte, maxMessages), seen: seen{}}, nil
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer); err != nil {
+		return nil, errors.Join(fmt.Errorf("netmon: a larger buffer for netlink: %w", err), unix.Close(fd))
+	}
+	return &rtnetlink{
+		file: os.NewFile(uintptr(fd), "netlink"), buf: make([]byte, maxMessages),
+		seen: seen{said: map[string]string{}, ownTable: ownTable},
+	}, nil
 }
 
 func (r *rtnetlink) close() error { return r.file.Close() }
 
 // next implements source. The kernel drops messages where the buffer is full, and
 // says so: then everything may have changed.
-func (r *rtnetlink) next() (Kind, error) {
+func (r *rtnetlink) next() (news, error) {
 	n, err := r.file.Read(r.buf)
 	if errors.Is(err, unix.ENOBUFS) {
-		clear(r.seen)
-		return All, nil
+		clear(r.seen.said)
+		return news{kinds: All}, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("netmon: reading netlink: %w", err)
+		return news{}, fmt.Errorf("netmon: reading netlink: %w", err)
 	}
 	messages, err := syscall.ParseNetlinkMessage(r.buf[:n])
 	if err != nil {
-		return All, nil // more than can be understood is a reason to look
+		return news{kinds: All}, nil // more than can be understood is a reason to look
 	}
 	var kinds Kind
 	for _, m := range messages {
 		kinds |= r.seen.change(m.Header.Type, m.Data)
 	}
-	return kinds, nil
+	return news{kinds: kinds}, nil
 }
 
-// seen is what was said last about each link, address and route.
-type seen map[string]string
+// seen is what was said last about each link and address.
+type seen struct {
+	said     map[string]string
+	ownTable uint32 // of routes that are our own doing; 0: none
+}
 
 // change notes a message and says what it changes.
 func (s seen) change(kind uint16, data []byte) Kind {
-	if len(s) > mostKept {
-		clear(s)
+	if len(s.said) > mostKept {
+		clear(s.said)
 	}
 	switch kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
@@ -92,12 +104,12 @@ func (s seen) change(kind uint16, data []byte) Kind {
 // note keeps what was said about a thing and tells whether it is news. What is
 // gone leaves nothing behind.
 func (s seen) note(is bool, key, value string) bool {
-	before, known := s[key]
+	before, known := s.said[key]
 	if !is {
-		delete(s, key)
+		delete(s.said, key)
 		return true
 	}
-	s[key] = value
+	s.said[key] = value
 	return !known || before != value
 }
 
@@ -105,21 +117,21 @@ func (s seen) note(is bool, key, value string) bool {
 // a radio's levels and counters come in the same message.
 func (s seen) link(is bool, data []byte) Kind {
 	if len(data) < unix.SizeofIfInfomsg {
-		return Link
+		return Links
 	}
 	m := (*unix.IfInfomsg)(unsafe.Pointer(&data[0]))
 	state := fmt.Sprint(m.Flags & (unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_LOWER_UP))
 	if m.Flags&unix.IFF_LOOPBACK != 0 || !s.note(is, fmt.Sprint("link ", m.Index), state) {
 		return 0
 	}
-	return Link
+	return Links
 }
 
 // address takes word of an address. Its lifetimes, which a router renews every few
 // seconds, do not count; that it can be used now, or not any more, does.
 func (s seen) address(is bool, data []byte) Kind {
 	if len(data) < unix.SizeofIfAddrmsg {
-		return Address
+		return Addresses
 	}
 	m := (*unix.IfAddrmsg)(unsafe.Pointer(&data[0]))
 	if m.Scope == unix.RT_SCOPE_HOST {
@@ -130,15 +142,12 @@ func (s seen) address(is bool, data []byte) Kind {
 	if addr == "" {
 		addr = attrs[unix.IFA_ADDRESS]
 	}
-	flags := uint32(m.Flags)
-	if full := attrs[unix.IFA_FLAGS]; len(full) == 4 {
-		flags = binary.NativeEndian.Uint32([]byte(full))
-	}
+	flags := addressFlags(m, attrs)
 	const usable = unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED | unix.IFA_F_DEPRECATED
 	if !s.note(is, fmt.Sprint("address ", m.Index, " ", m.Prefixlen, " ", addr), fmt.Sprint(flags&usable)) {
 		return 0
 	}
-	return Address
+	return Addresses
 }
 
 // route takes word of a route that packets could leave by. The kernel's own tables
@@ -146,14 +155,21 @@ func (s seen) address(is bool, data []byte) Kind {
 // learnt about single hosts is no change of the network.
 func (s seen) route(data []byte) Kind {
 	if len(data) < unix.SizeofRtMsg {
-		return Route
+		return Routes
 	}
 	m := (*unix.RtMsg)(unsafe.Pointer(&data[0]))
 	if m.Table == unix.RT_TABLE_LOCAL || m.Flags&unix.RTM_F_CLONED != 0 || m.Type == unix.RTN_MULTICAST || m.Type == unix.RTN_LOCAL {
 		return 0
 	}
-	return Route
+	table := attributes(data[unix.SizeofRtMsg:])[unix.RTA_TABLE]
+	if s.ownTable != 0 && len(table) == 4 && binary.NativeEndian.Uint32([]byte(table)) == s.ownTable {
+		return 0
+	}
+	return Routes
 }
+
+// attributeType is an attribute's type without the flags that may stand in it.
+const attributeType = 0x3fff
 
 // attributes reads the attributes behind a message's fixed part.
 func attributes(b []byte) map[uint16]string {
@@ -163,7 +179,7 @@ func attributes(b []byte) map[uint16]string {
 		if size < unix.SizeofRtAttr || size > len(b) {
 			break
 		}
-		out[kind] = string(b[unix.SizeofRtAttr:size])
+		out[kind&attributeType] = string(b[unix.SizeofRtAttr:size])
 		b = b[min(len(b), (size+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1)):]
 	}
 	return out
