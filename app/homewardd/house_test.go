@@ -334,6 +334,16 @@ var rules = []rule{
 		},
 	},
 	{
+		of:      []string{"./client/portal"},
+		own:     nothing,
+		outside: nothing,
+		why:     "what strangers on the network say is read apart from everything else",
+		never: map[string]string{
+			"./platform/...": "sockets and the words of the network come in as functions",
+			"os/exec":        "the user's program opens the browser, where the user wants it",
+		},
+	},
+	{
 		of:      []string{"./client/revocation"},
 		own:     []string{"./ike/auth"},
 		behind:  []string{"./ike/..."},

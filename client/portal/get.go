@@ -1,0 +1,95 @@
+package portal
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// get asks for a page once: no redirect is followed, no proxy asked, nothing kept.
+// It gives the beginning of the body, as far as bodyLimit.
+func (d *Detector) get(ctx context.Context, u *url.URL, accept string) (_ *http.Response, _ []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	transport := &http.Transport{
+		DialContext:            d.dial,
+		TLSClientConfig:        &tls.Config{RootCAs: d.cfg.Roots, MinVersion: tls.VersionTLS12},
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: headerLimit,
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	request.Header.Set("User-Agent", "Homeward")
+	request.Header.Set("Cache-Control", "no-cache")
+	if accept != "" {
+		request.Header.Set("Accept", accept)
+	}
+	resp, err := transport.RoundTrip(request) // and not a client's Do, which would follow
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
+	return resp, body, err
+}
+
+// dial connects to a host by its name: the addresses in turn, each a part of the
+// patience that is left.
+func (d *Detector) dial(ctx context.Context, _, hostport string) (net.Conn, error) {
+	host, service, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("portal: the port %.20q", service)
+	}
+	addrs, err := d.addresses(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for i, a := range addrs {
+		conn, err := d.dialOne(ctx, netip.AddrPortFrom(a, uint16(port)), len(addrs)-i)
+		if err == nil {
+			return conn, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (d *Detector) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a.Unmap()}, nil
+	}
+	addrs, err := d.cfg.Lookup(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("portal: %s has no address", host)
+	}
+	return addrs[:min(len(addrs), mostAddresses)], nil
+}
+
+// dialOne tries one address, where left are still to be tried.
+func (d *Detector) dialOne(ctx context.Context, to netip.AddrPort, left int) (net.Conn, error) {
+	if deadline, ok := ctx.Deadline(); ok && left > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
+		defer cancel()
+	}
+	return d.cfg.Dial(ctx, to)
+}
