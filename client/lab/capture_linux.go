@@ -1,12 +1,14 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +17,7 @@ import (
 type Capture struct {
 	file  *os.File
 	raw   int
+	idle  atomic.Bool // the reader found nothing more when it last looked
 	ended chan struct{}
 
 	mu     sync.Mutex
@@ -84,8 +87,11 @@ func (c *Capture) read() {
 		var from unix.Sockaddr
 		var rerr error
 		err := conn.Read(func(fd uintptr) bool {
+			c.idle.Store(false)
 			n, from, rerr = unix.Recvfrom(int(fd), buf, 0)
-			return !errors.Is(rerr, unix.EAGAIN)
+			nothing := errors.Is(rerr, unix.EAGAIN)
+			c.idle.Store(nothing)
+			return !nothing
 		})
 		if err = errors.Join(err, rerr); err != nil {
 			c.fail(err)
@@ -154,6 +160,19 @@ func (c *Capture) askLost() error {
 	}
 	c.lost += int(stats.Drops)
 	return nil
+}
+
+// Flush returns when every frame that had come before the call is counted.
+func (c *Capture) Flush(ctx context.Context) error {
+	return Until(ctx, "the captured frames are counted", func() (bool, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.closed || c.err != nil {
+			return true, c.err
+		}
+		waiting, err := unix.IoctlGetInt(c.raw, unix.SIOCINQ)
+		return waiting == 0 && c.idle.Load(), err
+	})
 }
 
 // Close ends the capture; its counts can still be read. A second call does

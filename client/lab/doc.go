@@ -19,6 +19,10 @@
 // real systemd-resolved or openresolv keeps the client's resolv.conf; its files
 // come from Debian packages that are unpacked, never installed.
 //
+// A Sniffer at the far ends of the client's cables counts what leaves the client and
+// should not, while a Stranger, another user of the client's machine, talks to
+// everybody in every way without a pause.
+//
 // A program that wants a lab calls Enter (a test binary: Main) before anything
 // else. That runs the program again in fresh mount, network, process and (for
 // an ordinary user) user namespaces, so that the kernel takes everything away

@@ -78,6 +78,9 @@ func runHelper(args []string) error {
 	if len(args) < 2 {
 		return errors.New("lab: a helper wants to know what to do")
 	}
+	if args[0] == "stranger" {
+		return runStranger(args[1])
+	}
 	var result any
 	var err error
 	switch args[0] {

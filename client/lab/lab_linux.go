@@ -60,11 +60,12 @@ type Lab struct {
 	PublicDNS  *Resolver // what the client uses without a tunnel
 	CompanyDNS *Resolver // answers inside only
 
-	network  network
-	mu       sync.Mutex
-	closers  []func() error
-	closeErr error
-	closed   bool
+	network    network
+	mu         sync.Mutex
+	closers    []func() error
+	closeErr   error
+	closed     bool
+	responders bool // are there for a Stranger
 }
 
 // Start builds a lab. It needs Enter first, and gives its error where there

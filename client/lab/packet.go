@@ -28,12 +28,14 @@ type Frame struct {
 	Protocol    Protocol
 	Source      netip.AddrPort // zero for ARP
 	Destination netip.AddrPort
+	Transport   byte // IP protocol; zero for what is not IP
 	Outgoing    bool
 	IPLength    int // of the IP packet, octets
 	Text        string
 }
 
 const (
+	protocolICMP   = 1
 	protocolTCP    = 6
 	protocolUDP    = 17
 	protocolESP    = 50
@@ -67,6 +69,7 @@ func classifyIPv4(b []byte) Frame {
 	// Ports stand in the first fragment only (RFC 791 3.1).
 	if offset := binary.BigEndian.Uint16(b[6:]) & 0x1fff; offset != 0 {
 		f.ports(source, destination, nil)
+		f.Transport = b[9]
 		f.Protocol, f.Text = Other, fmt.Sprintf("IPv4 fragment of protocol %d, %v > %v", b[9], source, destination)
 		return f
 	}
@@ -100,7 +103,7 @@ func (f *Frame) ports(source, destination netip.Addr, payload []byte) {
 
 // transport classifies by what is inside the IP packet.
 func (f *Frame) transport(protocol byte, source, destination netip.Addr, payload []byte) {
-	f.Protocol = Other
+	f.Protocol, f.Transport = Other, protocol
 	switch protocol {
 	case protocolICMPv6:
 		f.ports(source, destination, nil)
