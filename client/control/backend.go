@@ -27,6 +27,11 @@ type Backend interface {
 	// Answer takes over a's secrets, and clears them after use.
 	Answer(ctx context.Context, c Caller, a Answer) error
 
+	// Settings gives the machine's settings. It never waits for anything.
+	Settings(c Caller) Settings
+	// ChangeSettings returns when the change holds, also after the next boot.
+	ChangeSettings(ctx context.Context, c Caller, change SettingsChange) (Settings, error)
+
 	Profiles(c Caller) []ProfileInfo
 	Profile(c Caller, name string) (*profile.Profile, error)
 	AddProfile(c Caller, p *profile.Profile) error

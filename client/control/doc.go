@@ -14,6 +14,8 @@
 //	POST   connect               ConnectRequest -> Accepted
 //	POST   disconnect            -> Accepted
 //	POST   answer                Answer to a Prompt of the status
+//	GET    settings              the machine's Settings
+//	PUT    settings              SettingsChange -> Settings
 //	GET    profiles              the caller's profiles
 //	GET    profile?name=N        one of them, whole
 //	POST   profile               stores a profile.Profile

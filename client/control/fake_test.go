@@ -22,6 +22,7 @@ type fakeBackend struct {
 	connects []ConnectRequest
 	answers  []Answer
 	added    []*profile.Profile
+	settings Settings
 	err      error // what the next calls answer
 }
 
@@ -85,6 +86,25 @@ func (b *fakeBackend) Answer(_ context.Context, c Caller, a Answer) error {
 	defer b.mu.Unlock()
 	b.answers = append(b.answers, a)
 	return err
+}
+
+func (b *fakeBackend) Settings(Caller) Settings {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.settings
+}
+
+func (b *fakeBackend) ChangeSettings(_ context.Context, c Caller, change SettingsChange) (Settings, error) {
+	err := b.note(c)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if change.KillSwitch != nil {
+		b.settings.KillSwitch = *change.KillSwitch
+	}
+	if change.LocalNetwork != nil {
+		b.settings.LocalNetwork = *change.LocalNetwork
+	}
+	return b.settings, err
 }
 
 func (b *fakeBackend) Profiles(c Caller) []ProfileInfo { return nil }

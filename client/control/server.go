@@ -85,6 +85,8 @@ func (s *Server) routes() http.Handler {
 		"POST /v1/connect":    s.connect,
 		"POST /v1/disconnect": s.disconnect,
 		"POST /v1/answer":     s.answer,
+		"GET /v1/settings":    s.settings,
+		"PUT /v1/settings":    s.changeSettings,
 		"GET /v1/profiles":    s.profiles,
 		"GET /v1/profile":     s.profile,
 		"POST /v1/profile":    s.addProfile,

@@ -42,6 +42,8 @@ type Status struct {
 	// sign-in; one that needs nobody comes by itself. nil: it did not say.
 	SignInAgainBy *time.Time `json:"sign_in_again_by,omitempty"`
 
+	KillSwitch KillSwitch `json:"killswitch"`
+
 	Error    *Error   `json:"error,omitempty"` // why there is no line, or why it was lost
 	Warnings []string `json:"warnings"`        // sentences
 	Prompts  []Prompt `json:"prompts,omitempty"`

@@ -82,14 +82,16 @@ const (
 
 	// This computer.
 
-	CauseTransportFailed Cause = "transport-failed"
-	CauseTUNFailed       Cause = "tun-failed"
-	CauseRoutesFailed    Cause = "routes-failed"
-	CauseDNSFailed       Cause = "dns-failed"
-	CausePolicyFailed    Cause = "policy-failed" // the kill switch could not be set
-	CauseProfile         Cause = "profile"       // the stored profile cannot be used; Seen: why
-	CauseCancelled       Cause = "cancelled"     // the user's own wish
-	CauseInternal        Cause = "internal"      // a defect of Homeward
+	CauseTransportFailed  Cause = "transport-failed"
+	CauseTUNFailed        Cause = "tun-failed"
+	CauseRoutesFailed     Cause = "routes-failed"
+	CauseDNSFailed        Cause = "dns-failed"
+	CausePolicyFailed     Cause = "policy-failed"     // the kill switch could not be set
+	CauseLockdown         Cause = "lockdown"          // nothing leaves, and nobody wants a line
+	CauseServiceRestarted Cause = "service-restarted" // the kill switch of a line that an earlier run of the service made
+	CauseProfile          Cause = "profile"           // the stored profile cannot be used; Seen: why
+	CauseCancelled        Cause = "cancelled"         // the user's own wish
+	CauseInternal         Cause = "internal"          // a defect of Homeward
 )
 
 // Causes lists all of them, in the order above.
@@ -110,7 +112,7 @@ func Causes() []Cause {
 		CauseGatewayCertificate, CauseGatewayIdentity, CauseGatewayProof,
 		CauseClosedByGateway, CauseLineLost, CauseSignInExpired,
 		CauseTransportFailed, CauseTUNFailed, CauseRoutesFailed, CauseDNSFailed,
-		CausePolicyFailed, CauseProfile, CauseCancelled, CauseInternal,
+		CausePolicyFailed, CauseLockdown, CauseServiceRestarted, CauseProfile, CauseCancelled, CauseInternal,
 	}
 }
 
@@ -124,6 +126,16 @@ func (c Cause) Passing() bool {
 		CauseNoAddress, CauseRedirectLoop, CauseProtocol, CauseClosedByGateway, CauseLineLost,
 		CauseSignInSilent,
 		CauseTransportFailed, CauseTUNFailed, CauseRoutesFailed, CauseDNSFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// OfPath says that there was no way to the gateway, which another network may have.
+func (c Cause) OfPath() bool {
+	switch c {
+	case CauseNoNetwork, CauseNameNotFound, CauseGatewaySilent, CauseLineLost, CauseTransportFailed:
 		return true
 	default:
 		return false

@@ -82,6 +82,10 @@ func (f *Failure) line(seen string) string {
 		return "Name lookups could not be sent through the tunnel" + inBrackets(seen) + "; check that no other VPN program is running, then connect again."
 	case CausePolicyFailed:
 		return "The kill switch could not be set" + inBrackets(seen) + "; restart the Homeward service, and if it stays so, tell your administrator."
+	case CauseLockdown:
+		return "Lockdown is on, so nothing leaves this computer outside a connection; connect, or ask an administrator to lift it with «homewardctl killswitch off»."
+	case CauseServiceRestarted:
+		return "The Homeward service was restarted while you wanted a connection, so nothing leaves this computer; connect again, or disconnect to open the network."
 	case CauseProfile:
 		return "This profile cannot be used" + inBrackets(seen) + "; ask your administrator for a new one and import it again."
 	case CauseCancelled:

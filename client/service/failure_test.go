@@ -17,9 +17,9 @@ func TestEveryEffectMayFail(t *testing.T) {
 		cause diagnose.Cause
 		done  string
 	}{
-		{"tunnel starts", diagnose.CauseInternal, "policy 1, tunnel starts"},
-		{"routes of homeward0", diagnose.CauseRoutesFailed, "policy 1, tunnel starts, policy 2, routes of homeward0, no dns, no routes, tunnel ends"},
-		{"dns of homeward0", diagnose.CauseDNSFailed, "policy 1, tunnel starts, policy 2, routes of homeward0, dns of homeward0, no dns, no routes, tunnel ends"},
+		{"tunnel starts", diagnose.CauseInternal, "open, tunnel starts"},
+		{"routes of homeward0", diagnose.CauseRoutesFailed, "open, tunnel starts, open, routes of homeward0, no dns, no routes, tunnel ends"},
+		{"dns of homeward0", diagnose.CauseDNSFailed, "open, tunnel starts, open, routes of homeward0, dns of homeward0, no dns, no routes, tunnel ends"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.part, func(t *testing.T) {
@@ -44,19 +44,19 @@ func TestEveryEffectMayFail(t *testing.T) {
 
 func TestPolicyThatFailsIsBlocked(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
-		r.fail("policy 1", errors.New("no nft"))
+		r.fail("open", errors.New("no nft"))
 		r.connect("office")
 		st := r.state(control.StateBlocked)
 		if st.Error == nil || st.Error.Cause != string(diagnose.CausePolicyFailed) || len(st.Warnings) == 0 {
 			t.Errorf("%+v", st)
 		}
-		r.expect("policy 1")
-		r.fail("policy 1", nil)
+		r.expect("open")
+		r.fail("open", nil)
 		if _, err := r.svc.Disconnect(t.Context(), ada); err != nil {
 			t.Fatal(err)
 		}
 		r.state(control.StateDisconnected)
-		r.expect("policy 0")
+		r.expect("open")
 	})
 }
 
@@ -99,9 +99,9 @@ func TestDeadNameServersDoNotKeepTheLineAway(t *testing.T) {
 		f := r.up()
 		r.fail("no dns", errors.New("busy"))
 		f.die(&diagnose.Failure{Cause: diagnose.CauseLineLost})
-		r.expect("tunnel fails, no dns, no routes, no dns, policy 1")
+		r.expect("tunnel fails, no dns, no routes, no dns, open")
 		<-time.After(2 * time.Second)
-		r.expect("no dns, tunnel starts") // as the next batch begins
+		r.expect("no dns, open, tunnel starts") // as the next batch begins
 		r.fail("no dns", nil)
 		<-time.After(clearPause)
 		r.expect("no dns")
@@ -123,12 +123,12 @@ func TestDeadNameServersDoNotKeepTheLineAway(t *testing.T) {
 
 func TestProfileThatVanished(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
-		r.blocks["policy 1"] = make(chan struct{})
+		r.blocks["open"] = make(chan struct{})
 		r.connect("office")
 		if err := r.profiles.Delete(r.svc.Profiles(ada)[0].ID); err != nil {
 			t.Fatal(err)
 		}
-		close(r.blocks["policy 1"])
+		close(r.blocks["open"])
 		if st := r.state(control.StateDisconnected); st.Error == nil || st.Error.Cause != string(diagnose.CauseProfile) {
 			t.Errorf("%+v", st.Error)
 		}

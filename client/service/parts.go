@@ -2,12 +2,10 @@ package service
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/profile"
-	"github.com/homeward-vpn/homeward/client/supervisor"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 )
 
@@ -30,23 +28,6 @@ type Router interface {
 type Resolver interface {
 	Set(n tunnel.Network) (warning string, err error)
 	Clear() error
-}
-
-// KillSwitch applies policies.
-type KillSwitch interface {
-	Apply(p supervisor.Policy) error
-}
-
-// NoKillSwitch is the kill switch of a system that has none: it refuses to
-// pretend.
-type NoKillSwitch struct{}
-
-// Apply implements KillSwitch.
-func (NoKillSwitch) Apply(p supervisor.Policy) error {
-	if p.Restrains() {
-		return errors.ErrUnsupported
-	}
-	return nil
 }
 
 // Profiles keeps the profiles; *profile.Store does.

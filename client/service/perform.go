@@ -44,7 +44,7 @@ func (s *Service) performBatch(batch []supervisor.Effect, wait *time.Timer) *tim
 		var err error
 		switch e := effect.(type) {
 		case supervisor.ApplyPolicy:
-			err = failure(diagnose.CausePolicyFailed, s.cfg.KillSwitch.Apply(e.Policy))
+			err = failure(diagnose.CausePolicyFailed, s.apply(e.Policy))
 		case supervisor.StartTunnel:
 			err = failure(diagnose.CauseProfile, s.startTunnel(e))
 		case supervisor.StopTunnel:

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/profile"
-	"github.com/homeward-vpn/homeward/client/supervisor"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 )
 
@@ -227,9 +225,16 @@ func (r fakeResolver) Clear() error { return r.note("no dns") }
 
 type fakeSwitch struct{ *rig }
 
-func (r fakeSwitch) Apply(p supervisor.Policy) error {
-	return r.note(fmt.Sprintf("policy %d", p.Allow))
+func (r fakeSwitch) Set(p Policy) error {
+	if p.Tunnel != nil {
+		return r.note("closed but for " + p.Tunnel.Interface)
+	}
+	return r.note("closed")
 }
+func (r fakeSwitch) Clear() error                                   { return r.note("open") }
+func (r fakeSwitch) Stands() (bool, error)                          { return false, nil }
+func (r fakeSwitch) Check() error                                   { return nil }
+func (r fakeSwitch) Watch(context.Context) (<-chan struct{}, error) { return nil, nil }
 
 // fakeProfiles is a store in memory.
 type fakeProfiles struct {

@@ -16,7 +16,7 @@ func TestStorm(t *testing.T) {
 	for seed := range uint64(6) {
 		inRig(t, func(t *testing.T, r *rig) {
 			rng := rand.New(rand.NewPCG(seed, 7))
-			parts := []string{"routes of homeward0", "dns of homeward0", "no dns", "no routes", "tunnel starts", "policy 1"}
+			parts := []string{"routes of homeward0", "dns of homeward0", "no dns", "no routes", "tunnel starts", "open"}
 			for range 300 {
 				<-time.After(time.Duration(rng.Int64N(int64(10 * time.Minute))))
 				var err error

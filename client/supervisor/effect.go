@@ -90,7 +90,7 @@ type Policy struct {
 }
 
 // Restrains says whether the policy holds anything back.
-func (p Policy) Restrains() bool { return p.Mode == On && p.Allow != AllowAll }
+func (p Policy) Restrains() bool { return p.Mode != Off && p.Allow != AllowAll }
 
 // RefusedError says why a wish cannot be met now.
 type RefusedError struct {

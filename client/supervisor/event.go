@@ -11,6 +11,36 @@ type Connect struct{ Request Request }
 // Disconnect is the user's wish for none.
 type Disconnect struct{}
 
+// Wanted is the wish of a profile's own rules: for a line, or (Connect false) for
+// the end of one that they have made. A person's wish goes before it.
+type Wanted struct {
+	Connect bool
+	Request Request
+}
+
+// Restarted comes first where an earlier run of the service left something: the
+// machine's setting, and, where a line was wanted when it ended, its request. What
+// is to be held back in this mode is held back already, or Failure says why not.
+type Restarted struct {
+	Setting Setting
+	Request Request
+	Failure *diagnose.Failure
+}
+
+// ModeSet says that the machine's setting has changed.
+type ModeSet struct{ Setting Setting }
+
+// PolicyLost says that the policy that stood was altered or had to be another, and
+// could not be set again.
+type PolicyLost struct{ Failure *diagnose.Failure }
+
+// PolicyBack says that the policy that was ordered last stands after all.
+type PolicyBack struct{}
+
+// NetworkChanged says that the network of this computer is another: what failed for
+// want of a path may succeed now.
+type NetworkChanged struct{}
+
 // Shutdown says that the service is about to end.
 type Shutdown struct{}
 
@@ -60,16 +90,22 @@ type Failed struct {
 	Failure *diagnose.Failure
 }
 
-func (Connect) event()       {}
-func (Disconnect) event()    {}
-func (Shutdown) event()      {}
-func (Cleared) event()       {}
-func (TunnelStep) event()    {}
-func (TunnelUp) event()      {}
-func (TunnelChanged) event() {}
-func (TunnelAsks) event()    {}
-func (Answered) event()      {}
-func (TunnelDown) event()    {}
-func (TimerFired) event()    {}
-func (Done) event()          {}
-func (Failed) event()        {}
+func (Connect) event()        {}
+func (Disconnect) event()     {}
+func (Wanted) event()         {}
+func (Restarted) event()      {}
+func (ModeSet) event()        {}
+func (PolicyLost) event()     {}
+func (PolicyBack) event()     {}
+func (NetworkChanged) event() {}
+func (Shutdown) event()       {}
+func (Cleared) event()        {}
+func (TunnelStep) event()     {}
+func (TunnelUp) event()       {}
+func (TunnelChanged) event()  {}
+func (TunnelAsks) event()     {}
+func (Answered) event()       {}
+func (TunnelDown) event()     {}
+func (TimerFired) event()     {}
+func (Done) event()           {}
+func (Failed) event()         {}

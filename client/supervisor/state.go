@@ -29,29 +29,25 @@ func (p Phase) String() string {
 	return "unknown"
 }
 
-// Mode is the kill switch of a request (see security.md).
-type Mode uint8
-
-// The modes.
-const (
-	Off Mode = iota // routes only
-	On              // nothing leaves outside the tunnel until the user's Disconnect
-)
-
 // Request is what the user wants: a line by this profile.
 type Request struct {
 	ProfileID   string
 	ProfileName string
 	Owner       uint32 // who asked, by user ID; prompts go to nobody else
 	Username    string // given at connect; empty: the profile's
-	KillSwitch  Mode
+	KillSwitch  Mode   // what the profile says, Off or On; see State.Mode
+	// Automatic: no person asked, but the profile's own rules.
+	Automatic bool
+	// AlwaysOn: the line is to come up however long that takes, also the first time.
+	AlwaysOn bool
 }
 
 // State is where a connection is in its life. It is a value: Step never writes
 // to what it was given. The zero State is Disconnected.
 type State struct {
 	Phase   Phase
-	Request Request // zero when Disconnected
+	Request Request // zero when Disconnected, or locked down with nobody who wants a line
+	Setting Setting // the machine's
 
 	serial    uint64   // the last number given out
 	tunnel    uint64   // the tunnel that is running; 0: none
@@ -70,8 +66,10 @@ type State struct {
 	network bool
 	// protected: a policy that holds traffic back may stand.
 	protected bool
-	// releasing: the batch under way takes that policy away.
-	releasing bool
+	// releasing: the batch under way takes that policy away; holding: it sets one.
+	releasing, holding bool
+	// owed: the policy is to be set anew when the batch under way is done.
+	owed bool
 
 	// Failure is why there is no line: the last attempt's, or Blocked's cause.
 	Failure *diagnose.Failure
@@ -111,6 +109,12 @@ func (s State) Questions() []uint64 { return s.questions }
 // Settled says that nothing is under way: no tunnel, no wait, no effect whose
 // result is still to come.
 func (s State) Settled() bool { return s.tunnel == 0 && s.timer == 0 && s.batch == 0 }
+
+// Waiting says that there is no network, and that the line comes up when there is
+// one: that is no failure.
+func (s State) Waiting() bool {
+	return s.Phase == Connecting && s.timer != 0 && s.Failure != nil && s.Failure.Cause == diagnose.CauseNoNetwork
+}
 
 // next gives out a number.
 func (s *State) next() uint64 {

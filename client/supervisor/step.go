@@ -17,9 +17,25 @@ func Step(s State, e Event) (State, []Effect) {
 		return disconnect(s)
 	case Shutdown:
 		return shutdown(s)
+	case Wanted:
+		return wanted(s, e)
+	case Restarted:
+		if s.Phase == Disconnected && s.serial == 0 {
+			return restarted(s, e)
+		}
+	case ModeSet:
+		return modeSet(s, e.Setting)
+	case PolicyLost:
+		return policyLost(s, e.Failure)
+	case PolicyBack:
+		return policyBack(s)
+	case NetworkChanged:
+		if s.Failure != nil && s.Failure.Cause.OfPath() {
+			return resume(s)
+		}
 	case Cleared:
-		if s.Phase == Blocked && s.tunnel == 0 && s.batch == 0 && s.Failure != nil && s.Failure.Cause == e.Cause {
-			return begin(s, s.Request)
+		if s.Failure != nil && s.Failure.Cause == e.Cause {
+			return resume(s)
 		}
 	case TimerFired:
 		if e.Timer != 0 && e.Timer == s.timer {
@@ -29,6 +45,9 @@ func Step(s State, e Event) (State, []Effect) {
 		if e.Batch != 0 && e.Batch == s.batch {
 			s.batch = 0
 			s.protected = s.protected && !s.releasing
+			if s.owed {
+				return reapply(s)
+			}
 			return done(s)
 		}
 	case Failed:
@@ -88,7 +107,11 @@ func connect(s State, r Request) (State, []Effect) {
 		s.Failure = nil
 		return wind(s, After{Then: ThenConnect, Request: r})
 	case Disconnecting:
+		before := s.Mode()
 		s.After = After{Then: ThenConnect, Request: r}
+		if s.Mode() > before {
+			return reapply(s)
+		}
 		return s, []Effect{Announce{}}
 	case Connected:
 		// The line wants a new sign-in, and whoever asks for it answers.
@@ -109,11 +132,35 @@ func connect(s State, r Request) (State, []Effect) {
 	return s, []Effect{Refuse{Err: &RefusedError{Phase: s.Phase, Profile: s.Request.ProfileName}}}
 }
 
-// begin starts a request's first attempt: the policy stands before the tunnel
-// sends its first packet.
+// wanted meets a wish of the rules, which stands back behind a person's.
+func wanted(s State, e Wanted) (State, []Effect) {
+	e.Request.Automatic = true
+	nobodys := s.Request == (Request{}) || s.Request.Automatic
+	switch {
+	case !e.Connect && s.Request.Automatic:
+		return disconnect(s)
+	case e.Connect && nobodys && (s.Phase == Disconnected || s.Phase == Blocked),
+		e.Connect && s.Phase == Blocked && s.Failure.Cause == diagnose.CauseServiceRestarted && s.Request.ProfileID == e.Request.ProfileID:
+		return connect(s, e.Request)
+	}
+	return s, nil
+}
+
+// resume tries again what failed for a reason that is gone.
+func resume(s State) (State, []Effect) {
+	switch {
+	case s.Phase == Blocked && s.tunnel == 0 && s.batch == 0 && s.Request != (Request{}):
+		return begin(s, s.Request)
+	case s.Phase == Connecting && s.timer != 0:
+		s.Attempt = 0
+		return startTunnel(s)
+	}
+	return s, nil
+}
+
+// begin starts a request's first attempt.
 func begin(s State, r Request) (State, []Effect) {
-	s = State{Phase: Connecting, Request: r, serial: s.serial, protected: s.protected}
-	return startTunnel(s, policy(s, AllowGateway))
+	return startTunnel(State{Phase: Connecting, Request: r, Setting: s.Setting, serial: s.serial, protected: s.protected})
 }
 
 // timerFired goes on when a wait is over: with the next attempt, or, of a line that
@@ -126,12 +173,12 @@ func timerFired(s State) (State, []Effect) {
 	return startTunnel(s)
 }
 
-// startTunnel starts a tunnel, after the effects given.
-func startTunnel(s State, first ...Effect) (State, []Effect) {
+// startTunnel starts a tunnel: the policy stands before it sends its first packet.
+func startTunnel(s State) (State, []Effect) {
 	s.timer = 0
 	s.Step = ""
 	s.tunnel = s.next()
-	return batch(s, append(first, StartTunnel{Tunnel: s.tunnel, Request: s.Request})...)
+	return batch(s, policy(s, AllowGateway), StartTunnel{Tunnel: s.tunnel, Request: s.Request})
 }
 
 // disconnect meets the user's wish for none.
@@ -156,12 +203,24 @@ func shutdown(s State) (State, []Effect) {
 	switch {
 	case s.Phase == Disconnected || s.Phase == Blocked:
 		return s, nil
-	case s.Request.KillSwitch == On:
+	case s.Phase == Disconnecting && s.After.Then == ThenNothing:
+		return s, nil // the user's own wish, or Lockdown, has its way
+	case s.Mode() != Off:
+		s = adopt(s)
 		s.Failure = &diagnose.Failure{Cause: diagnose.CauseCancelled, Detail: "the service was stopped"}
 		return wind(s, After{Then: ThenBlock})
 	default:
 		return disconnect(s)
 	}
+}
+
+// adopt makes the wish that was to follow the one that the state is about, where
+// nothing can follow: its kill switch holds.
+func adopt(s State) State {
+	if s.After.Then == ThenConnect {
+		s.Request = s.After.Request
+	}
+	return s
 }
 
 // setNetwork hands the tunnel's routes and resolvers to the system.
@@ -216,9 +275,9 @@ func tunnelDown(s State, f *diagnose.Failure) (State, []Effect) {
 // Blocked, for only the user lets traffic out again.
 func sequel(s State, f *diagnose.Failure) After {
 	switch {
-	case s.WasUp && f.Cause.Passing():
+	case (s.WasUp || s.Request.AlwaysOn) && f.Cause.Passing():
 		return After{Then: ThenRetry}
-	case s.Request.KillSwitch == On:
+	case s.Mode() != Off:
 		return After{Then: ThenBlock}
 	default:
 		return After{Then: ThenNothing}
@@ -265,13 +324,18 @@ func settle(s State) (State, []Effect) {
 	case ThenRetry:
 		return wait(s)
 	case ThenBlock:
-		s.Phase = Blocked
-		return batch(s, policy(s, AllowNothing))
-	default:
-		if s.protected {
-			return batch(s, policy(s, AllowAll))
+		if s.Mode() != Off {
+			s.Phase = Blocked
+			return batch(s, policy(s, AllowNothing))
 		}
-		return State{serial: s.serial, Failure: s.Failure}, []Effect{Announce{}}
+	}
+	switch {
+	case s.Mode() == Lockdown:
+		return lockDown(s)
+	case s.protected:
+		return batch(s, policy(s, AllowAll))
+	default:
+		return State{Setting: s.Setting, serial: s.serial, Failure: s.Failure}, []Effect{Announce{}}
 	}
 }
 
@@ -280,7 +344,11 @@ func wait(s State) (State, []Effect) {
 	s.Phase = Connecting
 	s.timer = s.next()
 	least, most := pause(s.Attempt)
-	s.Attempt++
+	if s.Waiting() {
+		least, most = longest/2, longest // NetworkChanged comes before that
+	} else {
+		s.Attempt++
+	}
 	return batch(s, policy(s, AllowGateway), ArmTimer{Timer: s.timer, Least: least, Most: most})
 }
 
@@ -297,9 +365,10 @@ func done(s State) (State, []Effect) {
 			return s, nil // TunnelDown is to come
 		}
 		return settle(s)
-	default:
-		return s, []Effect{Announce{}}
+	case Blocked:
+		s.Unprotected = s.Unprotected && !s.holding
 	}
+	return s, []Effect{Announce{}}
 }
 
 // steady is how long a line must stand until the next loss of it counts as the
@@ -336,11 +405,16 @@ func failed(s State, f *diagnose.Failure) (State, []Effect) {
 // unprotected is Blocked with its flag: the policy failed, so the tunnel and
 // its network go, and nobody is told that all is well.
 func unprotected(s State) (State, []Effect) {
+	again := s.Phase == Blocked && s.Unprotected
+	s = adopt(s)
 	s.Phase = Blocked
 	s.After = After{}
 	s.Unprotected = true
 	s.protected = true // what stands is unknown: Disconnect must take it away
 	s, effects := takeDown(s)
+	if !again && s.Mode() != Off {
+		effects = append(effects, policy(s, AllowNothing)) // there is less in it that can fail
+	}
 	return batch(s, effects...)
 }
 
@@ -348,10 +422,11 @@ func unprotected(s State) (State, []Effect) {
 // the order to do so until a batch that lets it go was performed to its end.
 func batch(s State, effects ...Effect) (State, []Effect) {
 	s.batch = s.next()
-	s.releasing = false
+	s.releasing, s.holding = false, false
 	for _, e := range effects {
 		if p, ok := e.(ApplyPolicy); ok {
-			s.releasing = !p.Policy.Restrains()
+			s.holding, s.owed = p.Policy.Restrains(), false
+			s.releasing = !s.holding
 			s.protected = s.protected || p.Policy.Restrains()
 		}
 	}
@@ -361,18 +436,21 @@ func batch(s State, effects ...Effect) (State, []Effect) {
 
 // policy orders a policy for the state's request.
 func policy(s State, allow Allow) Effect {
-	p := Policy{Mode: s.Request.KillSwitch, Allow: allow, Request: s.Request}
+	p := Policy{Mode: s.Mode(), Allow: allow, Request: s.Request}
 	if allow == AllowTunnel {
 		p.Tunnel = s.tunnel
 	}
 	return ApplyPolicy{Policy: p}
 }
 
+// longest is the longest wait between two attempts.
+const longest = time.Minute
+
 // pause bounds the wait before attempt number n+1 after a lost line: the first
 // comes quickly, for most lines are back at once, then the wait doubles up to a
 // minute.
 func pause(n int) (least, most time.Duration) {
-	const first, longest = time.Second, time.Minute
+	const first = time.Second
 	most = longest
 	if n < 6 {
 		most = min(first<<n, longest)

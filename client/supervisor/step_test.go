@@ -23,7 +23,7 @@ func show(effects []Effect) string {
 		switch e := e.(type) {
 		case Announce, Report:
 		case ApplyPolicy:
-			words = append(words, fmt.Sprintf("policy:%v/%v", e.Policy.Mode, e.Policy.Allow))
+			words = append(words, fmt.Sprintf("policy:%d/%d", e.Policy.Mode, e.Policy.Allow))
 		case Refuse:
 			words = append(words, "refuse")
 		default:
@@ -100,9 +100,9 @@ func TestScripts(t *testing.T) {
 			act{dies(lost()), Disconnecting, "ClearDNS ClearRoutes"},
 			act{ok, Connecting, "policy:0/1 ArmTimer"},
 			act{ok, Connecting, ""},
-			act{fired, Connecting, "StartTunnel"},
+			act{fired, Connecting, "policy:0/1 StartTunnel"},
 			act{dies(lost()), Connecting, "policy:0/1 ArmTimer"},
-			act{fired, Connecting, "StartTunnel"},
+			act{fired, Connecting, "policy:0/1 StartTunnel"},
 			act{up, Connecting, "policy:0/2 SetRoutes SetDNS"},
 			act{ok, Connected, "ArmTimer"},
 			act{ok, Connected, ""},
@@ -111,13 +111,13 @@ func TestScripts(t *testing.T) {
 		"a wish while waiting ends the wait": append(upOff(),
 			act{dies(lost()), Disconnecting, "ClearDNS ClearRoutes"},
 			act{ok, Connecting, "policy:0/1 ArmTimer"},
-			act{want(office), Connecting, "StartTunnel"},
+			act{want(office), Connecting, "policy:0/1 StartTunnel"},
 			act{func(s State) Event { return TimerFired{Timer: s.tunnel - 1} }, Connecting, ""},
 			act{want(office), Connecting, ""}),
 		"a password that is refused on the way back ends it": append(upOff(),
 			act{dies(lost()), Disconnecting, "ClearDNS ClearRoutes"},
 			act{ok, Connecting, "policy:0/1 ArmTimer"},
-			act{fired, Connecting, "StartTunnel"},
+			act{fired, Connecting, "policy:0/1 StartTunnel"},
 			act{dies(wrong()), Disconnected, ""}),
 		"disconnect while waiting": append(upOff(),
 			act{dies(lost()), Disconnecting, "ClearDNS ClearRoutes"},
@@ -180,14 +180,14 @@ func TestScripts(t *testing.T) {
 		"kill switch: a lost line stays held back": append(upOn(),
 			act{dies(lost()), Disconnecting, "ClearDNS ClearRoutes"},
 			act{ok, Connecting, "policy:1/1 ArmTimer"},
-			act{fired, Connecting, "StartTunnel"}),
+			act{fired, Connecting, "policy:1/1 StartTunnel"}),
 		"kill switch: the service ends, the policy stays": append(upOn(),
 			act{func(State) Event { return Shutdown{} }, Disconnecting, "ClearDNS ClearRoutes StopTunnel"},
 			act{down, Disconnecting, ""},
 			act{ok, Blocked, "policy:1/3"}),
 		"kill switch: a policy that fails": {
 			{want(guarded(office)), Connecting, "policy:1/1 StartTunnel"},
-			{fails(diagnose.CausePolicyFailed), Blocked, "StopTunnel"},
+			{fails(diagnose.CausePolicyFailed), Blocked, "StopTunnel policy:1/3"},
 			{down, Blocked, ""},
 			{ok, Blocked, ""},
 			{stop, Disconnecting, "policy:1/0"},

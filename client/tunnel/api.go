@@ -28,7 +28,13 @@ type Config struct {
 	Username string
 	Logger   *slog.Logger
 
-	Resolve       func(ctx context.Context, host string) ([]netip.Addr, error)
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Reach opens the way to the gateway's addresses, with their ports, and closes
+	// that to any that is not in the list: it is always the whole one. It is called,
+	// and waited for, before the first packet to an address that is new, and when one
+	// is gone. nil: every address is open.
+	Reach func(ctx context.Context, gateways []netip.AddrPort) error
+
 	OpenTransport func() (Transport, error)
 	OpenTUN       func(TUNConfig) (TUN, error)
 	// NewAlarm gives a timer that costs little while the line is quiet; nil: a
