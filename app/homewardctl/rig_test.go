@@ -329,6 +329,6 @@ func mobileconfig(name, extra, payloads string) string {
 
 const (
 	eap     = `<key>AuthenticationMethod</key><string>None</string><key>ExtendedAuthEnabled</key><integer>1</integer>`
-	weakKey = `<key>IncludeAllNetworks</key><integer>1</integer>`
+	weakKey = `<key>IncludeAllNetworks</key><integer>1</integer><key>ExcludeLocalNetworks</key><integer>1</integer>`
 	eapUser = eap + `<key>AuthName</key><string>ada</string>`
 )

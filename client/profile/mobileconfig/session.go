@@ -20,15 +20,6 @@ const (
 	maxKeepalive = 150 * time.Second
 )
 
-// onDemandKeys start and stop a connection by itself, in the IKEv2 dictionary
-// or, in some files, beside it.
-var onDemandKeys = []string{
-	"OnDemandEnabled", "OnDemandRules", "OnDemandUserOverrideDisabled",
-	"OnDemandMatchDomainsAlways", "OnDemandMatchDomainsNever", "OnDemandMatchDomainsOnRetry",
-}
-
-const onDemandNote = "connecting by itself is not in this version: you connect and disconnect yourself"
-
 // session reads how the line behaves over time.
 func (c *connection) session() {
 	c.liveness()
@@ -43,12 +34,11 @@ func (c *connection) session() {
 	}
 	ike.honour("DisconnectOnIdle", "")
 	ike.ignore("DisconnectOnIdleTimer", "only counts with DisconnectOnIdle")
-	ike.ignoreAll(onDemandNote, onDemandKeys...)
 	ike.ignoreAll("for Apple devices", "NATKeepAliveOffloadEnable", "ProviderType", "ProviderBundleIdentifier",
 		"ProviderDesignatedRequirement")
 	if c.alwaysOn {
 		ike.honour("ProtocolType", "")
-		ike.ignore("Interfaces", "the connection is made over whatever network you are in")
+		ike.approx("Interfaces", "a connection that is for one kind only comes by itself there; you can make it anywhere, and a cable counts as Wi-Fi")
 	}
 }
 

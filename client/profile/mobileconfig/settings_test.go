@@ -42,11 +42,27 @@ func TestTraffic(t *testing.T) {
 			}
 		})
 	}
-	im := parseIKE(t, ikeEAP(dict{"IncludeAllNetworks": 1, "ExcludeLocalNetworks": 0}))
-	if l := wantVerdict(t, im, "IKEv2.IncludeAllNetworks", profile.Approximated); !l.Lowers {
-		t.Error("going without the block lowers nothing")
+	for _, c := range []struct {
+		extra dict
+		guard profile.KillSwitch
+		local profile.LocalNetwork
+		all   profile.Verdict
+		key   profile.Verdict
+	}{
+		{dict{"IncludeAllNetworks": 1, "ExcludeLocalNetworks": 0}, profile.KillSwitchOn, "", profile.Honoured, profile.Honoured},
+		{dict{"IncludeAllNetworks": 1, "ExcludeLocalNetworks": 1}, profile.KillSwitchOn, profile.LocalAllow, profile.Honoured, profile.Honoured},
+		{dict{"IncludeAllNetworks": 0, "ExcludeLocalNetworks": 1}, "", "", profile.Honoured, profile.Honoured},
+		{dict{"IncludeAllNetworks": 0, "ExcludeLocalNetworks": 0}, "", "", profile.Honoured, profile.Approximated},
+	} {
+		im := parseIKE(t, ikeEAP(c.extra))
+		if tr := im.Profile.Traffic; tr.KillSwitch != c.guard || tr.LocalNetwork != c.local {
+			t.Errorf("%v: %+v", c.extra, tr)
+		}
+		wantVerdict(t, im, "IKEv2.IncludeAllNetworks", c.all)
+		if l := wantVerdict(t, im, "IKEv2.ExcludeLocalNetworks", c.key); l.Lowers != (c.local == profile.LocalAllow) {
+			t.Errorf("%v: %+v", c.extra, l)
+		}
 	}
-	wantVerdict(t, im, "IKEv2.ExcludeLocalNetworks", profile.Approximated)
 }
 
 func TestMTU(t *testing.T) {
@@ -135,7 +151,7 @@ func TestSession(t *testing.T) {
 		t.Errorf("revocation %q, %+v", off.Profile.Gateway.Revocation, l)
 	}
 	wantVerdict(t, im, "IKEv2.DisconnectOnIdle", profile.Refused)
-	wantVerdict(t, im, "IKEv2.OnDemandRules", profile.Ignored)
+	wantVerdict(t, im, "IKEv2.OnDemandRules", profile.Honoured)
 	if l := line(t, im, "IKEv2.OnDemandRules[0].SSIDMatch"); l.Value != "Guest" {
 		t.Errorf("the report shows %q", l.Value)
 	}

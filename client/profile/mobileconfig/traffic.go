@@ -19,19 +19,35 @@ func (c *connection) traffic() error {
 	t.AcceptPushed = !t.Full
 	c.tellSubnets(all, subnets)
 	if all {
-		c.ike.approx("IncludeAllNetworks", "everything goes through the tunnel; blocking everything while it is down is not in this version")
-		c.ike.lowers("IncludeAllNetworks")
+		t.KillSwitch = profile.KillSwitchOn
+		c.ike.honour("IncludeAllNetworks", "nothing leaves outside the tunnel from Connect until Disconnect, where this computer has no setting of its own")
 	}
 	c.ike.honour("IncludeAllNetworks", "")
-	if c.ike.flag("ExcludeLocalNetworks", true) {
-		c.ike.honour("ExcludeLocalNetworks", "the network you are in stays reachable")
-	}
-	c.ike.approx("ExcludeLocalNetworks", "the network you are in stays reachable all the same")
+	c.localNetworks(all)
 	c.ike.approx("EnforceRoutes", "the tunnel's routes go before others, except for the network you are in")
 	c.ike.ignoreAll("for Apple devices", "ExcludeCellularServices", "ExcludeAPNs", "ExcludeDeviceCommunication", "EnableFallback")
 	c.mtu()
 	c.overridePrimary()
 	return nil
+}
+
+// localNetworks reads whether the network that the computer is in stays reachable. A
+// kill switch refuses it, unless the profile wants it otherwise.
+func (c *connection) localNetworks(all bool) {
+	const key = "ExcludeLocalNetworks"
+	excluded := c.ike.flag(key, !all)
+	switch {
+	case all && excluded:
+		c.profile.Traffic.LocalNetwork = profile.LocalAllow
+		c.ike.honour(key, "everybody in the network you are in can be reached while the kill switch holds")
+		c.ike.lowers(key)
+	case all:
+		c.ike.honour(key, "the network you are in cannot be reached while the kill switch holds")
+	case excluded:
+		c.ike.honour(key, "the network you are in stays reachable")
+	default:
+		c.ike.approx(key, "the network you are in stays reachable all the same, for without IncludeAllNetworks there is no kill switch")
+	}
 }
 
 func (c *connection) tellSubnets(all, subnets bool) {

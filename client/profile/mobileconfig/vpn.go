@@ -125,6 +125,7 @@ func (c *container) readAlwaysOn(p payload) ([]*connection, error) {
 			return nil, err
 		}
 		conn.key += fmt.Sprintf(" tunnel %d", i+1)
+		conn.always(interfacesOfAll(tunnels.list, t))
 		conn.tellAlwaysOn(dict, i)
 		found = append(found, conn)
 	}
@@ -152,7 +153,7 @@ func sameTunnel(a, b *value) bool {
 func (c *connection) tellAlwaysOn(dict *value, own int) {
 	s := newSection("AlwaysOn.", dict)
 	s.told["TunnelConfigurations"] = true
-	s.rest("always-on is not in this version: you connect and disconnect yourself")
+	tellAlwaysOnKeys(s)
 	tunnels := dict.dict["TunnelConfigurations"].list
 	for i, t := range tunnels {
 		if i == own || t.kind != kindDict {
@@ -183,6 +184,7 @@ func (c *container) readIKEv2(p payload, dict *value, path string, alwaysOn bool
 		}
 	}
 	conn.dns()
+	conn.demand()
 	conn.session()
 	conn.tellPayload()
 	return conn, nil
@@ -207,7 +209,7 @@ func (c *connection) tellPayload() {
 	v.told["IKEv2"] = !c.alwaysOn
 	v.told["AlwaysOn"] = c.alwaysOn
 	if c.alwaysOn {
-		v.approx("VPNType", "you connect and disconnect yourself, and nothing is blocked while the line is down: always-on is not in this version")
+		v.approx("VPNType", alwaysOnNote)
 		v.lowers("VPNType")
 	} else if v.text("VPNType") == "IKEv2" {
 		v.honour("VPNType", "")
@@ -221,7 +223,6 @@ func (c *connection) tellPayload() {
 	v.ignore("VPNSubType", "for other VPN types")
 	v.ignore("Proxies", "web proxies are not set by this version")
 	v.ignoreAll("for other VPN types", "VendorConfig", "IPSec", "PPP", "VPN", "TransparentProxy", "AlwaysOn", "IKEv2")
-	v.ignoreAll(onDemandNote, onDemandKeys...)
 	v.rest(unknown)
 	c.ike.rest(unknown)
 }
