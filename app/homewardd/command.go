@@ -31,7 +31,7 @@ func command(out, errOut io.Writer) *cobra.Command {
 	}
 	root.SetOut(out)
 	root.SetErr(errOut)
-	root.AddCommand(runCommand(errOut), cleanupCommand(out, errOut), versionCommand(out))
+	root.AddCommand(runCommand(errOut), cleanupCommand(out, errOut), versionCommand(out), canaryCommand(os.Stdin, out))
 	return root
 }
 

@@ -109,6 +109,7 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 		Router:     routes{router},
 		Resolver:   names{resolver},
 		KillSwitch: service.NoKillSwitch{},
+		Proof:      proof{logger},
 		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return tunnel.New(cfg) },
 		Tunnel:     tunnelParts(l, logger, checker),
 		CleanUp:    func() error { return l.Replay(undo()) },

@@ -48,6 +48,9 @@ type Config struct {
 	Router     Router
 	Resolver   Resolver
 	KillSwitch KillSwitch
+	// Proof tries whether what the kill switch holds back is held back. nil: it is
+	// taken at its word, and status never says that it is verified.
+	Proof Proof
 	// NewTunnel makes a tunnel that is not running yet.
 	NewTunnel func(tunnel.Config) Tunnel
 	// Tunnel holds the parts that every tunnel is made from; Profile,

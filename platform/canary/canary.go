@@ -58,6 +58,10 @@ const (
 	NotTried    Outcome = "not-tried"   // Detail says why
 )
 
+// Command is the argument by which a program knows that it is the child. It then
+// calls Child and ends.
+const Command = "canary"
+
 // Service is the User of the attempts of the calling process.
 const Service = "service"
 

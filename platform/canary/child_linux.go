@@ -20,10 +20,6 @@ import (
 // argument. It reads what is to be tried from its standard input, tries it, writes
 // the results to its standard output and ends.
 
-// Command is the argument by which a program knows that it is the child. It then
-// calls Child and ends.
-const Command = "canary"
-
 const (
 	// childTime is when a child ends itself.
 	childTime = 1500 * time.Millisecond
