@@ -203,7 +203,7 @@ var rules = []rule{
 	{of: []string{"./platform/canary"}, own: nothing, outside: []string{"golang.org/x/sys/..."}, why: aSystem},
 	{of: []string{"./platform/captive"}, own: nothing, outside: []string{"golang.org/x/sys/...", "github.com/insomniacslk/dhcp/..."}, why: aSystem},
 	{of: []string{"./platform/confine"}, own: nothing, outside: []string{"golang.org/x/sys/..."}, why: aSystem},
-	{of: []string{"./platform/netmon"}, own: nothing, outside: []string{"golang.org/x/sys/..."}, why: aSystem},
+	{of: []string{"./platform/netmon"}, own: nothing, outside: []string{"golang.org/x/sys/...", "github.com/godbus/dbus/v5"}, why: aSystem},
 	{of: []string{"./platform/ledger"}, own: nothing, outside: []string{"golang.org/x/sys/..."}, why: aSystem},
 	{of: []string{"./platform/localsock"}, own: nothing, outside: []string{"golang.org/x/sys/...", "golang.zx2c4.com/wireguard/ipc/namedpipe"}, why: aSystem},
 	{of: []string{"./platform/transport"}, own: nothing, outside: []string{"golang.org/x/sys/...", "golang.zx2c4.com/wireguard/conn"}, why: aSystem},

@@ -3,7 +3,6 @@ package netmon
 import (
 	"cmp"
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -232,13 +231,4 @@ func number(value string) (uint32, bool) {
 		return 0, false
 	}
 	return binary.NativeEndian.Uint32([]byte(value)), true
-}
-
-// open begins to listen.
-func open(c Config) (s system, err error) {
-	routes, err := openRoutes(c.OwnTable)
-	if err != nil {
-		return s, fmt.Errorf("netmon: %w", err)
-	}
-	return system{look: look, sources: []namedSource{{routes, "links, addresses and routes"}}}, nil
 }
