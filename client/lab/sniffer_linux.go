@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,6 +22,9 @@ type Sniffer struct {
 	phase   string
 	begun   time.Time
 	tally   Tally
+	armed   string // the phase that a frame begins; empty: none
+	by      []Protocol
+	ended   *Tally // what that phase has ended
 	leaks   []Leak
 }
 
@@ -68,6 +72,10 @@ func (s *Sniffer) judge(device string, f Frame, octets []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.allowed.may(f, octets) {
+		if s.armed != "" && slices.Contains(s.by, f.Protocol) {
+			t := s.turn(now, s.armed)
+			s.ended, s.armed = &t, ""
+		}
 		s.tally.Allowed[f.Protocol]++
 		return
 	}
@@ -91,10 +99,35 @@ func (s *Sniffer) Phase(ctx context.Context, name string) (Tally, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.armed = ""
+	return s.turn(time.Now(), name), nil
+}
+
+// turn ends the phase and begins another; mu is held.
+func (s *Sniffer) turn(now time.Time, name string) Tally {
 	t := s.tally
-	t.Phase, t.Took = s.phase, time.Since(s.begun)
-	s.phase, s.begun, s.tally = name, time.Now(), emptyTally()
-	return t, nil
+	t.Phase, t.Took = s.phase, now.Sub(s.begun)
+	s.phase, s.begun, s.tally = name, now, emptyTally()
+	return t
+}
+
+// Arm has another phase begin with the next allowed frame of one of these
+// protocols.
+func (s *Sniffer) Arm(name string, by ...Protocol) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed, s.by, s.ended = name, by, nil
+}
+
+// Armed returns what was seen in the phase that was ended by the frame which
+// Arm named; false: no such frame has come.
+func (s *Sniffer) Armed() (Tally, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended == nil {
+		return Tally{}, false
+	}
+	return *s.ended, true
 }
 
 // Allow changes what may leave, from the next frame on that is looked at.
