@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,7 +59,7 @@ func TestStrangerIsSeen(t *testing.T) {
 		t.Errorf("with nobody there, %d leaks: %v, %v", nobody.Leaks(), sniffer.Leaks(), err)
 	}
 	flows := l.StrangerFlows()
-	s, err := l.Stranger(ctx, flows)
+	s, err := l.Stranger(l.Client, flows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +74,13 @@ func TestStrangerIsSeen(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
+	neighbour, err := l.Stranger(l.Router, l.NeighbourFlows())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := everyFlowHas(ctx, neighbour, 3, "the client's system has answered", func(_ Flow, e Ends) int { return e.Answered + e.Refused }); err != nil {
+		t.Error(err)
+	}
 	tally, err := sniffer.Phase(ctx, "afterwards")
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +88,11 @@ func TestStrangerIsSeen(t *testing.T) {
 	for _, f := range flows {
 		if n := tally.Leaked[Sort{f.Kind, f.To.Addr()}]; n < 3 {
 			t.Errorf("%s: the sniffer saw %d frames", f, n)
+		}
+	}
+	for _, to := range []netip.Addr{RouterInside, RouterInside6} {
+		if n := tally.Leaked[Sort{Echo, to}]; n < 3 {
+			t.Errorf("the sniffer saw %d answers to the neighbour at %v", n, to)
 		}
 	}
 	for _, k := range sniffer.Leaks() {
@@ -135,11 +148,18 @@ table inet wall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := l.Stranger(ctx, l.StrangerFlows())
+	s, err := l.Stranger(l.Client, l.StrangerFlows())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := everyFlowHas(ctx, s, 6, "every flow has been refused", func(_ Flow, e Ends) int { return e.Refused }); err != nil {
+		t.Error(err)
+	}
+	neighbour, err := l.Stranger(l.Router, l.NeighbourFlows())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := everyFlowHas(ctx, neighbour, 3, "the neighbour has heard nothing", func(_ Flow, e Ends) int { return e.Silent }); err != nil {
 		t.Error(err)
 	}
 	counts, err := s.Count()
@@ -172,8 +192,8 @@ table inet wall {
 // TestStrangerIsAnotherUser: its processes are not root's, and have no rights.
 func TestStrangerIsAnotherUser(t *testing.T) {
 	t.Parallel()
-	l, ctx := start(t, Options{NoGateway: true})
-	s, err := l.Stranger(ctx, l.StrangerFlows()[:1])
+	l, _ := start(t, Options{NoGateway: true})
+	s, err := l.Stranger(l.Client, l.StrangerFlows()[:1])
 	if err != nil {
 		t.Fatal(err)
 	}

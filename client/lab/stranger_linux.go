@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stranger is another user of the client's machine whose programs talk to
-// everybody without a pause, by the routes and bound to the physical devices,
-// from new sockets and from old ones. Safe for concurrent use.
+// Stranger is another user of a machine, the client's above all, whose programs
+// talk to everybody without a pause, by the routes and bound to the physical
+// devices, from new sockets and from old ones. Safe for concurrent use.
 type Stranger struct {
 	// UID is who it is. 0: this machine's user namespace has one user only, so
 	// the stranger is the same as everybody else.
@@ -143,6 +143,17 @@ func inDisguise(device string, gateway netip.Addr, groups ...netip.Addr) []Flow 
 	return flows
 }
 
+// NeighbourFlows is what a stranger on the router's machine may try on the client,
+// whose system answers some of it by itself.
+func (l *Lab) NeighbourFlows() []Flow {
+	var flows []Flow
+	for _, to := range []netip.Addr{ClientAddress, ClientAddress6} {
+		flows = append(flows, Flow{TCP, netip.AddrPortFrom(to, echoPort), "lan"},
+			Flow{UDP, netip.AddrPortFrom(to, echoPort), "lan"}, Flow{Echo, netip.AddrPortFrom(to, 0), "lan"})
+	}
+	return flows
+}
+
 // clientUplinks are the client's: all of Uplinks, or the one cable that there is.
 func (l *Lab) clientUplinks() []*Uplink {
 	if l.Uplinks != nil {
@@ -154,13 +165,13 @@ func (l *Lab) clientUplinks() []*Uplink {
 // The stranger's user and group.
 const strangerID = 4242
 
-// Stranger starts one, and what answers it beyond the machine. It ends with
-// Stop or with the lab.
-func (l *Lab) Stranger(ctx context.Context, flows []Flow) (*Stranger, error) {
+// Stranger starts one on a machine, and what answers it beyond the client's. It
+// ends with Stop or with the lab.
+func (l *Lab) Stranger(n *Namespace, flows []Flow) (*Stranger, error) {
 	if err := l.startResponders(); err != nil {
 		return nil, err
 	}
-	if err := l.permitEcho(); err != nil {
+	if err := permitEcho(n); err != nil {
 		return nil, err
 	}
 	text, err := json.Marshal(flows)
@@ -171,7 +182,7 @@ func (l *Lab) Stranger(ctx context.Context, flows []Flow) (*Stranger, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := l.Client.Command(context.Background(), stage.Path, stage.Args[1:]...)
+	cmd := n.Command(context.Background(), stage.Path, stage.Args[1:]...)
 	cmd.Env = stage.Env
 	s := &Stranger{flows: flows}
 	said := &syncBuffer{}
@@ -199,11 +210,11 @@ func (l *Lab) Stranger(ctx context.Context, flows []Flow) (*Stranger, error) {
 
 // permitEcho lets the stranger's group send echo requests (icmp(7)); where
 // there is no such group, root's.
-func (l *Lab) permitEcho() error {
+func permitEcho(n *Namespace) error {
 	const name = "net/ipv4/ping_group_range"
-	err := sysctl(l.Client, fmt.Sprintf("%s=0 %d", name, strangerID))
+	err := sysctl(n, fmt.Sprintf("%s=0 %d", name, strangerID))
 	if errors.Is(err, unix.EINVAL) {
-		err = sysctl(l.Client, name+"=0 0")
+		err = sysctl(n, name+"=0 0")
 	}
 	return err
 }

@@ -28,7 +28,7 @@ func (r *rig) watch() *guarded {
 	if g.sniffer, err = r.Sniff(interlude, lab.GatewayOnly()); err != nil {
 		r.t.Fatal(err)
 	}
-	if g.stranger, err = r.Stranger(r.ctx, r.StrangerFlows()); err != nil {
+	if g.stranger, err = r.Stranger(r.Client, r.StrangerFlows()); err != nil {
 		r.t.Fatal(err)
 	}
 	if g.stranger.UID == 0 {
