@@ -51,13 +51,18 @@ build: go-setup ## the programs, into bin/
 	$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./app/homewardd
 	CGO_ENABLED=$(CGO) go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./app/homewardctl
 
-install: ## put the built programs and the systemd unit under DESTDIR and PREFIX
+UNITS := homewardd.service homeward-boot.service
+
+install: ## put the built programs and the systemd units under DESTDIR and PREFIX
 	@[ -x bin/homewardd ] && [ -x bin/homewardctl ] || { echo "run make build first"; exit 1; }
 	install -D -m 0755 bin/homewardd '$(DESTDIR)$(PREFIX)/sbin/homewardd'
 	install -D -m 0755 bin/homewardctl '$(DESTDIR)$(PREFIX)/bin/homewardctl'
 	mkdir -p '$(DESTDIR)$(PREFIX)/lib/systemd/system'
-	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' packaging/systemd/homewardd.service > '$(DESTDIR)$(PREFIX)/lib/systemd/system/homewardd.service'
-	chmod 0644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/homewardd.service'
+	@for unit in $(UNITS); do \
+		sed 's|/usr/local/sbin|$(PREFIX)/sbin|' packaging/systemd/$$unit > '$(DESTDIR)$(PREFIX)/lib/systemd/system/'$$unit; \
+		chmod 0644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/'$$unit; \
+		echo "installed $$unit"; \
+	done
 
 $(LAB): FORCE
 	@mkdir -p $(dir $@)

@@ -31,7 +31,7 @@ func command(out, errOut io.Writer) *cobra.Command {
 	}
 	root.SetOut(out)
 	root.SetErr(errOut)
-	root.AddCommand(runCommand(errOut), cleanupCommand(out, errOut), versionCommand(out), canaryCommand(os.Stdin, out))
+	root.AddCommand(runCommand(errOut), bootCommand(out, errOut), cleanupCommand(out, errOut), versionCommand(out), canaryCommand(os.Stdin, out))
 	return root
 }
 
@@ -57,24 +57,6 @@ func runCommand(errOut io.Writer) *cobra.Command {
 	stateDirFlag(cmd, &o.stateDir)
 	cmd.Flags().StringVar(&o.socket, "socket", "", "where to answer (default: the variable "+control.SocketVariable+", else "+localsock.DefaultPath+")")
 	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
-	return cmd
-}
-
-func cleanupCommand(out, errOut io.Writer) *cobra.Command {
-	var dir string
-	cmd := &cobra.Command{
-		Use:   "cleanup",
-		Short: "Take back what a crashed service left: routes, rules, name servers, devices",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			handler, err := logHandler(errOut, "warn")
-			if err != nil {
-				return err
-			}
-			return cleanup(dir, out, slog.New(handler))
-		},
-	}
-	stateDirFlag(cmd, &dir)
 	return cmd
 }
 

@@ -114,7 +114,7 @@ func TestTwoServicesDoNotShare(t *testing.T) {
 	if err := run(t.Context(), second); !errors.As(err, &inUse) || !strings.Contains(sentence(err), "--socket") {
 		t.Errorf("the same socket: %v", err)
 	}
-	if err := cleanup(o.stateDir, io.Discard, slog.New(slog.DiscardHandler)); !errors.As(err, &locked) {
+	if err := cleanup(cleaningOf(o.stateDir, io.Discard)); !errors.As(err, &locked) {
 		t.Errorf("cleaning up under a running service: %v", err)
 	}
 	if _, err := control.NewClient(o.socket).Status(t.Context()); err != nil {
@@ -162,7 +162,7 @@ func TestStateDirectoriesThatAreRefused(t *testing.T) {
 		damaged: {file, "line 1 is damaged", "move that file away", "resolv.conf"},
 	} {
 		o := options{stateDir: dir, socket: filepath.Join(t.TempDir(), "s"), handler: slog.DiscardHandler}
-		for name, err := range map[string]error{"run": run(t.Context(), o), "cleanup": cleanup(dir, io.Discard, slog.New(slog.DiscardHandler))} {
+		for name, err := range map[string]error{"run": run(t.Context(), o), "cleanup": cleanup(cleaningOf(dir, io.Discard))} {
 			if err == nil {
 				t.Errorf("%s takes %s", name, dir)
 				continue
@@ -180,8 +180,7 @@ func TestCleanup(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
 	var out bytes.Buffer
-	logger := slog.New(slog.DiscardHandler)
-	if err := cleanup(dir, &out, logger); err != nil || out.String() != "Nothing to clean up.\n" {
+	if err := cleanup(cleaningOf(dir, &out)); err != nil || out.String() != "Nothing to clean up.\n" {
 		t.Errorf("no state: %q, %v", out.String(), err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
@@ -198,7 +197,7 @@ func TestCleanup(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := cleanup(dir, &out, logger); err == nil || !strings.Contains(err.Error(), "1 of 1 changes could not be taken back") {
+	if err := cleanup(cleaningOf(dir, &out)); err == nil || !strings.Contains(err.Error(), "1 of 1 changes could not be taken back") {
 		t.Errorf("a record that nobody knows: %v", err)
 	}
 }
