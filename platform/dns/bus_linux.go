@@ -80,6 +80,10 @@ func (b *resolveBus) SetLinkDNS(ctx context.Context, index int, servers []netip.
 	return b.call(ctx, "SetLinkDNS", int32(index), list)
 }
 
+// tooManyName is how the bus names E2BIG, systemd-resolved's answer to a list
+// that is too long.
+const tooManyName = "System.Error.E2BIG"
+
 // linkDomain is the bus's (sb): name and "for routing only".
 type linkDomain struct {
 	Name        string
@@ -91,7 +95,12 @@ func (b *resolveBus) SetLinkDomains(ctx context.Context, index int, domains []Li
 	for _, d := range domains {
 		list = append(list, linkDomain(d))
 	}
-	return b.call(ctx, "SetLinkDomains", int32(index), list)
+	err := b.call(ctx, "SetLinkDomains", int32(index), list)
+	var said dbus.Error
+	if errors.As(err, &said) && said.Name == tooManyName {
+		return errors.Join(errTooManyDomains, err)
+	}
+	return err
 }
 
 func (b *resolveBus) SetLinkDefaultRoute(ctx context.Context, index int, on bool) error {

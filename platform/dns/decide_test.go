@@ -187,10 +187,12 @@ func (w *fakeWorld) env() Environment {
 
 // fakeResolved writes down what it is told.
 type fakeResolved struct {
-	said   []string
-	fail   string // this method fails
-	closed int
-	known  Known
+	said    []string
+	fail    string // this method fails
+	closed  int
+	known   Known
+	limit   int          // of the domains of a link, 0: none
+	domains []LinkDomain // of a link, as told last
 }
 
 func (r *fakeResolved) say(method string, args ...any) error {
@@ -205,6 +207,10 @@ func (r *fakeResolved) SetLinkDNS(_ context.Context, index int, servers []netip.
 	return r.say("dns", index, servers)
 }
 func (r *fakeResolved) SetLinkDomains(_ context.Context, index int, domains []LinkDomain) error {
+	if r.limit > 0 && len(domains) > r.limit {
+		return errTooManyDomains
+	}
+	r.domains = domains
 	return r.say("domains", index, domains)
 }
 func (r *fakeResolved) SetLinkDefaultRoute(_ context.Context, index int, on bool) error {

@@ -24,6 +24,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/homeward-vpn/homeward/platform/ledger"
 )
@@ -68,6 +69,8 @@ type Configurator struct {
 	applied backend // who holds our settings, nil: nobody
 	last    Config
 	split   bool
+	contest contest
+	left    FileState // resolv.conf as we have left, or last seen, it
 }
 
 // backend is one way of telling the system.
@@ -95,11 +98,14 @@ func New(l *ledger.Ledger, logger *slog.Logger, env Environment) (*Configurator,
 
 // Set makes the system follow c. The same c again changes nothing, unless the
 // system's way of keeping its resolvers has changed meanwhile, or somebody has
-// overwritten ours: then it is set anew. A *SplitUnsupportedError is a
-// warning; any other error says that c does not stand.
+// overwritten ours: then it is set anew, with what they wrote kept for the time
+// after (merge.go). A *SplitUnsupportedError and a *TooManyDomainsError are
+// warnings; a *ContestedError says that c does not stand for a while, any other
+// error that it does not stand.
 func (d *Configurator) Set(c Config) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.leave()
 	if len(c.Servers) == 0 {
 		return d.clear()
 	}
@@ -107,11 +113,7 @@ func (d *Configurator) Set(c Config) error {
 	if err != nil {
 		return err
 	}
-	f := look(d.env)
-	if b, ok := d.applied.(*fileBackend); ok && b.holds() {
-		f.conf = b.entry.Before // the choice must not turn on our own writing
-	}
-	choice := choose(f)
+	choice := choose(d.look())
 	split := len(c.Domains) > 0 && choice.split
 	if d.applied != nil && d.applied.mode() != choice.mode {
 		d.logger.Info("DNS is kept by someone else now", "before", d.applied.mode(), "now", choice.mode)
@@ -119,7 +121,13 @@ func (d *Configurator) Set(c Config) error {
 			return err
 		}
 	}
-	if d.applied == nil || split != d.split || !c.equal(d.last) || !d.applied.holds() {
+	fresh := d.applied == nil || split != d.split || !c.equal(d.last)
+	if fresh {
+		d.contest = contest{}
+	} else if err := d.contested(); err != nil {
+		return err
+	}
+	if fresh || !d.applied.holds() {
 		if err := d.apply(c, choice, split); err != nil {
 			return fmt.Errorf("setting DNS by %s: %w", choice.mode, err)
 		}
@@ -127,7 +135,45 @@ func (d *Configurator) Set(c Config) error {
 	if len(c.Domains) > 0 && !split {
 		return &SplitUnsupportedError{Mode: choice.mode}
 	}
+	if b, ok := d.applied.(*resolvedBackend); ok && b.widened != nil {
+		return b.widened
+	}
 	return nil
+}
+
+// look gathers the facts; the choice must not turn on our own writing.
+func (d *Configurator) look() facts {
+	f := look(d.env)
+	b, ok := d.applied.(*fileBackend)
+	switch {
+	case !ok || b.last() == nil:
+	case b.holds():
+		f.conf = b.last().Before
+	case b.last().Path == d.env.ResolvConf:
+		f.conf, _ = b.last().without(f.conf, b.last().whole)
+	}
+	return f
+}
+
+// contested tells whether the file that was overwritten again is to be left alone.
+func (d *Configurator) contested() error {
+	b, ok := d.applied.(*fileBackend)
+	if !ok || b.holds() {
+		return nil
+	}
+	now := time.Now
+	if d.env.Now != nil {
+		now = d.env.Now
+	}
+	resting := !d.contest.until.IsZero()
+	if d.contest.lose(now()) {
+		return nil
+	}
+	if !resting {
+		d.logger.Warn("another program keeps writing the resolver configuration; it is left alone for a while",
+			"path", b.last().Path, "until", d.contest.until)
+	}
+	return &ContestedError{Path: b.last().Path, Until: d.contest.until}
 }
 
 func (d *Configurator) apply(c Config, choice decision, split bool) error {
@@ -147,6 +193,7 @@ func (d *Configurator) apply(c Config, choice decision, split bool) error {
 func (d *Configurator) Clear() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.leave()
 	return d.clear()
 }
 
@@ -157,7 +204,7 @@ func (d *Configurator) clear() error {
 	if err := d.applied.clear(); err != nil {
 		return fmt.Errorf("clearing DNS by %s: %w", d.applied.mode(), err)
 	}
-	d.applied, d.last, d.split = nil, Config{}, false
+	d.applied, d.last, d.split, d.contest = nil, Config{}, false, contest{}
 	d.flush()
 	return nil
 }
@@ -205,12 +252,15 @@ func (c Config) normal() (Config, error) {
 		n.Servers = appendNew(n.Servers, a.Unmap())
 	}
 	for _, list := range []struct{ from, to *[]string }{{&c.Domains, &n.Domains}, {&c.Search, &n.Search}} {
+		seen := make(map[string]bool, len(*list.from)) // there may be ten thousand
 		for _, name := range *list.from {
 			clean, err := domain(name)
 			if err != nil {
 				return c, fmt.Errorf("setting DNS: %w", err)
 			}
-			*list.to = appendNew(*list.to, clean)
+			if !seen[clean] {
+				*list.to, seen[clean] = append(*list.to, clean), true
+			}
 		}
 	}
 	return n, nil

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -26,6 +27,10 @@ type Environment struct {
 	Resolved func(ctx context.Context) (Resolved, error) // fails where it does not run
 	// NetworkManager tells what it has given to whom.
 	NetworkManager func(ctx context.Context) ([]NetworkDNS, error)
+	// Changes tells what happens at the files that files names, at any time, and
+	// to systemd-resolved, until ctx ends; then the channel is closed.
+	Changes        func(ctx context.Context, files func() []string) (<-chan Event, error)
+	Now            func() time.Time // nil: time.Now
 	InterfaceIndex func(name string) (int, error)
 	InterfaceName  func(index int) (string, error)
 }
@@ -69,6 +74,10 @@ type FileState struct {
 	GID     int         `json:"gid,omitempty"`
 }
 
+func (s FileState) equal(o FileState) bool {
+	return s.Kind == o.Kind && s.Target == o.Target && s.Mode == o.Mode && s.UID == o.UID && s.GID == o.GID && bytes.Equal(s.Content, o.Content)
+}
+
 // LinkDomain is one domain of a link, as systemd-resolved takes it.
 type LinkDomain struct {
 	Name        string // "." for every name
@@ -108,6 +117,7 @@ var errNoNetworkManager = errors.New("NetworkManager does not run")
 // Resolved is a conversation with systemd-resolved.
 type Resolved interface {
 	SetLinkDNS(ctx context.Context, index int, servers []netip.Addr) error
+	// SetLinkDomains fails with errTooManyDomains where the link takes fewer.
 	SetLinkDomains(ctx context.Context, index int, domains []LinkDomain) error
 	SetLinkDefaultRoute(ctx context.Context, index int, on bool) error
 	// SetLinkQuiet switches off what a tunnel must not do: multicast name

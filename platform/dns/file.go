@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/homeward-vpn/homeward/platform/ledger"
@@ -35,30 +36,41 @@ type fileEntry struct {
 type fileBackend struct {
 	env    Environment
 	ledger *ledger.Ledger
-	entry  *fileEntry // nil: nothing written
+	// written are ours, each in place of the one before. Behind the last there
+	// are others only while it could neither be made nor taken back whole.
+	written []writing
+}
+
+// writing is one file of ours and its record.
+type writing struct {
+	fileEntry
 	record ledger.ID
+	whole  bool // it has been written to its end, and nothing has been tried since
 }
 
 func (*fileBackend) mode() string { return ModeFile }
+
+// last is what was written last, nil: nothing.
+func (b *fileBackend) last() *writing {
+	if len(b.written) == 0 {
+		return nil
+	}
+	return &b.written[len(b.written)-1]
+}
 
 // errLinkStays says that a link cannot be replaced by a file where it stands.
 var errLinkStays = errors.New("the link cannot be replaced")
 
 func (b *fileBackend) set(c Config, _ bool) error {
 	if b.holds() {
-		return b.setAt(b.entry.Path, c)
+		return b.setAt(b.last().Path, c)
 	}
-	entry, record := b.entry, b.record
 	err := b.setAt(b.env.ResolvConf, c)
 	if !errors.Is(err, errLinkStays) {
 		return err
 	}
 	// A read-only /etc whose resolv.conf leads to a writable place: the file
-	// at the end of the link is rewritten in place. The attempt changed nothing.
-	if err := b.forget(b.record); err != nil {
-		return err
-	}
-	b.entry, b.record = entry, record
+	// at the end of the link is rewritten in place.
 	target, err := b.env.Files.Resolve(b.env.ResolvConf)
 	if err != nil {
 		return err
@@ -71,30 +83,58 @@ func (b *fileBackend) setAt(path string, c Config) error {
 	if err != nil {
 		return err
 	}
-	// What stands there is the file to come back, unless it is still ours.
 	before := now
-	if b.entry != nil && now.Kind == Regular && bytes.Equal(now.Content, b.entry.Written) {
-		before = b.entry.Before
+	if last := b.last(); last != nil && last.Path == path {
+		before, _ = last.without(now, last.whole)
 	}
-	next := fileEntry{
+	next := writing{fileEntry: fileEntry{
 		Path:     path,
 		Temp:     filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".homeward"),
 		Before:   before,
 		Replaces: now.Content,
 		Written:  compose(c, before.Content),
-	}
-	var id ledger.ID
+	}}
 	if b.ledger != nil {
-		if id, err = b.ledger.Record(fileKind, next); err != nil {
+		if next.record, err = b.ledger.Record(fileKind, next.fileEntry); err != nil {
 			return err
 		}
 	}
-	old := b.record
-	b.entry, b.record = &next, id
-	if err := b.env.put(next.Path, next.Temp, newFile(next)); err != nil {
+	b.written = append(b.written, next)
+	if err := b.env.put(path, next.Temp, newFile(next.fileEntry)); err != nil {
+		return errors.Join(err, b.backOut(now))
+	}
+	b.last().whole = true
+	for len(b.written) > 1 {
+		if err := b.drop(0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// backOut forgets a writing that failed, once what stood there stands again.
+func (b *fileBackend) backOut(stood FileState) error {
+	last := b.last()
+	if err := b.env.discard(last.Temp); err != nil {
 		return err
 	}
-	return b.forget(old)
+	if now, err := b.env.Files.State(last.Path); err != nil || !now.equal(stood) {
+		if err := errors.Join(err, b.env.put(last.Path, last.Temp, stood)); err != nil {
+			return fmt.Errorf("taking back what was half written: %w", err)
+		}
+	}
+	return b.drop(len(b.written) - 1)
+}
+
+// drop forgets one writing.
+func (b *fileBackend) drop(i int) error {
+	if record := b.written[i].record; b.ledger != nil && record != 0 {
+		if err := b.ledger.Forget(record); err != nil {
+			return err
+		}
+	}
+	b.written = slices.Delete(b.written, i, i+1)
+	return nil
 }
 
 // newFile is ours as a file: owner and mode as before; where no file was, ours
@@ -108,37 +148,57 @@ func newFile(e fileEntry) FileState {
 }
 
 func (b *fileBackend) holds() bool {
-	if b.entry == nil {
+	last := b.last()
+	if last == nil {
 		return false
 	}
-	now, err := b.env.Files.State(b.entry.Path)
-	return err == nil && now.Kind == Regular && bytes.Equal(now.Content, b.entry.Written)
+	now, err := b.env.Files.State(last.Path)
+	return err == nil && now.Kind == Regular && bytes.Equal(now.Content, last.Written)
 }
 
 func (b *fileBackend) clear() error {
-	if b.entry == nil {
-		return nil
+	for last := b.last(); last != nil; last = b.last() {
+		whole := last.whole
+		last.whole = false
+		if err := undoWriting(b.env, last.fileEntry, whole); err != nil {
+			return err
+		}
+		if err := b.drop(len(b.written) - 1); err != nil {
+			return err
+		}
 	}
-	if err := undoFile(b.env, *b.entry); err != nil {
-		return err
-	}
-	if err := b.forget(b.record); err != nil {
-		return err
-	}
-	b.entry, b.record = nil, 0
 	return nil
 }
 
-func (b *fileBackend) forget(id ledger.ID) error {
-	if b.ledger == nil || id == 0 {
-		return nil
+// without is what has to stand in the place of now when ours goes: what stood
+// there before us, with what somebody has changed since. whole: no writing was
+// interrupted, so that what differs is somebody else's doing. ours tells
+// whether anything of ours is in now.
+func (e fileEntry) without(now FileState, whole bool) (s FileState, ours bool) {
+	if now.Kind != Regular {
+		return now, false // a link or nothing: somebody else's doing
 	}
-	return b.ledger.Forget(id)
+	torn := !whole && (isMix(now.Content, e.Replaces, e.Written) || isMix(now.Content, e.Written, e.Before.Content))
+	if torn || bytes.Equal(now.Content, e.Written) {
+		return e.Before, true
+	}
+	rest, ours := withoutOurs(now.Content, e.Written, e.Before.Content)
+	if !ours {
+		return now, false
+	}
+	if bytes.Equal(rest, e.Before.Content) {
+		return e.Before, true // nothing of theirs: the link, or nothing, comes back
+	}
+	now.Content = rest
+	return now, true
 }
 
-// undoFile brings the file before back, if the present one is still ours.
-func undoFile(env Environment, e fileEntry) error {
-	if err := env.Files.Remove(e.Temp); err != nil {
+// undoFile undoes a record: whether its writing came to its end nobody knows.
+func undoFile(env Environment, e fileEntry) error { return undoWriting(env, e, false) }
+
+// undoWriting brings the file before back, if the present one is still ours.
+func undoWriting(env Environment, e fileEntry, whole bool) error {
+	if err := env.discard(e.Temp); err != nil {
 		return err
 	}
 	now, err := env.Files.State(e.Path)
@@ -147,20 +207,17 @@ func undoFile(env Environment, e fileEntry) error {
 	}
 	switch {
 	case now.Kind != Regular:
-		return nil // a link or nothing: somebody else's doing, or never changed
+		return nil // somebody else's doing, or never changed
 	case e.Before.Kind == Regular && bytes.Equal(now.Content, e.Before.Content):
 		return nil
 	case bytes.Equal(now.Content, e.Replaces) && !bytes.Equal(e.Replaces, e.Written):
 		return nil // not written yet; what stands there has a record of its own, or none
-	case isMix(now.Content, e.Replaces, e.Written), isMix(now.Content, e.Written, e.Before.Content):
-		return env.put(e.Path, e.Temp, e.Before)
 	}
-	rest, ours := withoutOurs(now.Content, e.Written, e.Before.Content)
+	rest, ours := e.without(now, whole)
 	if !ours {
 		return nil
 	}
-	now.Content = rest
-	return env.put(e.Path, e.Temp, now)
+	return env.put(e.Path, e.Temp, rest)
 }
 
 // put makes path what s says: by rename, so that no reader sees half of it, or
@@ -170,7 +227,7 @@ func (env Environment) put(path, temp string, s FileState) error {
 	case Absent:
 		return env.Files.Remove(path)
 	case Symlink:
-		if err := env.Files.Remove(temp); err != nil {
+		if err := env.discard(temp); err != nil {
 			return err
 		}
 		if err := env.Files.Symlink(s.Target, temp); err != nil {
@@ -186,9 +243,9 @@ func (env Environment) put(path, temp string, s FileState) error {
 		return nil
 	}
 	if !cannotReplace(err) {
-		return errors.Join(err, env.Files.Remove(temp))
+		return errors.Join(err, env.discard(temp))
 	}
-	if err := env.Files.Remove(temp); err != nil && !cannotReplace(err) {
+	if err := env.discard(temp); err != nil {
 		return err
 	}
 	if now, err := env.Files.State(path); err != nil || now.Kind != Regular {
@@ -197,10 +254,23 @@ func (env Environment) put(path, temp string, s FileState) error {
 	return env.overwrite(path, s.Content)
 }
 
+// discard removes a file of ours that is not in place. A read-only directory
+// refuses that even where there is none.
+func (env Environment) discard(temp string) error {
+	err := env.Files.Remove(temp)
+	if err == nil {
+		return nil
+	}
+	if s, serr := env.Files.State(temp); serr == nil && s.Kind == Absent {
+		return nil
+	}
+	return err
+}
+
 // cannotReplace: a bind mount (EBUSY, EXDEV), or a directory where nothing new
-// may be made although the file itself may be written.
+// may be made, or finds room, although the file itself may be written.
 func cannotReplace(err error) bool {
-	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV) ||
+	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) ||
 		errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/homeward-vpn/homeward/platform/ledger"
 )
@@ -20,10 +19,13 @@ type linkEntry struct {
 
 // resolvedBackend gives the tunnel's link its own servers and domains.
 // systemd-resolved forgets them by itself when the link goes.
-type resolvedBackend struct{ held[linkEntry] }
+type resolvedBackend struct {
+	held[linkEntry]
+	widened error // *TooManyDomainsError: set did not tell all domains as they are
+}
 
 func newResolved(env Environment, l *ledger.Ledger) *resolvedBackend {
-	return &resolvedBackend{held[linkEntry]{env: env, ledger: l, kind: resolvedKind, undo: undoResolved}}
+	return &resolvedBackend{held: held[linkEntry]{env: env, ledger: l, kind: resolvedKind, undo: undoResolved}}
 }
 
 func (*resolvedBackend) mode() string { return ModeResolved }
@@ -47,27 +49,56 @@ func (b *resolvedBackend) set(c Config, split bool) error {
 		if err := r.SetLinkQuiet(ctx, index); err != nil {
 			return err
 		}
-		if err := r.SetLinkDomains(ctx, index, linkDomains(c, split)); err != nil {
+		everything, err := b.setDomains(ctx, r, index, c, split)
+		if err != nil {
 			return err
 		}
-		if err := r.SetLinkDefaultRoute(ctx, index, !split); err != nil {
+		if err := r.SetLinkDefaultRoute(ctx, index, everything); err != nil {
 			return err
 		}
 		return r.SetLinkDNS(ctx, index, c.Servers)
 	})
 }
 
-// linkDomains: every name ("~."), or the company's alone; and the names to search.
-func linkDomains(c Config, split bool) []LinkDomain {
-	var ds []LinkDomain
-	for _, s := range c.Search {
-		ds = append(ds, LinkDomain{Name: s})
-	}
+// setDomains tells the domains, as few as say the same. Where the link takes
+// fewer still, they are widened until it does. everything: every name goes there.
+func (b *resolvedBackend) setDomains(ctx context.Context, r Resolved, index int, c Config, split bool) (everything bool, err error) {
+	b.widened = nil
 	if !split {
+		return true, r.SetLinkDomains(ctx, index, linkDomains(c.Search, nil, true))
+	}
+	all := narrow(c.Domains)
+	err = r.SetLinkDomains(ctx, index, linkDomains(c.Search, all, false))
+	for _, most := range linkLimits {
+		if !errors.Is(err, errTooManyDomains) || most >= len(all) {
+			continue
+		}
+		search := c.Search[:min(len(c.Search), most/2)]
+		fewer := widen(all, most-len(search)-1)
+		b.widened = &TooManyDomainsError{Wanted: len(all), Told: len(fewer)}
+		if err = r.SetLinkDomains(ctx, index, linkDomains(search, fewer, len(fewer) == 0)); err == nil {
+			return len(fewer) == 0, nil
+		}
+	}
+	return false, err
+}
+
+// linkLimits are how many domains a link takes, by release of systemd-resolved.
+var linkLimits = []int{1024, 256}
+
+// linkDomains: the names to search, and every name ("~.") or those of domains alone.
+func linkDomains(search, domains []string, everything bool) []LinkDomain {
+	ds := make([]LinkDomain, 0, len(search)+len(domains)+1)
+	searched := make(map[string]bool, len(search))
+	for _, s := range search {
+		ds = append(ds, LinkDomain{Name: s})
+		searched[s] = true
+	}
+	if everything {
 		return append(ds, LinkDomain{Name: ".", RoutingOnly: true})
 	}
-	for _, s := range c.Domains {
-		if d := (LinkDomain{Name: s}); !slices.Contains(ds, d) {
+	for _, s := range domains {
+		if !searched[s] {
 			ds = append(ds, LinkDomain{Name: s, RoutingOnly: true})
 		}
 	}

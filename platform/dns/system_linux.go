@@ -25,6 +25,7 @@ func System() Environment {
 		Run:               run,
 		Resolved:          dialResolved,
 		NetworkManager:    askNetworkManager,
+		Changes:           changes,
 		InterfaceIndex: func(name string) (int, error) {
 			i, err := net.InterfaceByName(name)
 			if err != nil {

@@ -74,57 +74,6 @@ func compose(c Config, before []byte) []byte {
 	return b.Bytes()
 }
 
-// withoutOurs takes what we wrote out of a file that somebody has edited since:
-// the lines that stand in written go, in their place comes what was before,
-// and every other line stays where it is. It returns now itself, and false,
-// when none of our marks or servers is in there.
-func withoutOurs(now, written, before []byte) ([]byte, bool) {
-	mine := map[string]bool{}
-	for line := range strings.Lines(string(written)) {
-		mine[strings.TrimSpace(line)] = true
-	}
-	for line := range strings.Lines(string(before)) {
-		delete(mine, strings.TrimSpace(line)) // it was there without us
-	}
-	delete(mine, "")
-	var kept []string
-	marked, found := false, false
-	for line := range strings.Lines(string(now)) {
-		trimmed := strings.TrimSpace(line)
-		if !mine[trimmed] {
-			kept = append(kept, line)
-			continue
-		}
-		marked = marked || strings.HasPrefix(trimmed, marker)
-		found = found || marked || strings.HasPrefix(trimmed, "nameserver")
-	}
-	if !found {
-		return now, false
-	}
-	rest := strings.Join(kept, "")
-	if !marked && len(parseText([]byte(rest)).servers) > 0 {
-		return []byte(rest), true // another writer's file, with servers of its own
-	}
-	old := string(before)
-	if old != "" && !strings.HasSuffix(old, "\n") {
-		old += "\n"
-	}
-	for line := range strings.Lines(old) {
-		rest = dropLine(rest, strings.TrimSpace(line)) // not twice
-	}
-	return []byte(old + rest), true
-}
-
-func dropLine(s, line string) string {
-	var b strings.Builder
-	for l := range strings.Lines(s) {
-		if line == "" || strings.TrimSpace(l) != line {
-			b.WriteString(l)
-		}
-	}
-	return b.String()
-}
-
 // isMix tells whether now is what an interrupted writing of to over from
 // leaves: some first bytes of to, then the rest of from. Both ends count.
 func isMix(now, from, to []byte) bool {

@@ -45,7 +45,7 @@ func (d *Configurator) Underlay() (Underlay, error) {
 	}
 	f.conf.Content = before
 	if b, ok := d.applied.(*fileBackend); ok && b.holds() {
-		f.conf.Kind, f.conf.Target = b.entry.Before.Kind, b.entry.Before.Target
+		f.conf.Kind, f.conf.Target = b.last().Before.Kind, b.last().Before.Target
 	}
 	var u Underlay
 	switch choose(f).mode {
@@ -68,29 +68,26 @@ func (d *Configurator) Underlay() (Underlay, error) {
 // before is what resolv.conf would say without us.
 func (d *Configurator) before(now FileState) ([]byte, error) {
 	b, ok := d.applied.(*fileBackend)
-	if !ok || b.entry == nil || now.Kind != Regular {
+	if !ok || b.last() == nil || now.Kind != Regular {
 		return now.Content, nil
 	}
-	base := b.entry.Before
-	if base.Kind == Symlink {
+	entry := b.last().fileEntry
+	if entry.Before.Kind == Symlink {
 		// The file that the link leads to is kept up to date by its owner.
-		target := base.Target
+		target := entry.Before.Target
 		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(b.entry.Path), target)
+			target = filepath.Join(filepath.Dir(entry.Path), target)
 		}
 		s, err := d.env.Files.State(target)
 		if err != nil {
 			return nil, err
 		}
 		if s.Kind != Absent {
-			base.Content = s.Content
+			entry.Before.Content = s.Content
 		}
 	}
-	if b.holds() {
-		return base.Content, nil
-	}
-	rest, _ := withoutOurs(now.Content, b.entry.Written, base.Content)
-	return rest, nil
+	rest, _ := entry.without(now, b.last().whole)
+	return rest.Content, nil
 }
 
 // fromText reads a resolv.conf, or an entry of resolvconf.
