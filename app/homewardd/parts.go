@@ -45,10 +45,25 @@ func (c names) Set(n tunnel.Network) (string, error) {
 		return "The gateway names no name servers, so names are still asked of those of the local network, where others may see them.", c.Configurator.Clear()
 	}
 	err := c.Configurator.Set(dns.Config{Interface: n.Interface, Servers: n.DNS, Domains: n.Domains, Search: n.Search})
+	return limited(err)
+}
+
+// limited puts what dns.Configurator calls a warning into a sentence.
+func limited(err error) (string, error) {
 	var whole *dns.SplitUnsupportedError
-	if errors.As(err, &whole) {
+	var many *dns.TooManyDomainsError
+	var contested *dns.ContestedError
+	switch {
+	case errors.As(err, &whole):
 		return "This computer cannot ask different name servers for different names (" + whole.Mode +
 			"), so every name goes to the company's name servers; install systemd-resolved to change that.", nil
+	case errors.As(err, &many) && many.Told > 0:
+		return fmt.Sprintf("The company has %d name domains, more than systemd-resolved takes; %d wider ones that hold them go to the company's name servers.", many.Wanted, many.Told), nil
+	case errors.As(err, &many):
+		return fmt.Sprintf("The company has %d name domains, more than systemd-resolved takes; every name goes to the company's name servers.", many.Wanted), nil
+	case errors.As(err, &contested):
+		return fmt.Sprintf("Another program keeps overwriting %s, so the company's names may not be found; stop that program, then connect again. Homeward tries once more at %s.",
+			contested.Path, contested.Until.Format("15:04")), nil
 	}
 	return "", err
 }

@@ -24,6 +24,7 @@ type line struct {
 	net      tunnel.Network
 	info     tunnel.Info
 	warnings []string
+	ofNames  string   // the one of warnings that is about name resolution
 	notices  []string // sentences with what the sign-in server said, the last ones
 }
 

@@ -113,8 +113,8 @@ func (s *Service) setDNS(tunnel uint64) error {
 	}
 	if warning != "" {
 		s.logger.Warn("name resolution is limited", "warning", warning)
-		l.warn(warning)
 	}
+	l.warnOfNames(warning)
 	return nil
 }
 

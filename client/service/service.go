@@ -90,6 +90,7 @@ func (s *Service) Run(ctx context.Context) error {
 		defer close(performed)
 		s.perform(stop)
 	}()
+	s.keepNames(ctx)
 	state := s.loop(ctx)
 	close(stop)
 	s.prompts.forget()

@@ -10,10 +10,13 @@
 //
 // Clear takes everything back, and caches are flushed both ways.
 //
+// Watch tells when somebody has changed that, and Set should be called again;
+// Underlay tells what the physical network has, whether or not ours stands.
+//
 // It owns what it has written and nothing else: what somebody else writes into
-// resolv.conf after us is kept (file.go). Everything is in the ledger before it
+// resolv.conf after us is kept (merge.go). Everything is in the ledger before it
 // is done. It never resolves a name and never chooses a resolver. client/service
-// calls it.
+// calls it through app/homewardd.
 package dns
 
 import (
@@ -70,7 +73,9 @@ type Configurator struct {
 	last    Config
 	split   bool
 	contest contest
-	left    FileState // resolv.conf as we have left, or last seen, it
+	again   *time.Timer // the end of a contest's rest
+	left    FileState   // resolv.conf as we have left, or last seen, it
+	rested  chan struct{}
 }
 
 // backend is one way of telling the system.
@@ -93,7 +98,7 @@ func New(l *ledger.Ledger, logger *slog.Logger, env Environment) (*Configurator,
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &Configurator{ledger: l, logger: logger, env: env}, nil
+	return &Configurator{ledger: l, logger: logger, env: env, rested: make(chan struct{}, 1)}, nil
 }
 
 // Set makes the system follow c. The same c again changes nothing, unless the
@@ -123,7 +128,7 @@ func (d *Configurator) Set(c Config) error {
 	}
 	fresh := d.applied == nil || split != d.split || !c.equal(d.last)
 	if fresh {
-		d.contest = contest{}
+		d.peace()
 	} else if err := d.contested(); err != nil {
 		return err
 	}
@@ -172,6 +177,7 @@ func (d *Configurator) contested() error {
 	if !resting {
 		d.logger.Warn("another program keeps writing the resolver configuration; it is left alone for a while",
 			"path", b.last().Path, "until", d.contest.until)
+		d.again = time.AfterFunc(contestRest, d.rest)
 	}
 	return &ContestedError{Path: b.last().Path, Until: d.contest.until}
 }
@@ -189,6 +195,22 @@ func (d *Configurator) apply(c Config, choice decision, split bool) error {
 	return nil
 }
 
+// rest tells Watch that a contest's rest is over.
+func (d *Configurator) rest() {
+	select {
+	case d.rested <- struct{}{}:
+	default: // it has not been taken yet, and stands for this too
+	}
+}
+
+// peace forgets a contest.
+func (d *Configurator) peace() {
+	d.contest = contest{}
+	if d.again != nil {
+		d.again.Stop()
+	}
+}
+
 // Clear takes back whatever Set has done. Clearing twice does nothing.
 func (d *Configurator) Clear() error {
 	d.mu.Lock()
@@ -204,7 +226,8 @@ func (d *Configurator) clear() error {
 	if err := d.applied.clear(); err != nil {
 		return fmt.Errorf("clearing DNS by %s: %w", d.applied.mode(), err)
 	}
-	d.applied, d.last, d.split, d.contest = nil, Config{}, false, contest{}
+	d.applied, d.last, d.split = nil, Config{}, false
+	d.peace()
 	d.flush()
 	return nil
 }

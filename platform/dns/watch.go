@@ -59,7 +59,7 @@ func (d *Configurator) watch(events <-chan Event, out chan<- struct{}) {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()
-	restarted := false
+	due := false
 	for {
 		select {
 		case e, ok := <-events:
@@ -67,19 +67,22 @@ func (d *Configurator) watch(events <-chan Event, out chan<- struct{}) {
 			case !ok:
 				return
 			case e == Stopped:
-				restarted = true
+				due = true
 				timer.Reset(absence)
 			case e == Started:
-				restarted = true
+				due = true
 				timer.Reset(settle)
-			case !restarted: // an edit waits for nothing, but delays no restart either
+			case !due: // an edit delays no restart
 				timer.Reset(settle)
 			}
+		case <-d.rested:
+			due = true
+			timer.Reset(settle)
 		case <-timer.C:
-			if !d.altered() && !restarted {
+			if !d.altered() && !due {
 				continue
 			}
-			restarted = false
+			due = false
 			select {
 			case out <- struct{}{}:
 			default: // it has not been taken yet, and stands for this too

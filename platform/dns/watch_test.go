@@ -135,3 +135,33 @@ func TestWatchUnsupported(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestWatchAfterContest: when the rest after a fight is over, it is told.
+func TestWatchAfterContest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newWatchRig(t)
+		defer r.end(t)
+		mustSet(t, r.d, everyName)
+		var contested *ContestedError
+		for range contestLimit + 1 {
+			write(t, r.conf, "# the other one\n")
+			r.events <- Edited
+			if !r.news(2 * settle) {
+				t.Fatal("an edit is not told")
+			}
+			if err := r.d.Set(everyName); err != nil && !errors.As(err, &contested) {
+				t.Fatal(err)
+			}
+		}
+		if contested == nil || r.news(contestRest-time.Second) {
+			t.Errorf("%v, and it is told too early", contested)
+		}
+		if !r.news(2 * time.Second) {
+			t.Error("the end of the rest is not told")
+		}
+		mustSet(t, r.d, everyName)
+		if err := r.d.Clear(); err != nil || read(t, r.conf) != "# the other one\n" {
+			t.Errorf("%v, %q", err, read(t, r.conf))
+		}
+	})
+}
