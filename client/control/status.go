@@ -28,7 +28,7 @@ type Status struct {
 
 	Profile   string `json:"profile,omitempty"`
 	ProfileID string `json:"profile_id,omitempty"`
-	Step      string `json:"step,omitempty"` // of the handshake: resolving, reaching, checking, signing-in, setting-up
+	Step      string `json:"step,omitempty"` // of the handshake: resolving, reaching, checking, signing-in, setting-up; or waiting, for a network
 
 	Gateway   *Gateway       `json:"gateway,omitempty"`
 	Addresses []netip.Prefix `json:"addresses"`

@@ -19,12 +19,12 @@ func (s *Service) Connect(ctx context.Context, c control.Caller, r control.Conne
 	if err != nil {
 		return control.Accepted{}, err
 	}
-	revision, err := s.wish(ctx, supervisor.Connect{Request: supervisor.Request{
+	revision, err := s.wish(ctx, supervisor.Connect{Request: wishes(supervisor.Request{
 		ProfileID:   stored.Profile.ID,
 		ProfileName: stored.Profile.Name,
 		Owner:       stored.Owner,
 		Username:    r.Username,
-	}}, func(state supervisor.State) error { return s.mayReplace(c, state) })
+	}, &stored.Profile)}, func(state supervisor.State) error { return s.mayReplace(c, state) })
 	var refused *supervisor.RefusedError
 	if errors.As(err, &refused) {
 		err = control.Refuse(control.CodeConflict, "%v", refused)
@@ -35,16 +35,21 @@ func (s *Service) Connect(ctx context.Context, c control.Caller, r control.Conne
 // mayReplace keeps one user from touching another's line, and from learning
 // its name.
 func (s *Service) mayReplace(c control.Caller, state supervisor.State) error {
-	if state.Phase == supervisor.Disconnected || c.Admin || state.Request.Owner == c.UID {
+	if mayTouch(c, state) {
 		return nil
 	}
 	return control.Refuse(control.CodeConflict, "another user of this computer is connected; ask them, or an administrator, to disconnect first")
 }
 
+// mayTouch says whether a line is nobody's, or the caller's to end.
+func mayTouch(c control.Caller, state supervisor.State) bool {
+	return state.Request.ProfileID == "" || c.Admin || state.Request.Owner == c.UID
+}
+
 // Disconnect implements control.Backend.
 func (s *Service) Disconnect(ctx context.Context, c control.Caller) (control.Accepted, error) {
 	revision, err := s.wish(ctx, supervisor.Disconnect{}, func(state supervisor.State) error {
-		if state.Phase == supervisor.Disconnected || c.Admin || state.Request.Owner == c.UID {
+		if mayTouch(c, state) {
 			return nil
 		}
 		return control.Refuse(control.CodeForbidden, "another user made this connection; only they, or an administrator, can disconnect it")

@@ -33,7 +33,9 @@ func (b *board) post(state supervisor.State, l *line) {
 	if visible(state) != visible(b.state) {
 		b.since = time.Now()
 	}
-	if state.Phase != supervisor.Disconnected {
+	if nobody := state.Request == (supervisor.Request{}); nobody && state.Phase == supervisor.Blocked {
+		b.owned = false
+	} else if state.Phase != supervisor.Disconnected {
 		b.owner, b.owned = state.Request.Owner, true
 	}
 	b.state, b.line = state, l
@@ -60,6 +62,13 @@ func (b *board) unwarn(sentence string) {
 	}
 }
 
+// touch tells a change of what the status is made of besides.
+func (b *board) touch() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wake()
+}
+
 // wake tells a change. The caller holds the lock.
 func (b *board) wake() {
 	b.number++
@@ -71,6 +80,13 @@ func (b *board) revision() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.number
+}
+
+// now gives the state that is up.
+func (b *board) now() supervisor.State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state
 }
 
 // active gives the profile that is in use, "" when none is.

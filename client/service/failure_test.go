@@ -17,9 +17,9 @@ func TestEveryEffectMayFail(t *testing.T) {
 		cause diagnose.Cause
 		done  string
 	}{
-		{"tunnel starts", diagnose.CauseInternal, "open, tunnel starts"},
-		{"routes of homeward0", diagnose.CauseRoutesFailed, "open, tunnel starts, open, routes of homeward0, no dns, no routes, tunnel ends"},
-		{"dns of homeward0", diagnose.CauseDNSFailed, "open, tunnel starts, open, routes of homeward0, dns of homeward0, no dns, no routes, tunnel ends"},
+		{"tunnel starts", diagnose.CauseInternal, "tunnel starts"},
+		{"routes of homeward0", diagnose.CauseRoutesFailed, "tunnel starts, routes of homeward0, no dns, no routes, tunnel ends"},
+		{"dns of homeward0", diagnose.CauseDNSFailed, "tunnel starts, routes of homeward0, dns of homeward0, no dns, no routes, tunnel ends"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.part, func(t *testing.T) {
@@ -42,21 +42,34 @@ func TestEveryEffectMayFail(t *testing.T) {
 	}
 }
 
+// TestPolicyThatFailsIsBlocked: nothing is tried, it is said, and tried again until
+// the policy stands.
 func TestPolicyThatFailsIsBlocked(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
-		r.fail("open", errors.New("no nft"))
-		r.connect("office")
+		r.fail("closed", errors.New("no nft"))
+		r.connect("vault")
 		st := r.state(control.StateBlocked)
-		if st.Error == nil || st.Error.Cause != string(diagnose.CausePolicyFailed) || len(st.Warnings) == 0 {
+		if st.Error == nil || st.Error.Cause != string(diagnose.CausePolicyFailed) || len(st.Warnings) == 0 ||
+			st.KillSwitch.Engaged || !strings.Contains(st.KillSwitch.Alarm, "no nft") {
 			t.Errorf("%+v", st)
 		}
-		r.expect("open")
-		r.fail("open", nil)
+		r.expect("closed, closed") // the gateway's, then the one that lets nothing out
+		<-time.After(clearPause)
+		r.expect("closed")
+		r.fail("closed", nil)
+		<-time.After(clearPause)
+		r.expect("closed")
+		st = r.state(control.StateBlocked)
+		if len(st.Warnings) != 0 || !st.KillSwitch.Engaged || st.KillSwitch.Alarm != "" {
+			t.Errorf("what stands again is doubted: %+v", st)
+		}
 		if _, err := r.svc.Disconnect(t.Context(), ada); err != nil {
 			t.Fatal(err)
 		}
 		r.state(control.StateDisconnected)
 		r.expect("open")
+		<-time.After(time.Hour)
+		r.expect("")
 	})
 }
 
@@ -99,9 +112,9 @@ func TestDeadNameServersDoNotKeepTheLineAway(t *testing.T) {
 		f := r.up()
 		r.fail("no dns", errors.New("busy"))
 		f.die(&diagnose.Failure{Cause: diagnose.CauseLineLost})
-		r.expect("tunnel fails, no dns, no routes, no dns, open")
+		r.expect("tunnel fails, no dns, no routes, no dns")
 		<-time.After(2 * time.Second)
-		r.expect("no dns, open, tunnel starts") // as the next batch begins
+		r.expect("no dns, tunnel starts") // as the next batch begins
 		r.fail("no dns", nil)
 		<-time.After(clearPause)
 		r.expect("no dns")
@@ -123,13 +136,17 @@ func TestDeadNameServersDoNotKeepTheLineAway(t *testing.T) {
 
 func TestProfileThatVanished(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
-		r.blocks["open"] = make(chan struct{})
-		r.connect("office")
-		if err := r.profiles.Delete(r.svc.Profiles(ada)[0].ID); err != nil {
+		r.blocks["closed"] = make(chan struct{})
+		r.connect("vault")
+		stored, err := r.profiles.ByName("vault", ada.UID)
+		if err == nil {
+			err = r.profiles.Delete(stored.Profile.ID)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-		close(r.blocks["open"])
-		if st := r.state(control.StateDisconnected); st.Error == nil || st.Error.Cause != string(diagnose.CauseProfile) {
+		close(r.blocks["closed"])
+		if st := r.state(control.StateBlocked); st.Error == nil || st.Error.Cause != string(diagnose.CauseProfile) {
 			t.Errorf("%+v", st.Error)
 		}
 	})

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -49,14 +50,6 @@ func (l *line) network() tunnel.Network {
 	return l.net
 }
 
-func (l *line) warn(sentence string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !slices.Contains(l.warnings, sentence) {
-		l.warnings = append(l.warnings, sentence)
-	}
-}
-
 // line gives the running tunnel of that number, nil when there is none.
 func (s *Service) line(id uint64) *line {
 	s.linesMu.Lock()
@@ -79,6 +72,7 @@ func (s *Service) startTunnel(e supervisor.StartTunnel) error {
 	cfg.Profile = &stored.Profile
 	cfg.Username = e.Request.Username
 	cfg.Logger = s.logger.With("tunnel", e.Tunnel, uidKey, e.Request.Owner)
+	cfg.Reach = func(_ context.Context, gateways []netip.AddrPort) error { return s.guard.reach(l.id, gateways) }
 	asker := s.prompts.asker(l)
 	cfg.Ask = asker.ask
 	l.tunnel = s.cfg.NewTunnel(cfg)
@@ -91,6 +85,7 @@ func (s *Service) startTunnel(e supervisor.StartTunnel) error {
 		s.linesMu.Lock()
 		delete(s.lines, l.id)
 		s.linesMu.Unlock()
+		s.guard.gone(l.id)
 		failure := diagnose.From(err)
 		s.prompts.trials.ended(l.request.ProfileID, failure)
 		s.inbox.put(message{event: supervisor.TunnelDown{Tunnel: l.id, Failure: failure}})

@@ -51,7 +51,7 @@ func TestNamesAreSetAgain(t *testing.T) {
 		for _, warning := range []string{"It is fought over.", "It is fought over.", ""} {
 			w.say(warning)
 			w.changes <- struct{}{}
-			r.expect("open, routes of homeward0, dns of homeward0")
+			r.expect("routes of homeward0, dns of homeward0")
 			said := 0
 			for _, s := range r.state(control.StateConnected).Warnings {
 				if s == "It is fought over." {

@@ -62,7 +62,7 @@ func TestAdministratorMay(t *testing.T) {
 		if st := r.svc.Status(root); st.Redacted || st.Profile != "office" {
 			t.Errorf("%+v", st)
 		}
-		if list := r.svc.Profiles(root); len(list) != 3 {
+		if list := r.svc.Profiles(root); len(list) != 4 {
 			t.Errorf("%d profiles", len(list))
 		}
 		if p, err := r.svc.Profile(root, "secret"); err != nil || p.Name != "secret" {

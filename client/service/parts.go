@@ -51,6 +51,8 @@ type Config struct {
 	// Proof tries whether what the kill switch holds back is held back. nil: it is
 	// taken at its word, and status never says that it is verified.
 	Proof Proof
+	// Posture remembers what the kill switch is to hold. nil: nobody does.
+	Posture Posture
 	// NewTunnel makes a tunnel that is not running yet.
 	NewTunnel func(tunnel.Config) Tunnel
 	// Tunnel holds the parts that every tunnel is made from; Profile,

@@ -7,7 +7,14 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/client/supervisor"
+	"github.com/homeward-vpn/homeward/client/tunnel"
 )
+
+// work is for the performer: effects, and who is told when they are done.
+type work struct {
+	effects []supervisor.Effect
+	done    chan<- struct{} // closed; nil: nobody
+}
 
 // perform does batch after batch until stop is closed.
 func (s *Service) perform(stop <-chan struct{}) {
@@ -21,17 +28,21 @@ func (s *Service) perform(stop <-chan struct{}) {
 	for {
 		select {
 		case <-s.batches.ready:
-			for _, batch := range s.batches.take() {
+			for _, w := range s.batches.take() {
 				s.clearLeft()
-				wait = s.performBatch(batch, wait)
+				wait = s.performBatch(w.effects, wait)
+				if w.done != nil {
+					close(w.done)
+				}
 			}
 		case <-again:
 			s.clearLeft()
+			s.guard.retry()
 		case <-stop:
 			return
 		}
 		again = nil
-		if len(s.left) > 0 {
+		if len(s.left) > 0 || s.guard.trouble() {
 			again = time.After(clearPause)
 		}
 	}
@@ -44,7 +55,7 @@ func (s *Service) performBatch(batch []supervisor.Effect, wait *time.Timer) *tim
 		var err error
 		switch e := effect.(type) {
 		case supervisor.ApplyPolicy:
-			err = failure(diagnose.CausePolicyFailed, s.apply(e.Policy))
+			err = failure(diagnose.CausePolicyFailed, s.applyPolicy(e.Policy))
 		case supervisor.StartTunnel:
 			err = failure(diagnose.CauseProfile, s.startTunnel(e))
 		case supervisor.StopTunnel:
@@ -88,6 +99,15 @@ func failure(cause diagnose.Cause, err error) error {
 		return err
 	}
 	return &diagnose.Failure{Cause: cause, Seen: err.Error(), Err: err}
+}
+
+// applyPolicy has the kill switch hold back what is ordered.
+func (s *Service) applyPolicy(p supervisor.Policy) error {
+	var network tunnel.Network
+	if l := s.line(p.Tunnel); l != nil {
+		network = l.network()
+	}
+	return s.guard.order(p, network)
 }
 
 var errLineGone = &diagnose.Failure{Cause: diagnose.CauseLineLost, Detail: "the tunnel ended before its network was set"}

@@ -36,6 +36,7 @@ type rig struct {
 	fails    map[string]error         // by the words of the trace
 	blocks   map[string]chan struct{} // the part waits until it is closed
 	profiles *fakeProfiles
+	began    string // what a start does
 }
 
 // note records what is done, and does what the test wants of it.
@@ -294,6 +295,13 @@ func (p *fakeProfiles) Delete(id string) error {
 	return nil
 }
 
+// guarded is a profile that wants the kill switch.
+func guarded(name string, owner uint32) profile.Stored {
+	s := named(name, owner)
+	s.Profile.Traffic.KillSwitch = profile.KillSwitchOn
+	return s
+}
+
 func named(name string, owner uint32) profile.Stored {
 	return profile.Stored{Owner: owner, Profile: profile.Profile{Version: profile.Version, ID: profile.NewID(), Name: name}}
 }
@@ -308,8 +316,8 @@ func inRig(t *testing.T, test func(t *testing.T, r *rig)) {
 func inRigWith(t *testing.T, change func(*Config), test func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, fails: map[string]error{}, blocks: map[string]chan struct{}{}, ended: make(chan error, 1)}
-		r.profiles = &fakeProfiles{list: []profile.Stored{named("office", ada.UID), named("lab", ada.UID), named("secret", bob.UID)}}
+		r := &rig{t: t, began: "open, clean up", fails: map[string]error{}, blocks: map[string]chan struct{}{}, ended: make(chan error, 1)}
+		r.profiles = &fakeProfiles{list: []profile.Stored{named("office", ada.UID), named("lab", ada.UID), named("secret", bob.UID), guarded("vault", ada.UID)}}
 		logs := NewLogRing(slog.DiscardHandler)
 		cfg := Config{
 			Logger: slog.New(logs), Logs: logs, Profiles: r.profiles,
@@ -324,6 +332,9 @@ func inRigWith(t *testing.T, change func(*Config), test func(t *testing.T, r *ri
 			CleanUp: func() error { return r.note("clean up") },
 		}
 		change(&cfg)
+		if _, still := cfg.KillSwitch.(fakeSwitch); !still {
+			r.began = "clean up"
+		}
 		svc, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -332,7 +343,7 @@ func inRigWith(t *testing.T, change func(*Config), test func(t *testing.T, r *ri
 		var ctx context.Context
 		ctx, r.end = context.WithCancel(context.Background())
 		go func() { r.ended <- svc.Run(ctx) }()
-		r.expect("clean up")
+		r.expect(r.began)
 		test(t, r)
 		r.end()
 		<-r.ended

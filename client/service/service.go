@@ -24,7 +24,8 @@ type Service struct {
 	logger *slog.Logger
 
 	inbox   *queue[message]
-	batches *queue[[]supervisor.Effect]
+	batches *queue[work]
+	guard   *guard
 	prompts *prompts
 	shown   *board
 
@@ -33,10 +34,13 @@ type Service struct {
 	lines   map[uint64]*line
 	running sync.WaitGroup
 
+	settingsMu sync.Mutex // one change at a time
+
 	// left is what could not be taken back, by part; the performer's own.
 	left map[string]func() error
 
 	recovered sync.Once
+	restored  supervisor.State // what an earlier run has left, as far as it counts
 
 	// ended is closed when the service takes no more wishes.
 	ended  chan struct{}
@@ -59,20 +63,24 @@ func New(cfg Config) (*Service, error) {
 		cfg:     cfg,
 		logger:  cfg.Logger,
 		inbox:   newQueue[message](),
-		batches: newQueue[[]supervisor.Effect](),
+		batches: newQueue[work](),
 		shown:   newBoard(time.Now()),
 		lines:   map[uint64]*line{},
 		left:    map[string]func() error{},
 		ended:   make(chan struct{}),
 	}
-	s.prompts = newPrompts(func(e supervisor.Event) { s.inbox.put(message{event: e}) }, openTrials(cfg.Trials, cfg.Logger))
+	post := func(e supervisor.Event) { s.inbox.put(message{event: e}) }
+	s.prompts = newPrompts(post, openTrials(cfg.Trials, cfg.Logger))
+	s.guard = newGuard(cfg, post, s.shown.touch)
 	return s, nil
 }
 
-// Recover takes back what a crashed run left, once. Whoever opens a door to the
+// Recover holds back again what an earlier run did, and then takes back what it left,
+// once. Whoever opens a door to the
 // service calls it first, so that nobody meets half of it; Run sees to it anyway.
 func (s *Service) Recover() {
 	s.recovered.Do(func() {
+		s.restored = s.resume()
 		if err := s.cfg.CleanUp(); err != nil {
 			s.logger.Error("what a former run left could not all be taken back", "error", err)
 			s.shown.warn(leftoverWarning)
@@ -86,6 +94,11 @@ func (s *Service) Run(ctx context.Context) error {
 	s.Recover()
 	stop := make(chan struct{})
 	performed := make(chan struct{})
+	watching, blind := context.WithCancel(context.Background())
+	defer blind()
+	s.running.Go(func() { s.guard.watch(watching) })
+	s.running.Go(func() { s.follow(watching) })
+	s.running.Go(func() { s.guard.prover.run(watching) })
 	go func() {
 		defer close(performed)
 		s.perform(stop)
@@ -93,6 +106,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.keepNames(ctx)
 	state := s.loop(ctx)
 	close(stop)
+	blind()
 	s.prompts.forget()
 	var err error
 	if !state.Settled() || !s.rest(performed) {
@@ -128,7 +142,7 @@ const leftoverWarning = "Some network settings of a former run could not be take
 // loop steps through events until ctx has ended and the line is down. It gives
 // the last state.
 func (s *Service) loop(ctx context.Context) supervisor.State {
-	var state supervisor.State
+	state := s.restored
 	done := ctx.Done()
 	var late <-chan time.Time
 	for {
@@ -190,7 +204,7 @@ func (s *Service) handle(state supervisor.State, m message) supervisor.State {
 		s.shown.post(next, s.line(next.Tunnel()))
 	}
 	if len(batch) > 0 {
-		s.batches.put(batch)
+		s.batches.put(work{effects: batch})
 	}
 	if m.reply != nil {
 		m.reply <- result{revision: s.shown.revision(), err: refused}

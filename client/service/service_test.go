@@ -18,14 +18,14 @@ func TestConnectAndDisconnect(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		r.connect("office")
 		r.state(control.StateConnecting)
-		r.expect("open, tunnel starts")
+		r.expect("tunnel starts")
 		f := r.tunnel()
 		f.do(func() { f.emit(tunnel.Progress{Step: "reaching"}) })
 		if st := r.state(control.StateConnecting); st.Step != "reaching" || st.Profile != "office" {
 			t.Errorf("step %q of %q", st.Step, st.Profile)
 		}
 		f.do(func() { f.emit(officeUp()) })
-		r.expect("open, routes of homeward0, dns of homeward0")
+		r.expect("routes of homeward0, dns of homeward0")
 		f.mu.Lock()
 		f.stats = tunnel.Stats{TxBytes: 1, RxBytes: 2, TxPackets: 3, RxPackets: 4, Drops: map[string]uint64{"replay": 5}}
 		f.mu.Unlock()
@@ -70,7 +70,7 @@ func TestLostLineComesBack(t *testing.T) {
 		if st.Error == nil || st.Error.Cause != string(diagnose.CauseLineLost) {
 			t.Errorf("a line that is coming back does not say why it went: %+v", st.Error)
 		}
-		r.expect("tunnel fails, no dns, no routes, open")
+		r.expect("tunnel fails, no dns, no routes")
 		for attempt := range 3 {
 			<-time.After(time.Minute)
 			if n := r.count(); n != attempt+2 {
@@ -123,12 +123,12 @@ func TestSecondConnect(t *testing.T) {
 }
 
 func TestStatusNeverWaits(t *testing.T) {
-	for _, part := range []string{"open", "routes of homeward0", "dns of homeward0"} {
+	for _, part := range []string{"closed", "routes of homeward0", "dns of homeward0"} {
 		t.Run(part, func(t *testing.T) {
 			inRig(t, func(t *testing.T, r *rig) {
 				r.blocks[part] = make(chan struct{})
-				r.connect("office")
-				if part != "open" {
+				r.connect("vault")
+				if part != "closed" {
 					f := r.tunnel()
 					f.do(func() { f.emit(officeUp()) })
 				}
@@ -213,7 +213,7 @@ func TestNewNetworkIsSet(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		f := r.up()
 		f.do(func() { f.emit(officeUp()) })
-		r.expect("open, routes of homeward0, dns of homeward0")
+		r.expect("routes of homeward0, dns of homeward0")
 		r.state(control.StateConnected)
 	})
 }

@@ -2,14 +2,88 @@ package service
 
 import (
 	"context"
+	"errors"
 
 	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/supervisor"
 )
 
 // Settings implements control.Backend.
-func (s *Service) Settings(control.Caller) control.Settings { return control.Settings{} }
+func (s *Service) Settings(control.Caller) control.Settings { return s.guard.settings() }
 
-// ChangeSettings implements control.Backend.
-func (s *Service) ChangeSettings(context.Context, control.Caller, control.SettingsChange) (control.Settings, error) {
-	return control.Settings{}, control.Refuse(control.CodeUnavailable, "this service has no kill switch")
+// ChangeSettings implements control.Backend. The order: may they, the disk, the
+// supervisor, the kill switch.
+func (s *Service) ChangeSettings(ctx context.Context, c control.Caller, change control.SettingsChange) (control.Settings, error) {
+	s.settingsMu.Lock()
+	defer s.settingsMu.Unlock()
+	before := s.guard.settings()
+	after := before
+	if change.KillSwitch != nil {
+		after.KillSwitch = *change.KillSwitch
+	}
+	if change.LocalNetwork != nil {
+		after.LocalNetwork = *change.LocalNetwork
+	}
+	if after == before && !s.guard.trouble() {
+		return after, nil
+	}
+	if err := s.maySet(c, before, after, s.shown.now()); err != nil {
+		return before, err
+	}
+	if err := s.guard.set(after); err != nil {
+		s.logger.Error("settings cannot be written", "error", err)
+		return before, control.Refuse(control.CodeInternal, "the setting could not be written to disk (%v), so it would not last; make room on the disk and try again", err)
+	}
+	_, err := s.wish(ctx, supervisor.ModeSet{Setting: settingOf(after)}, func(state supervisor.State) error {
+		return s.maySet(c, before, after, state)
+	})
+	if err != nil {
+		return before, errors.Join(err, s.guard.set(before))
+	}
+	s.logger.Info("settings changed", uidKey, c.UID, "kill_switch", after.KillSwitch, "local_network", after.LocalNetwork)
+	if err := s.performed(ctx); err != nil {
+		return after, err
+	}
+	if s.guard.trouble() {
+		return after, control.Refuse(control.CodeInternal, "the setting is kept, but the kill switch could not be set, so it is not sure that nothing leaves; look at «homewardctl status»")
+	}
+	return after, nil
+}
+
+// maySet keeps lockdown to administrators, and the rest to them and whose line it is.
+func (s *Service) maySet(c control.Caller, before, after control.Settings, state supervisor.State) error {
+	locked := before.KillSwitch == control.KillSwitchLockdown || after.KillSwitch == control.KillSwitchLockdown
+	switch {
+	case locked && !c.Admin:
+		return control.Refuse(control.CodeForbidden, "lockdown is for administrators to set, to change and to lift; run it with sudo, or ask one")
+	case !mayTouch(c, state):
+		return control.Refuse(control.CodeForbidden, "another user of this computer is connected; only they, or an administrator, can change the kill switch now")
+	case after.KillSwitch == control.KillSwitchLockdown && before.KillSwitch != after.KillSwitch && len(s.cfg.Profiles.List(0, true)) == 0:
+		return control.Refuse(control.CodeConflict, "there is no profile yet, so lockdown would cut this computer off for good; import one first with «homewardctl import»")
+	}
+	return nil
+}
+
+// performed waits until everything that was ordered so far is done, and what that led
+// to where the supervisor had put the policy off.
+func (s *Service) performed(ctx context.Context) error {
+	for owed := true; owed; {
+		done := make(chan struct{})
+		s.batches.put(work{done: done})
+		select {
+		case <-done:
+		case <-s.ended:
+			return errEnding
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		_, err := s.wish(ctx, nil, func(state supervisor.State) error {
+			owed = state.Owed()
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -2,9 +2,11 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/control"
@@ -29,6 +31,7 @@ func (s *Service) Status(c control.Caller) control.Status {
 		st.Warnings = []string{}
 	}
 	st.Step = state.Step
+	st.KillSwitch = s.guard.describe(state)
 	describeFailure(&st, state)
 	if !mine {
 		return redact(st)
@@ -36,13 +39,15 @@ func (s *Service) Status(c control.Caller) control.Status {
 	st.Profile, st.ProfileID = state.Request.ProfileName, state.Request.ProfileID
 	st.Prompts = s.prompts.visible(c.UID)
 	if l != nil {
-		l.describe(&st)
+		l.describe(&st, state.Mode() != supervisor.Off)
 	}
 	return st
 }
 
 func describeFailure(st *control.Status, state supervisor.State) {
-	if f := state.Failure; f != nil {
+	if state.Waiting() {
+		st.Step = stepWaiting
+	} else if f := state.Failure; f != nil {
 		st.Error = &control.Error{Cause: string(f.Cause), Message: f.Sentence(), Detail: f.Error()}
 	}
 	if state.Unprotected {
@@ -60,8 +65,11 @@ func redact(st control.Status) control.Status {
 	return st
 }
 
-// describe adds what is known of the tunnel.
-func (l *line) describe(st *control.Status) {
+// stepWaiting is the step of a line that comes up when there is a network.
+const stepWaiting = "waiting"
+
+// describe adds what is known of the tunnel. held: the kill switch holds.
+func (l *line) describe(st *control.Status, held bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	st.Warnings = append(st.Warnings, l.notices...)
@@ -95,7 +103,33 @@ func (l *line) describe(st *control.Status) {
 		st.ESP.Drops = map[string]uint64{}
 	}
 	st.ESP.SAs = carrying(l.info.Children, stats.SAs)
-	st.Warnings = slices.Concat(st.Warnings, l.warnings, endings(l.info, time.Now()), l.info.IKEWarnings, l.info.ESPWarnings, l.info.Warnings)
+	st.Warnings = slices.Concat(st.Warnings, l.said(held), endings(l.info, time.Now()), l.info.IKEWarnings, l.info.ESPWarnings, l.info.Warnings)
+}
+
+// said are the line's own warnings, with what the kill switch keeps from working.
+func (l *line) said(held bool) []string {
+	if !held {
+		return l.warnings
+	}
+	var out []string
+	for _, w := range l.warnings {
+		if w != l.ofNames || len(l.net.DNS) > 0 { // else it speaks of servers that cannot be asked
+			out = append(out, w)
+		}
+	}
+	if len(l.net.DNS) == 0 {
+		out = append(out, "The gateway names no name servers, and the kill switch keeps all others from being asked, so no names can be looked up; tell your administrator.")
+	}
+	if !l.net.Full {
+		out = append(out, "The line carries only the routes above, and the kill switch refuses everything else, the Internet too, while it holds; another mode is set with «homewardctl killswitch».")
+	} else if len(l.net.Exclude) > 0 {
+		var words []string
+		for _, p := range l.net.Exclude {
+			words = append(words, p.String())
+		}
+		out = append(out, fmt.Sprintf("The profile leaves %s out of the line, and the kill switch refuses that while it holds.", strings.Join(words, ", ")))
+	}
+	return out
 }
 
 // endings speaks of certificates that end soon.

@@ -16,7 +16,7 @@ func TestStorm(t *testing.T) {
 	for seed := range uint64(6) {
 		inRig(t, func(t *testing.T, r *rig) {
 			rng := rand.New(rand.NewPCG(seed, 7))
-			parts := []string{"routes of homeward0", "dns of homeward0", "no dns", "no routes", "tunnel starts", "open"}
+			parts := []string{"routes of homeward0", "dns of homeward0", "no dns", "no routes", "tunnel starts", "open", "closed", "closed but for homeward0"}
 			for range 300 {
 				<-time.After(time.Duration(rng.Int64N(int64(10 * time.Minute))))
 				var err error
@@ -64,7 +64,7 @@ func stormTurn(r *rig, rng *rand.Rand) {
 			r.t.Error(err)
 		}
 	case n < 5 || f == nil:
-		name := []string{"office", "lab"}[rng.IntN(2)]
+		name := []string{"office", "lab", "vault"}[rng.IntN(3)]
 		if _, err := r.svc.Connect(r.t.Context(), ada, control.ConnectRequest{Profile: name}); err != nil && code(err) != control.CodeConflict {
 			r.t.Error(err)
 		}

@@ -36,6 +36,8 @@ type Request struct {
 	Owner       uint32 // who asked, by user ID; prompts go to nobody else
 	Username    string // given at connect; empty: the profile's
 	KillSwitch  Mode   // what the profile says, Off or On; see State.Mode
+	// LocalNetwork: the profile wants the local network reachable beside the tunnel.
+	LocalNetwork bool
 	// Automatic: no person asked, but the profile's own rules.
 	Automatic bool
 	// AlwaysOn: the line is to come up however long that takes, also the first time.
@@ -109,6 +111,10 @@ func (s State) Questions() []uint64 { return s.questions }
 // Settled says that nothing is under way: no tunnel, no wait, no effect whose
 // result is still to come.
 func (s State) Settled() bool { return s.tunnel == 0 && s.timer == 0 && s.batch == 0 }
+
+// Owed says that the policy in force is to be ordered as soon as the effects under way
+// are performed.
+func (s State) Owed() bool { return s.owed }
 
 // Waiting says that there is no network, and that the line comes up when there is
 // one: that is no failure.

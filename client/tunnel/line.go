@@ -67,6 +67,8 @@ type line struct {
 	finished  error
 	gone      bool // the session in use has ended
 	done      bool
+	reachable []netip.AddrPort // to where the way is open, as Config.Reach was told last
+	guests    []guest
 	overdue   <-chan time.Time // the end of the patience with a gateway that is told goodbye
 }
 
@@ -202,6 +204,10 @@ func (l *line) loop(ctx context.Context) (end error) {
 		l.attend(time.Now())
 		l.proceed(time.Now())
 		l.drain()
+		if f := l.openWays(); f != nil && !l.quitting() {
+			l.fail(f)
+			l.drain()
+		}
 		l.done = l.done || l.quitting() && l.gone && len(l.leaving) == 0
 	}
 	return l.finished

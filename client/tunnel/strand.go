@@ -343,6 +343,11 @@ func (s *strand) later(c ike.Command) { s.pending = append(s.pending, c) }
 // session says so (RFC 3948 2.2). A failure is the network's: the session's
 // retransmission is the answer, but the reason is kept for the person.
 func (l *line) send(s *strand, d ike.Datagram) {
+	if err := l.open(d.Remote); err != nil {
+		l.log.Debug("an IKE message is not sent", "to", d.Remote, "err", err)
+		s.sendErr = err
+		return
+	}
 	b := l.marked[:0]
 	switch {
 	case d.Keepalive:

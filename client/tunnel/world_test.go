@@ -305,6 +305,7 @@ type running struct {
 
 func run(t *testing.T, cfg Config) *running {
 	t.Helper()
+	_, cfg = guard(t, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{Tunnel: New(cfg), t: t, events: make(chan Event, 256), result: make(chan error, 1), cancel: cancel}
 	go func() { r.result <- r.Run(ctx, func(e Event) { r.events <- e }) }()
