@@ -38,8 +38,8 @@ const (
 	farewell = 2 * time.Second
 )
 
-// run is the service's life. Its order: the lock, what a crash left, the parts,
-// the door; and back again.
+// run is the service's life. Its order: the lock, the parts, the block that an earlier
+// run or early boot left, what a crash left, the door; and back again.
 func run(ctx context.Context, o options) (err error) {
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(memoryLimit)
@@ -102,13 +102,18 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 	if err != nil {
 		return nil, err
 	}
+	held, err := openStance(stateDir, logger)
+	if err != nil {
+		return nil, err
+	}
 	return service.New(service.Config{
 		Logger:     logger,
 		Logs:       logs,
 		Profiles:   store,
 		Router:     routes{router},
 		Resolver:   names{resolver},
-		KillSwitch: service.NoKillSwitch{},
+		KillSwitch: newWall(logger),
+		Posture:    held,
 		Proof:      proof{logger},
 		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return tunnel.New(cfg) },
 		Tunnel:     tunnelParts(l, logger, checker),

@@ -39,7 +39,7 @@ func (p Posture) check() error {
 	default:
 		return fmt.Errorf("%.40q is no mode of the kill switch", p.Mode)
 	}
-	if len(p.BootID) > maxText || len(p.AlwaysOn) > maxText {
+	if max(len(p.BootID), len(p.AlwaysOn), len(p.Profile), len(p.LocalWord)) > maxText {
 		return errors.New("a name in the kill switch's state is too long")
 	}
 	return nil

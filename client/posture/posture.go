@@ -47,11 +47,18 @@ type Posture struct {
 	Mode string `json:"mode"`
 	// LocalNetwork: the local network is reachable beside the tunnel.
 	LocalNetwork bool `json:"local_network"`
+	// LocalWord is the machine's own word on that, "allow" or "refuse"; empty: the
+	// profile decides.
+	LocalWord string `json:"local_word"`
 	// Engaged: a kill switch in mode On (the machine's or a profile's) has
 	// been put up by Connect, and the user has not disconnected since.
 	Engaged bool `json:"engaged"`
 	// BootID is the boot in which Engaged was set; see ThisBoot.
 	BootID string `json:"boot_id"`
+	// Profile and Owner say, with Engaged, by which profile (its ID) and for which
+	// user (by number) it was.
+	Profile string `json:"profile"`
+	Owner   uint32 `json:"owner"`
 	// AlwaysOn is the ID of the profile that is always connected; empty: none.
 	AlwaysOn string `json:"always_on"`
 	// Profiled: a profile has been stored at some time. Put sets it by itself,
