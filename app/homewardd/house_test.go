@@ -360,6 +360,17 @@ var rules = []rule{
 		},
 	},
 	{
+		of:      []string{"./client/locate"},
+		own:     []string{"./client/profile"},
+		outside: []string{"golang.org/x/net/dns/dnsmessage"},
+		why:     "who asks for the gateway's name opens no socket and no hole: both come in as functions",
+		never: map[string]string{
+			"./platform/...": "name servers, sockets and the kill switch come in as functions",
+			"./ike/...":      "an address is all that is found; who answers there is proven elsewhere",
+			"os/exec":        "nothing is run",
+		},
+	},
+	{
 		of:      []string{"./client/tunnel"},
 		own:     []string{"./ike/...", "./esp/...", "./client/profile", "./client/diagnose"},
 		outside: []string{"golang.org/x/net/publicsuffix"},
