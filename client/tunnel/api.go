@@ -55,7 +55,10 @@ type Config struct {
 	// NetworkChanged begins to tell that the network of this machine may have
 	// changed, until ctx ends. nil: nobody tells, and a line that has lost its
 	// path finds out by the gateway's silence.
-	NetworkChanged func(ctx context.Context) (<-chan struct{}, error)
+	NetworkChanged func(ctx context.Context) (<-chan NetworkChange, error)
+	// Online says whether this machine has a network at all. Without one nothing is
+	// asked and nothing sent. nil: nobody knows, and the attempt finds out.
+	Online func() bool
 }
 
 // Transport is a UDP socket pair, one port for both families.

@@ -319,7 +319,7 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 		l.beginSearch()
 	}
 	if local, _, ok := l.way(); !ok || local.Addr() != s.local.Addr() {
-		l.roam() // the network has changed since the session began
+		l.roam(NetworkChange{}) // the network has changed since the session began
 	}
 }
 

@@ -60,6 +60,7 @@ type line struct {
 	checking  bool  // one of them is being asked for
 	narrow    bool  // IKE's messages had to be cut for a path below surePath
 	stall     stall
+	due       time.Time // when the alarm is to come; zero: not at all
 	vigil     vigil
 	roamed    time.Time         // the network has changed; zero: and the gateway was heard since
 	unrenewed *diagnose.Failure // why the last successor did not take over
@@ -180,15 +181,16 @@ func (l *line) loop(ctx context.Context) (end error) {
 		case sa := <-l.worn:
 			err = l.replace(sa)
 		case <-alarm.C():
+			l.overslept(time.Now())
 			err = l.expire(time.Now())
 		case <-l.awake:
 			l.stall.begin(time.Now(), l.plane.LastInbound())
-		case _, ok := <-changes:
+		case c, ok := <-changes:
 			if !ok {
 				changes = nil
 				continue
 			}
-			l.roam()
+			l.roam(c)
 		case err := <-l.plane.Err():
 			return l.broken(err)
 		case <-stop:
@@ -218,6 +220,7 @@ func (l *line) arm(alarm Alarm) error {
 	for _, s := range l.strands() {
 		at = earlier(at, s.session.NextTimeout())
 	}
+	l.due = at
 	if at.IsZero() {
 		return alarm.Stop()
 	}

@@ -11,9 +11,10 @@ import (
 
 // The line follows this machine from network to network:
 //
-//	the network has changed -> roam: by which address is the gateway reached now?
+//	the network has changed, or this machine has slept
+//	  -> roam: by which address is the gateway reached now?
 //	  none            -> the session waits without sending, however long that takes
-//	  the same        -> an urgent sign of life
+//	  the same        -> an urgent sign of life: short retransmissions first
 //	  another         -> MOBIKE: Move; Moved -> peer, routes and path MTU follow
 //	                     without: a successor that asks for the same inner addresses
 //	the gateway stays silent -> a successor beside the session, which goes on trying
@@ -33,6 +34,9 @@ const (
 	// hurryPause is how long a sign of life is waited for before another change has
 	// it asked for anew.
 	hurryPause = 5 * time.Second
+	// lateBy is how much later than it was set an alarm comes where this process did
+	// not run: it was stopped or frozen, and no clock of the system's tells.
+	lateBy = 3 * time.Second
 	// stillUnderWay is how long after a change what comes in may have been sent before.
 	stillUnderWay = time.Second
 )
@@ -50,9 +54,17 @@ type Move struct {
 	Gateway  netip.AddrPort // where it goes since
 }
 
+// NetworkChange is word that the network of this machine may have changed.
+type NetworkChange struct {
+	// Resumed: the machine has slept, or this process did not run. The gateway may
+	// have given us up meanwhile, also where the network is what it was.
+	Resumed bool
+	Slept   time.Duration // as far as is known; 0: it is not
+}
+
 // watchNetwork begins to listen to changes of the network. A nil channel, where
 // nobody tells them, never yields.
-func (l *line) watchNetwork(ctx context.Context) <-chan struct{} {
+func (l *line) watchNetwork(ctx context.Context) <-chan NetworkChange {
 	if l.cfg.NetworkChanged == nil {
 		return nil
 	}
@@ -66,9 +78,12 @@ func (l *line) watchNetwork(ctx context.Context) <-chan struct{} {
 
 // roam follows a change of the network. Before the line is up there is nothing to
 // move: the handshake's next try goes the new way by itself.
-func (l *line) roam() {
+func (l *line) roam(c NetworkChange) {
 	if !l.up || l.done || l.quitting() {
 		return
+	}
+	if c.Resumed {
+		l.log.Info("this computer has slept, or the service was stopped; the gateway is asked whether it still knows us", "slept", c.Slept.Round(time.Second))
 	}
 	l.roamed = time.Now()
 	l.tellAddresses(l.strand)
@@ -86,7 +101,7 @@ func (l *line) roam() {
 	case l.gone:
 		l.replaceFor(becauseOfNetwork, local, time.Time{})
 	case local.Addr() == l.local.Addr() && remote.Addr() == l.info.GatewayAddress.Addr():
-		l.hurry(waited)
+		l.hurry(waited || c.Resumed)
 		l.adapt()
 	case l.mobile:
 		l.log.Info("the line moves", "from", l.local, "to", local, "gateway", remote)
@@ -98,14 +113,25 @@ func (l *line) roam() {
 }
 
 // hurry asks for a sign of life. One that is asked for already is not asked for anew
-// by every change, which would begin the tries again and again, and never end them.
-func (l *line) hurry(waited bool) {
+// by every change, which would begin the tries again and again, and never end them;
+// unless it was asked for in another time (anew).
+func (l *line) hurry(anew bool) {
 	now := time.Now()
-	if !waited && l.hurried.After(l.heardAt) && now.Sub(l.hurried) < hurryPause {
+	if !anew && l.hurried.After(l.heardAt) && now.Sub(l.hurried) < hurryPause {
 		return
 	}
 	l.hurried = now
 	l.later(ike.CheckLiveness{Urgent: true})
+}
+
+// overslept notices by an alarm that this process did not run when it was due. What
+// waited for an answer meanwhile begins its tries anew before its time is found to
+// be over.
+func (l *line) overslept(now time.Time) {
+	if late := now.Sub(l.due); !l.due.IsZero() && late >= lateBy {
+		l.roam(NetworkChange{Resumed: true, Slept: late})
+		l.drain()
+	}
 }
 
 // way is how the gateway is reached now: at the address in use if that is possible,

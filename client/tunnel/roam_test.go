@@ -27,7 +27,7 @@ var (
 // traveller is an office whose client goes from network to network.
 type traveller struct {
 	*office
-	changes chan struct{}
+	changes chan NetworkChange
 	tuns    atomic.Int32
 	asked   atomic.Int32 // questions to the user
 }
@@ -53,13 +53,13 @@ func newTraveller(t *testing.T, mobike *iketest.MOBIKE, change func(*iketest.Res
 		}
 	})
 	o.also = append(o.also, iketest.GatewayPublic6)
-	tr := &traveller{office: o, changes: make(chan struct{})}
+	tr := &traveller{office: o, changes: make(chan NetworkChange)}
 	cfg := o.config()
 	cfg.OpenTransport = func() (Transport, error) { return mobileSocket{o.client, o}, nil }
 	open, ask := cfg.OpenTUN, cfg.Ask
 	cfg.OpenTUN = func(c TUNConfig) (TUN, error) { tr.tuns.Add(1); return open(c) }
 	cfg.Ask = func(ctx context.Context, q Question) (Answer, error) { tr.asked.Add(1); return ask(ctx, q) }
-	cfg.NetworkChanged = func(context.Context) (<-chan struct{}, error) { return tr.changes, nil }
+	cfg.NetworkChanged = func(context.Context) (<-chan NetworkChange, error) { return tr.changes, nil }
 	return tr, cfg
 }
 
@@ -68,7 +68,7 @@ func (tr *traveller) goTo(network map[bool]netip.AddrPort) {
 	tr.mu.Lock()
 	tr.clients = network
 	tr.mu.Unlock()
-	tr.changes <- struct{}{}
+	tr.changes <- NetworkChange{}
 }
 
 // carries sends one packet each way, and tells where the outbound one went.
@@ -322,7 +322,7 @@ func TestRoamCheapChange(t *testing.T) {
 		}
 		before := count()
 		for range 5 {
-			tr.changes <- struct{}{}
+			tr.changes <- NetworkChange{}
 			<-time.After(time.Second)
 		}
 		if n := count() - before; n != 5 {
@@ -349,7 +349,7 @@ func TestSilentAfterResume(t *testing.T) {
 		carries(t, tr.office)
 		tr.tell(func(time.Time) error { tr.gateway.Forget(); return nil })
 		began := time.Now()
-		tr.changes <- struct{}{}
+		tr.changes <- NetworkChange{}
 		r.info("taken over", func(i Info) bool { return i.IKEEstablished.After(began) })
 		if took := time.Since(began); took > 2500*time.Millisecond {
 			t.Errorf("taken over after %v", took)

@@ -200,7 +200,7 @@ func TestRestlessNetwork(t *testing.T) {
 		tr.tell(func(time.Time) error { tr.gateway.Silence(true); return nil })
 		before, sends := inits.Load(), tr.client.Sends()
 		for range 100 {
-			tr.changes <- struct{}{}
+			tr.changes <- NetworkChange{}
 			<-time.After(200 * time.Millisecond)
 		}
 		if inits.Load() == before {
@@ -386,7 +386,7 @@ func TestSilenceAfterACheapChange(t *testing.T) {
 		cfg.OpenTransport = func() (Transport, error) { return socket{tr.client}, nil }
 		r := run(t, cfg)
 		r.up()
-		tr.changes <- struct{}{} // the line's own routes, say
+		tr.changes <- NetworkChange{} // the line's own routes, say
 		f := startFlow(tr.office)
 		<-time.After(10 * time.Second)
 		asked := tr.asked.Load()

@@ -72,6 +72,9 @@ func (t *Tunnel) Stats() Stats {
 // When ctx is cancelled the gateway is told, for at most two seconds, and Run
 // returns nil. Every other end is a *diagnose.Failure.
 func (t *Tunnel) Run(ctx context.Context, emit func(Event)) error {
+	if t.cfg.Online != nil && !t.cfg.Online() {
+		return t.ended(ctx, &diagnose.Failure{Cause: diagnose.CauseNoNetwork, Expected: t.cfg.Profile.Gateway.Address})
+	}
 	creds, err := t.credentials(ctx)
 	if err != nil {
 		return t.ended(ctx, err)

@@ -186,7 +186,9 @@ func TestFieldsAreComputed(t *testing.T) {
 		{"other name servers", func(s *Snapshot) { s.Resolvers = nil }, differs{names: true}},
 		{"a search domain", func(s *Snapshot) { s.SearchDomains = []string{"lan"} }, differs{names: true}},
 		{"no network", func(s *Snapshot) { s.Links[1].Up, s.Default4 = false, Way{} }, differs{links: true, way: true, lost: true}},
-		{"an address of the link alone", func(s *Snapshot) { s.Links[1].Addresses = prefixes("169.254.3.4/16", "fe80::1/64") }, differs{addresses: true, lost: true}},
+		{"an address of the link alone", func(s *Snapshot) {
+			s.Links[1].Addresses, s.Default4 = prefixes("169.254.3.4/16", "fe80::1/64"), Way{}
+		}, differs{addresses: true, way: true, lost: true}},
 	} {
 		after := home()
 		c.do(&after)

@@ -64,11 +64,12 @@ func (s Snapshot) Link(index int) (Link, bool) {
 	return Link{}, false
 }
 
-// HasPath says whether a packet could leave this machine at all: a physical link
-// carries and has an address that is good for more than itself. Whether anything
-// is behind it is another question.
+// HasPath says whether a packet could leave this machine at all: there is a default
+// route, by a telephone line's ppp0 too, or a physical link carries and has an
+// address that is good for more than itself. Whether anything is behind it is
+// another question.
 func (s Snapshot) HasPath() bool {
-	return slices.ContainsFunc(s.Links, func(l Link) bool {
+	return s.Default4.Link != 0 || s.Default6.Link != 0 || slices.ContainsFunc(s.Links, func(l Link) bool {
 		return l.Physical && l.Up && slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool {
 			return !p.Addr().IsLinkLocalUnicast()
 		})
