@@ -17,7 +17,6 @@ import (
 	"github.com/homeward-vpn/homeward/platform/alarm"
 	"github.com/homeward-vpn/homeward/platform/dns"
 	"github.com/homeward-vpn/homeward/platform/ledger"
-	"github.com/homeward-vpn/homeward/platform/netmon"
 	"github.com/homeward-vpn/homeward/platform/route"
 	"github.com/homeward-vpn/homeward/platform/transport"
 	"github.com/homeward-vpn/homeward/platform/tun"
@@ -77,7 +76,7 @@ func (a authorities) Fetch(ctx context.Context, path []*x509.Certificate, staple
 }
 
 // tunnelParts are the parts of the system that every tunnel uses.
-func tunnelParts(l *ledger.Ledger, logger *slog.Logger, checker *revocation.Checker) tunnel.Config {
+func tunnelParts(l *ledger.Ledger, logger *slog.Logger, checker *revocation.Checker, around surroundings) tunnel.Config {
 	return tunnel.Config{
 		Resolve: resolve,
 		OpenTransport: func() (tunnel.Transport, error) {
@@ -97,32 +96,9 @@ func tunnelParts(l *ledger.Ledger, logger *slog.Logger, checker *revocation.Chec
 			}
 			return local
 		},
-		NetworkChanged: func(ctx context.Context) (<-chan struct{}, error) { return networkChanges(ctx, logger) },
+		NetworkChanged: around.changed,
+		Online:         around.online,
 	}
-}
-
-// networkChanges passes on that the network has changed, whatever it was: what it
-// is now the tunnel asks the system. On a system that is not watched nothing comes.
-func networkChanges(ctx context.Context, logger *slog.Logger) (<-chan struct{}, error) {
-	changes, err := netmon.Watch(ctx, netmon.Config{Logger: logger})
-	if errors.Is(err, errors.ErrUnsupported) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	out := make(chan struct{})
-	go func() {
-		defer close(out)
-		for c := range changes {
-			logger.Debug("the network has changed", "kinds", c.Kinds)
-			select {
-			case out <- struct{}{}:
-			case <-ctx.Done():
-			}
-		}
-	}()
-	return out, nil
 }
 
 // localNetworks are the prefixes that this machine is directly on: those of

@@ -28,7 +28,7 @@ func TestLocalNetworks(t *testing.T) {
 	} {
 		namespace.Run(t, "ip", strings.Fields(args)...)
 	}
-	local := tunnelParts(nil, slog.New(slog.DiscardHandler), nil).LocalNetworks
+	local := tunnelParts(nil, slog.New(slog.DiscardHandler), nil, surroundings{}).LocalNetworks
 	if local == nil {
 		t.Fatal("the tunnel does not learn the local networks")
 	}

@@ -116,7 +116,7 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 		Posture:    held,
 		Proof:      proof{logger},
 		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return tunnel.New(cfg) },
-		Tunnel:     tunnelParts(l, logger, checker),
+		Tunnel:     tunnelParts(l, logger, checker, newSurroundings(resolver, logger)),
 		CleanUp:    func() error { return l.Replay(undo()) },
 		Trials:     filepath.Join(stateDir, "refused.json"),
 	})
