@@ -50,6 +50,9 @@ func (f *Failure) path(expected string) string {
 
 // line speaks of the line itself and of this computer.
 func (f *Failure) line(seen string) string {
+	if disk := f.disk(); disk != "" {
+		return disk
+	}
 	switch f.Cause {
 	case CauseNoCommonProposal:
 		if seen != "" {

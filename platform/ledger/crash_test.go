@@ -59,7 +59,7 @@ func (d *crashDisk) ReadFile(path string) ([]byte, error) {
 	return append([]byte(nil), n.now...), nil
 }
 
-func (d *crashDisk) OpenFile(path string) (file, error) {
+func (d *crashDisk) OpenFile(path string) (File, error) {
 	name := filepath.Base(path)
 	if _, ok := d.now[name]; !ok {
 		if !d.step() {
@@ -224,7 +224,7 @@ func TestCrashWhileReplaying(t *testing.T) {
 			d := first.survive(true)
 			d.dieAt = again
 			left := maps.Clone(s)
-			if l, err := open(dir, d); err == nil {
+			if l, err := OpenOn(dir, d); err == nil {
 				if err := l.Replay(left.undo()); err != nil && !errors.Is(err, errPower) {
 					t.Fatal(err)
 				}
@@ -255,7 +255,7 @@ func (d *unsynced) SyncDir(dir string) error {
 func TestNameThatIsNotDurable(t *testing.T) {
 	t.Parallel()
 	dir, d := t.TempDir(), &unsynced{crashDisk: newCrashDisk()}
-	l, err := open(dir, d)
+	l, err := OpenOn(dir, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestNameThatIsNotDurable(t *testing.T) {
 	mustRecord(t, l, "kept", "second")
 	closeLedger(t, l)
 	for _, keep := range []bool{false, true} {
-		again, err := open(dir, d.survive(keep))
+		again, err := OpenOn(dir, d.survive(keep))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -285,7 +285,7 @@ func TestNameThatIsNotDurable(t *testing.T) {
 
 func runLife(t *testing.T, dir string, d *crashDisk, s system) {
 	t.Helper()
-	l, err := open(dir, d)
+	l, err := OpenOn(dir, d)
 	if err != nil {
 		if !errors.Is(err, errPower) {
 			t.Fatal(err)
@@ -301,7 +301,7 @@ func runLife(t *testing.T, dir string, d *crashDisk, s system) {
 // startAgain starts on what survived, and looks at what stands afterwards.
 func startAgain(t *testing.T, dir string, d *crashDisk, s system, when string) {
 	t.Helper()
-	l, err := open(dir, d)
+	l, err := OpenOn(dir, d)
 	if err != nil {
 		t.Fatalf("%s: cannot start again: %v", when, err)
 	}

@@ -9,14 +9,15 @@ import (
 
 // disk is the little of a file system that a ledger needs; tests put a disk
 // there that dies at a chosen write.
-type disk interface {
+type Disk interface {
 	ReadFile(path string) ([]byte, error)
-	OpenFile(path string) (file, error) // read-write, made 0600 where missing
+	OpenFile(path string) (File, error) // read-write, made 0600 where missing
 	Rename(from, to string) error
 	SyncDir(dir string) error
 }
 
-type file interface {
+// File is an open file of a Disk.
+type File interface {
 	WriteAt(b []byte, at int64) (int, error)
 	Truncate(size int64) error
 	Sync() error
@@ -113,7 +114,7 @@ func (l *Ledger) named() error {
 	return nil
 }
 
-func (l *Ledger) write(f file, all []byte) error {
+func (l *Ledger) write(f File, all []byte) error {
 	if err := f.Truncate(0); err != nil { // a crash may have left an old one
 		return err
 	}
@@ -123,13 +124,15 @@ func (l *Ledger) write(f file, all []byte) error {
 	return f.Sync()
 }
 
-// osDisk is the real one.
+// OSDisk is the real one.
+func OSDisk() Disk { return osDisk{} }
+
 type osDisk struct{}
 
 func (osDisk) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }
 func (osDisk) Rename(from, to string) error         { return os.Rename(from, to) }
 func (osDisk) SyncDir(dir string) error             { return syncDir(dir) }
 
-func (osDisk) OpenFile(path string) (file, error) {
+func (osDisk) OpenFile(path string) (File, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 }

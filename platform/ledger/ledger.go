@@ -88,11 +88,11 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // Ledger is an open ledger. It is safe for concurrent use.
 type Ledger struct {
 	dir  string
-	disk disk
+	disk Disk
 	lock *os.File
 
 	mu   sync.Mutex // guards all below
-	file file
+	file File
 	size int64 // end of the last whole line; everything behind it is torn
 	next ID
 	live []record // in the order of writing
@@ -108,10 +108,11 @@ type Ledger struct {
 // another process has the ledger open, with *UntrustedError where others may
 // write, and with *DamagedError.
 func Open(dir string) (*Ledger, error) {
-	return open(dir, osDisk{})
+	return OpenOn(dir, OSDisk())
 }
 
-func open(dir string, d disk) (*Ledger, error) {
+// OpenOn is Open on another disk.
+func OpenOn(dir string, d Disk) (*Ledger, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making ledger directory: %w", err)
 	}
