@@ -37,6 +37,16 @@ type Backend interface {
 	AddProfile(c Caller, p *profile.Profile) error
 	DeleteProfile(c Caller, name string) error
 
+	// Attend says that a program of the caller's is there to answer prompts, until
+	// leave is called.
+	Attend(c Caller) (leave func())
+
+	// SetMachine keeps what the service signs in with by itself. The secrets stay
+	// the server's, which clears them.
+	SetMachine(ctx context.Context, c Caller, m MachineCredential) error
+	RemoveMachine(ctx context.Context, c Caller, name string) error
+	Machines(c Caller) ([]MachineInfo, error)
+
 	// Logs calls emit with the entries that the caller may see, oldest first,
 	// and with follow goes on until ctx ends or emit fails.
 	Logs(ctx context.Context, c Caller, follow bool, emit func([]LogEntry) error) error

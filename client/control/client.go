@@ -164,6 +164,12 @@ func (c *Client) Watch(ctx context.Context, each func(Status) error) error {
 	return stream(ctx, c, "watch", each)
 }
 
+// Attend is Watch by a program that answers the prompts of its user: while it lasts,
+// the service may connect by itself for this user.
+func (c *Client) Attend(ctx context.Context, each func(Status) error) error {
+	return stream(ctx, c, "watch?answers=1", each)
+}
+
 // Logs calls each with the entries of the log, oldest first; with follow it
 // goes on with new ones until each returns an error or ctx ends.
 func (c *Client) Logs(ctx context.Context, follow bool, each func(LogEntry) error) error {

@@ -10,7 +10,8 @@
 // The calls, all below /v1/:
 //
 //	GET    status                what is, now
-//	GET    watch                 a stream of statuses, one per line; the newest wins
+//	GET    watch[?answers=1]     a stream of statuses, one per line; the newest wins.
+//	                             With answers: by a program that answers prompts
 //	POST   connect               ConnectRequest -> Accepted
 //	POST   disconnect            -> Accepted
 //	POST   answer                Answer to a Prompt of the status
@@ -20,6 +21,9 @@
 //	GET    profile?name=N        one of them, whole
 //	POST   profile               stores a profile.Profile
 //	DELETE profile?name=N        forgets one
+//	GET    machine               what the service signs in with by itself, without secrets
+//	PUT    machine               MachineCredential: has it keep one
+//	DELETE machine?name=N        has it forget one
 //	GET    logs[?follow=1]       the service's log, one entry per line
 //
 // Both sides send the header Homeward-API with every message. A service of

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -23,6 +24,8 @@ type fakeBackend struct {
 	answers  []Answer
 	added    []*profile.Profile
 	settings Settings
+	machines []MachineCredential
+	present  int   // programs that answer prompts
 	err      error // what the next calls answer
 }
 
@@ -86,6 +89,34 @@ func (b *fakeBackend) Answer(_ context.Context, c Caller, a Answer) error {
 	defer b.mu.Unlock()
 	b.answers = append(b.answers, a)
 	return err
+}
+
+func (b *fakeBackend) Attend(Caller) func() {
+	b.count(1)
+	return func() { b.count(-1) }
+}
+
+func (b *fakeBackend) count(by int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.present += by
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+func (b *fakeBackend) SetMachine(_ context.Context, c Caller, m MachineCredential) error {
+	err := b.note(c)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m.Password = bytes.Clone(m.Password)
+	b.machines = append(b.machines, m)
+	return err
+}
+
+func (b *fakeBackend) RemoveMachine(_ context.Context, c Caller, _ string) error { return b.note(c) }
+
+func (b *fakeBackend) Machines(c Caller) ([]MachineInfo, error) {
+	return []MachineInfo{{Profile: "office", Kind: "password of alice"}}, b.note(c)
 }
 
 func (b *fakeBackend) Settings(Caller) Settings {

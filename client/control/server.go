@@ -91,6 +91,9 @@ func (s *Server) routes() http.Handler {
 		"GET /v1/profile":     s.profile,
 		"POST /v1/profile":    s.addProfile,
 		"DELETE /v1/profile":  s.deleteProfile,
+		"GET /v1/machine":     s.machines,
+		"PUT /v1/machine":     s.setMachine,
+		"DELETE /v1/machine":  s.removeMachine,
 	} {
 		mux.HandleFunc(pattern, s.guard(func(w http.ResponseWriter, r *http.Request, c Caller) {
 			ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
@@ -127,8 +130,11 @@ func (s *Server) guard(next func(http.ResponseWriter, *http.Request, Caller)) ht
 			s.reply(w, nil, refusal)
 		default:
 			limit := int64(maxRequest)
-			if r.URL.Path == "/v1/profile" {
+			switch r.URL.Path {
+			case "/v1/profile":
 				limit = maxProfile
+			case "/v1/machine":
+				limit = maxMachine
 			}
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
 			next(w, r, c)

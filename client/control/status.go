@@ -43,6 +43,8 @@ type Status struct {
 	SignInAgainBy *time.Time `json:"sign_in_again_by,omitempty"`
 
 	KillSwitch KillSwitch `json:"killswitch"`
+	// Automatic is what the caller's profiles want by themselves; nil: nothing.
+	Automatic *Automatic `json:"automatic,omitempty"`
 
 	Error    *Error   `json:"error,omitempty"` // why there is no line, or why it was lost
 	Warnings []string `json:"warnings"`        // sentences

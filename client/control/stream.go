@@ -41,6 +41,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) (context.Context
 func (s *Server) watch(w http.ResponseWriter, r *http.Request, c Caller) {
 	ctx, cancel := s.stream(w, r)
 	defer cancel()
+	if r.URL.Query().Get("answers") == "1" {
+		defer s.backend.Attend(c)()
+	}
 	status := s.backend.Status(c)
 	for {
 		if err := s.line(w, status); err != nil {

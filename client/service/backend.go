@@ -25,6 +25,9 @@ func (s *Service) Connect(ctx context.Context, c control.Caller, r control.Conne
 		Owner:       stored.Owner,
 		Username:    r.Username,
 	}, &stored.Profile)}, func(state supervisor.State) error { return s.mayReplace(c, state) })
+	if err == nil {
+		s.auto.person(stored.Owner, stored.Profile.ID)
+	}
 	var refused *supervisor.RefusedError
 	if errors.As(err, &refused) {
 		err = control.Refuse(control.CodeConflict, "%v", refused)
@@ -50,11 +53,20 @@ func mayTouch(c control.Caller, state supervisor.State) bool {
 func (s *Service) Disconnect(ctx context.Context, c control.Caller) (control.Accepted, error) {
 	revision, err := s.wish(ctx, supervisor.Disconnect{}, func(state supervisor.State) error {
 		if mayTouch(c, state) {
+			s.auto.person(whose(c, state), "") // before the rules see that there is no line
 			return nil
 		}
 		return control.Refuse(control.CodeForbidden, "another user made this connection; only they, or an administrator, can disconnect it")
 	})
 	return control.Accepted{Revision: revision}, err
+}
+
+// whose is the line that is ended, else the caller's own.
+func whose(c control.Caller, state supervisor.State) uint32 {
+	if state.Request.ProfileID == "" {
+		return c.UID
+	}
+	return state.Request.Owner
 }
 
 // Answer implements control.Backend.
@@ -144,6 +156,7 @@ func (s *Service) AddProfile(c control.Caller, p *profile.Profile) error {
 		return control.Refuse(control.CodeForbidden, "a profile with this ID belongs to another user; import the file again")
 	case err == nil:
 		s.logger.Info("profile stored", "profile", p.Name, uidKey, c.UID)
+		s.auto.changed(p.ID)
 	}
 	return err
 }
@@ -174,6 +187,7 @@ func (s *Service) DeleteProfile(c control.Caller, name string) error {
 	}
 	if err == nil {
 		s.prompts.trials.drop(stored.Profile.ID)
+		s.forgetMachine(stored.Profile.ID)
 		s.logger.Info("profile forgotten", "profile", stored.Profile.Name, uidKey, c.UID)
 	}
 	return err

@@ -64,6 +64,10 @@ type Config struct {
 	// Trials is the file that remembers of which profiles the last password was
 	// refused. "": it is remembered until the service ends.
 	Trials string
+	// Automation connects by itself. nil: nothing does.
+	Automation *Automation
+	// Machine keeps what signs in by some profiles without their users. nil: nothing.
+	Machine Machine
 	// Jitter picks a wait between least and most. nil: at random.
 	Jitter func(least, most time.Duration) time.Duration
 }

@@ -28,6 +28,7 @@ type Service struct {
 	guard   *guard
 	prompts *prompts
 	shown   *board
+	auto    *automation
 
 	// lines are the tunnels that run, by number.
 	linesMu sync.Mutex
@@ -72,6 +73,7 @@ func New(cfg Config) (*Service, error) {
 	post := func(e supervisor.Event) { s.inbox.put(message{event: e}) }
 	s.prompts = newPrompts(post, openTrials(cfg.Trials, cfg.Logger))
 	s.guard = newGuard(cfg, post, s.shown.touch)
+	s.auto = newAutomation(&s.cfg, s.inbox.put, s.shown.touch)
 	return s, nil
 }
 
@@ -104,6 +106,8 @@ func (s *Service) Run(ctx context.Context) error {
 		s.perform(stop)
 	}()
 	s.keepNames(ctx)
+	s.auto.saw(supervisor.State{}, s.restored)
+	s.running.Go(func() { s.auto.run(ctx) })
 	state := s.loop(ctx)
 	close(stop)
 	blind()
@@ -171,7 +175,7 @@ func (s *Service) loop(ctx context.Context) supervisor.State {
 
 // handle takes one event.
 func (s *Service) handle(state supervisor.State, m message) supervisor.State {
-	if _, wants := m.event.(supervisor.Connect); wants && s.ending {
+	if wantsLine(m.event) && s.ending {
 		m.reply <- result{err: errEnding}
 		return state
 	}
@@ -199,6 +203,7 @@ func (s *Service) handle(state supervisor.State, m message) supervisor.State {
 		s.logState(state, next)
 	}
 	s.remember(next)
+	s.auto.saw(state, next)
 	s.cfg.Logs.concern(next)
 	if len(effects) > 0 && refused == nil {
 		s.shown.post(next, s.line(next.Tunnel()))

@@ -33,6 +33,7 @@ func (s *Service) Status(c control.Caller) control.Status {
 	st.Step = state.Step
 	st.KillSwitch = s.guard.describe(state)
 	describeFailure(&st, state)
+	st.Automatic = s.auto.describe(c)
 	if !mine {
 		return redact(st)
 	}
