@@ -108,7 +108,12 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 	attempt := &attempt{app: a, profile: p, from: accepted.Revision, answers: answers, seen: map[uint64]bool{}}
 	status, err := attempt.follow(ctx, o.timeout)
 	if err != nil {
-		if !attempt.replaced && !attempt.renewing {
+		switch {
+		case attempt.replaced || attempt.renewing:
+		case attempt.held && ctx.Err() == nil:
+			// Only the person's own word lets traffic out again.
+			return fmt.Errorf("%s; until «homewardctl disconnect» the kill switch lets nothing else out", strings.TrimSuffix(sentence(err), "."))
+		default:
 			a.hangUp(ctx)
 		}
 		return err
@@ -192,6 +197,8 @@ type attempt struct {
 	answers *answer.Answerer
 	seen    map[uint64]bool // prompts that were answered, or tried to be
 	step    string
+	// held: the kill switch holds for it.
+	held bool
 	// replaced: another wish has taken the place of this one.
 	replaced bool
 	// renewing: the line stands, and wants a new sign-in; since is when its IKE SA
@@ -260,6 +267,7 @@ func (t *attempt) take(ctx context.Context, n update, news <-chan update) (bool,
 		t.replaced = true
 		return false, errors.New("another connection has taken the place of this one; look at it with «homewardctl status»")
 	}
+	t.held = n.status.KillSwitch.Mode == control.KillSwitchOn || n.status.KillSwitch.Mode == control.KillSwitchLockdown
 	switch n.status.State {
 	case control.StateDisconnected, control.StateBlocked:
 		return true, nil
@@ -378,7 +386,7 @@ func (a *app) disconnect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if before.State == control.StateDisconnected {
+	if before.State == control.StateDisconnected || lockedDown(before) {
 		_, err := fmt.Fprintln(a.out, "Not connected.")
 		return err
 	}
@@ -393,8 +401,17 @@ func (a *app) disconnect(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
+	if before.KillSwitch.Mode == control.KillSwitchLockdown {
+		_, err = fmt.Fprintln(a.out, "Disconnected. Lockdown is on, so nothing leaves this computer now.")
+		return err
+	}
 	_, err = fmt.Fprintln(a.out, "Disconnected.")
 	return err
+}
+
+// lockedDown says that nothing leaves, and that nobody wants a line.
+func lockedDown(st control.Status) bool {
+	return st.State == control.StateBlocked && st.Error != nil && diagnose.Cause(st.Error.Cause) == diagnose.CauseLockdown
 }
 
 // errWantedAgain says that a line was asked for while the last one went down.
@@ -407,7 +424,7 @@ func (a *app) waitDown(ctx context.Context, from uint64) error {
 		switch {
 		case st.Revision < from:
 			return nil
-		case st.State == control.StateDisconnected:
+		case st.State == control.StateDisconnected, lockedDown(st):
 			return down
 		case st.State == control.StateBlocked && st.Error != nil:
 			return errors.New(st.Error.Message)

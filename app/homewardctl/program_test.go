@@ -182,21 +182,23 @@ func TestWords(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.Local)
 	for got, want := range map[string]string{
-		at(now.Add(-time.Hour), now):                    "11:00",
-		at(now.Add(-48*time.Hour), now):                 "2 March 12:00",
-		until(now.Add(161*time.Minute), now):            "in 2 h 41 min",
-		until(now.Add(5*time.Minute), now):              "in 5 min",
-		until(now.Add(-time.Minute), now):               "in less than a minute",
-		size(999):                                       "999 bytes",
-		size(1500):                                      "1.5 kB",
-		size(1 << 40):                                   "1.1 TB",
-		size(^uint64(0)):                                "18.4 EB",
-		quoteArg("office"):                              "office",
-		quoteArg("Harbour Office"):                      "'Harbour Office'",
-		quoteArg("it's"):                                `'it'\''s'`,
-		quoteArg(""):                                    "''",
-		headline(control.Status{State: "blocked"}, now): "Blocked: nothing leaves this computer until you connect or disconnect",
-		headline(control.Status{State: "connecting", Profile: "office", Step: "signing-in"}, now): "Connecting to office: Signing you in",
+		at(now.Add(-time.Hour), now):         "11:00",
+		at(now.Add(-48*time.Hour), now):      "2 March 12:00",
+		until(now.Add(161*time.Minute), now): "in 2 h 41 min",
+		until(now.Add(5*time.Minute), now):   "in 5 min",
+		until(now.Add(-time.Minute), now):    "in less than a minute",
+		size(999):                            "999 bytes",
+		size(1500):                           "1.5 kB",
+		size(1 << 40):                        "1.1 TB",
+		size(^uint64(0)):                     "18.4 EB",
+		quoteArg("office"):                   "office",
+		quoteArg("Harbour Office"):           "'Harbour Office'",
+		quoteArg("it's"):                     `'it'\''s'`,
+		quoteArg(""):                         "''",
+		headline(control.Status{State: "blocked", KillSwitch: control.KillSwitch{Mode: "on", Engaged: true}}, now):       "Blocked: nothing leaves this computer until you connect or disconnect",
+		headline(control.Status{State: "blocked", KillSwitch: control.KillSwitch{Mode: "lockdown", Engaged: true}}, now): "Blocked: nothing leaves this computer until you connect",
+		headline(control.Status{State: "blocked", KillSwitch: control.KillSwitch{Mode: "on"}}, now):                      "Not connected, and it is not sure that nothing leaves this computer",
+		headline(control.Status{State: "connecting", Profile: "office", Step: "signing-in"}, now):                        "Connecting to office: Signing you in",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -36,6 +36,8 @@ type rig struct {
 	cut      func() error // ends the service's door and cuts every caller off, as a kill does
 	end      func()       // ends the service
 
+	walls switchboard
+
 	mu      sync.Mutex
 	gateway func(ctx context.Context, cfg tunnel.Config, emit func(tunnel.Event)) error
 }
@@ -67,7 +69,7 @@ func (r *rig) serve(dir string) {
 	logs := service.NewLogRing(slog.NewTextHandler(io.Discard, nil))
 	svc, err := service.New(service.Config{
 		Logger: slog.New(logs), Logs: logs, Profiles: store,
-		Router: noNetwork{}, Resolver: noNames{}, KillSwitch: service.NoKillSwitch{},
+		Router: noNetwork{}, Resolver: noNames{}, KillSwitch: &r.walls,
 		NewTunnel: func(cfg tunnel.Config) service.Tunnel { return &scripted{rig: r, cfg: cfg} },
 		CleanUp:   func() error { return nil },
 		Trials:    filepath.Join(dir, "refused.json"),

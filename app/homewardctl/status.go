@@ -71,9 +71,21 @@ func headline(st control.Status, now time.Time) string {
 	case control.StateDisconnecting:
 		return "Disconnecting from " + name
 	case control.StateBlocked:
-		return "Blocked: nothing leaves this computer until you connect or disconnect"
+		return blocked(st)
 	default:
 		return "Not connected"
+	}
+}
+
+// blocked says that nothing leaves, and what opens the network again.
+func blocked(st control.Status) string {
+	switch {
+	case !st.KillSwitch.Engaged:
+		return "Not connected, and it is not sure that nothing leaves this computer"
+	case st.KillSwitch.Mode == control.KillSwitchLockdown:
+		return "Blocked: nothing leaves this computer until you connect"
+	default:
+		return "Blocked: nothing leaves this computer until you connect or disconnect"
 	}
 }
 
@@ -105,8 +117,16 @@ func (a *app) printStatus(st control.Status, now time.Time) error {
 			rows = append(rows, row{"Child SA", childSA(sa, now)})
 		}
 	}
+	if st.KillSwitch.Mode != "" && st.KillSwitch.Mode != control.KillSwitchOff {
+		rows = append(rows, row{"Kill switch", killSwitchWords(st.KillSwitch, now)})
+	}
 	if err := printRows(a.out, "  ", rows); err != nil {
 		return err
+	}
+	if st.KillSwitch.Alarm != "" {
+		if _, err := fmt.Fprintln(a.out, "  ALARM: "+plain(st.KillSwitch.Alarm)); err != nil {
+			return err
+		}
 	}
 	notes := slices.Clone(st.Warnings)
 	if again := renewal(st, now); again != "" {

@@ -58,6 +58,7 @@ var stepWords = map[string]string{
 	"checking":   "Checking who it is",
 	"signing-in": "Signing you in",
 	"setting-up": "Setting up the line",
+	"waiting":    "Waiting for a network",
 }
 
 // at says when something was, as people do: the time today, else with the day.
