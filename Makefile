@@ -8,6 +8,7 @@ SHELL       := /bin/bash
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZTIME ?= 20s
+BIN      ?= bin
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATICCHECK_VERSION := v0.8.2
 TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -30,7 +31,7 @@ BUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false
 LAB     := $(CACHE)/bin/homeward-lab
 STATICCHECK := $(CACHE)/bin/staticcheck-$(STATICCHECK_VERSION)/staticcheck
 
-.PHONY: help setup go-setup build install test lint bench fuzz cross demo lab clean
+.PHONY: help setup go-setup build install uninstall package test lint bench fuzz cross demo lab clean
 
 help: ## say what there is
 	@echo "Homeward $(VERSION). Targets:"
@@ -54,14 +55,38 @@ build: go-setup ## the programs, into bin/
 UNITS := homewardd.service homeward-boot.service
 
 install: ## put the built programs and the systemd units under DESTDIR and PREFIX
-	@[ -x bin/homewardd ] && [ -x bin/homewardctl ] || { echo "run make build first"; exit 1; }
-	install -D -m 0755 bin/homewardd '$(DESTDIR)$(PREFIX)/sbin/homewardd'
-	install -D -m 0755 bin/homewardctl '$(DESTDIR)$(PREFIX)/bin/homewardctl'
+	@[ -x '$(BIN)/homewardd' ] && [ -x '$(BIN)/homewardctl' ] || { echo "run make build first"; exit 1; }
+	install -D -m 0755 '$(BIN)/homewardd' '$(DESTDIR)$(PREFIX)/sbin/homewardd'
+	install -D -m 0755 '$(BIN)/homewardctl' '$(DESTDIR)$(PREFIX)/bin/homewardctl'
 	mkdir -p '$(DESTDIR)$(PREFIX)/lib/systemd/system'
 	@for unit in $(UNITS); do \
 		sed 's|/usr/local/sbin|$(PREFIX)/sbin|' packaging/systemd/$$unit > '$(DESTDIR)$(PREFIX)/lib/systemd/system/'$$unit; \
 		chmod 0644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/'$$unit; \
-		echo "installed $$unit"; \
+	done
+
+# With DESTDIR only the files go. Without, the network is given back first, as
+# the packages do; then what the service has kept goes, too: profiles, settings.
+uninstall: ## give the network back, then remove what install has put there, and the service's state
+	@[ -n '$(DESTDIR)' ] || HOMEWARD_PREFIX='$(PREFIX)' sh packaging/scripts/preremove.sh 0
+	rm -f '$(DESTDIR)$(PREFIX)/sbin/homewardd' '$(DESTDIR)$(PREFIX)/bin/homewardctl'
+	rm -f $(foreach u,$(UNITS),'$(DESTDIR)$(PREFIX)/lib/systemd/system/$(u)')
+	@[ -n '$(DESTDIR)' ] || sh packaging/scripts/postremove.sh 0
+
+# nfpm's module tree is its own: it is built beside ours, once.
+NFPM_VERSION := v2.45.0
+NFPM := $(CACHE)/bin/nfpm-$(NFPM_VERSION)/nfpm
+
+$(NFPM):
+	GOPATH=$(CACHE)/gopath GOBIN=$(@D) GOFLAGS=-modcacherw go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+
+# A version of ours begins with a digit; a bare commit is before every release.
+package: build $(NFPM) ## deb and rpm of the built programs, into bin/
+	@rm -rf $(CACHE)/package
+	@$(MAKE) --no-print-directory install DESTDIR=$(CACHE)/package PREFIX=/usr >/dev/null
+	@for kind in deb rpm; do \
+		PACKAGE_ROOT=$(CACHE)/package PACKAGE_ARCH=$$(go env GOARCH) \
+		PACKAGE_VERSION='$(if $(filter v%,$(VERSION)),$(subst -,+,$(patsubst v%,%,$(VERSION))),0~$(subst -,+,$(VERSION)))' \
+		$(NFPM) package --config packaging/nfpm.yaml --packager $$kind --target bin/; \
 	done
 
 $(LAB): FORCE
@@ -92,7 +117,8 @@ lint: go-setup $(STATICCHECK) ## formatting, vet for every system, staticcheck, 
 	go mod tidy -diff
 	go mod verify
 	@for f in .ci/run packaging/setup.sh; do bash -n $$f; done
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run packaging/setup.sh; fi
+	@for f in packaging/scripts/*.sh; do sh -n $$f; done
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run packaging/setup.sh packaging/scripts/*.sh; fi
 
 bench: setup build ## measure, beside wireguard-go and strongSwan, as ratios
 	@$(BUILD) -o $(CACHE)/bin/homeward-bench ./client/lab/bench

@@ -23,6 +23,10 @@
 // should not, while a Stranger, another user of the client's machine, talks to
 // everybody in every way without a pause.
 //
+// InstallSystem puts a whole system with systemd in the place of the client's bare
+// machine, which brings the network up by itself and boots as often as a test wants;
+// that needs real root.
+//
 // A program that wants a lab calls Enter (a test binary: Main) before anything
 // else. That runs the program again in fresh mount, network, process and (for
 // an ordinary user) user namespaces, so that the kernel takes everything away

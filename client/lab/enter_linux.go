@@ -33,6 +33,7 @@ const (
 	stageHolder = "holder"
 	stageHelper = "helper"
 	stageDomain = "domain"
+	stageSystem = "system"
 )
 
 // inside is true once Enter has returned nil.
@@ -67,6 +68,8 @@ func Enter() error {
 		exit(runHelper(os.Args[1:]))
 	case stageDomain:
 		exit(runDomain(os.Args[1:]))
+	case stageSystem:
+		exit(runSystem(os.Args[1:]))
 	}
 	inside = true
 	return nil
