@@ -11,6 +11,8 @@ type world struct {
 	link    int                         // index of the tunnel device
 	ipv6    bool                        // IPv6 exists and is on for that device
 	hasIPv6 bool                        // IPv6 exists, on whatever device
+	down    bool                        // somebody has switched that device off
+	own     []netip.Prefix              // its addresses
 	local   []netip.Prefix              // on-link prefixes of all other interfaces
 	have    map[netip.Prefix]routeEntry // our routes in the table
 	rules   []rule                      // our rules
@@ -51,7 +53,14 @@ type plan struct {
 	addRules  []rule
 	dropRules []rule
 	loosen    []filterEntry
+	readdress []netip.Prefix // addresses that the device has lost
+	raise     bool           // the device is to be switched on again
 	notes     []note
+}
+
+// empty says that all is as it should be.
+func (p plan) empty() bool {
+	return len(p.add)+len(p.remove)+len(p.addRules)+len(p.dropRules)+len(p.loosen)+len(p.readdress) == 0 && !p.raise
 }
 
 // note is something that a person who reads the log may want to know.
@@ -75,6 +84,12 @@ func decide(c Config, w world) plan {
 		}
 	}
 	p.rules(wantedRules(c, want), w.rules)
+	p.raise = w.down
+	for _, a := range c.Addresses {
+		if !slices.Contains(w.own, a) && (a.Addr().Is4() || w.ipv6) {
+			p.readdress = append(p.readdress, a)
+		}
+	}
 	if hasFamily(want, false) {
 		for _, f := range w.filters {
 			if f.effective == filterStrict {

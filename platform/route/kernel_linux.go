@@ -34,7 +34,8 @@ func (k linux) World(tunnel string) (world, error) {
 	w := world{link: link.Attrs().Index, ipv6: ipv6On(tunnel), have: map[netip.Prefix]routeEntry{}}
 	_, err = os.Stat(procIPv6)
 	w.hasIPv6 = err == nil
-	if w.local, err = onLink(w.link); err != nil {
+	w.down = link.Attrs().Flags&net.FlagUp == 0
+	if w.own, w.local, err = addresses(w.link); err != nil {
 		return w, err
 	}
 	routes, rules, err := k.Own(ownPolicy)
@@ -55,24 +56,47 @@ func ipv6On(name string) bool {
 	return err == nil && strings.TrimSpace(string(raw)) == "0"
 }
 
-// onLink reads the prefixes of the addresses of every interface but the tunnel
-// and the loopback. Addresses rather than routes: a route is easier to plant.
-func onLink(tunnel int) ([]netip.Prefix, error) {
+// addresses reads those of the tunnel, and the prefixes that every other interface
+// but the loopback is on. Addresses rather than routes: a route is easier to plant.
+func addresses(tunnel int) (own, local []netip.Prefix, err error) {
 	addrs, err := whole(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
 	if err != nil {
-		return nil, fmt.Errorf("listing addresses: %w", err)
+		return nil, nil, fmt.Errorf("listing addresses: %w", err)
 	}
-	var ps []netip.Prefix
 	for _, a := range addrs {
-		if a.LinkIndex == tunnel || a.IPNet == nil || a.IP.IsLoopback() {
+		if a.IPNet == nil || a.IP.IsLoopback() {
 			continue
 		}
 		p, ok := prefixOf(a.IPNet)
-		if ok && !slices.Contains(ps, p) {
-			ps = append(ps, p)
+		switch host, _ := netip.AddrFromSlice(a.IP); {
+		case !ok:
+		case a.LinkIndex == tunnel:
+			own = append(own, netip.PrefixFrom(host.Unmap(), p.Bits()))
+		case !slices.Contains(local, p):
+			local = append(local, p)
 		}
 	}
-	return ps, nil
+	return own, local, nil
+}
+
+func (linux) Restore(tunnel string, addresses []netip.Prefix) error {
+	link, err := netlink.LinkByName(tunnel)
+	if err != nil {
+		return fmt.Errorf("finding %s: %w", tunnel, err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("switching %s on: %w", tunnel, err)
+	}
+	for _, p := range addresses {
+		a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
+		if p.Addr().Is6() {
+			a.Flags = unix.IFA_F_NODAD // nobody else is on this link
+		}
+		if err := netlink.AddrReplace(link, a); err != nil {
+			return fmt.Errorf("giving %s its address %s: %w", tunnel, p, err)
+		}
+	}
+	return nil
 }
 
 // listings bounds how often a listing is asked for anew.

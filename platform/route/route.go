@@ -41,12 +41,16 @@
 // section 2.2) would drop them, so it is set to loose (section 2.4) on the
 // interfaces that have a default route.
 //
+// What somebody else takes away of all this Watch notices, and Set sets again, but
+// not for ever (contest.go).
+//
 // It owns the table, the rules and those settings, all recorded in the ledger
 // before they are made. It never decides what should go through the tunnel.
 // client/service calls it.
 package route
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,6 +78,9 @@ const (
 // Config is how it should be.
 type Config struct {
 	Interface string // the tunnel device
+	// Addresses of the device. Whoever made it has set them; those that somebody has
+	// taken away since are set again, for the kernel forgets routes with them.
+	Addresses []netip.Prefix
 	Mark      uint32 // of the service's own datagrams, 0: DefaultMark
 	// Routes go through the tunnel. A full tunnel names 0.0.0.0/0 and ::/0 of
 	// the families that it carries.
@@ -93,8 +100,15 @@ type Router struct {
 	ledger *ledger.Ledger
 	logger *slog.Logger
 	kernel kernel
+	// events tells that the system's routing may have changed; nil: nobody tells.
+	events func(context.Context) (<-chan struct{}, error)
+	rested chan struct{} // holds a token when the rest of a contest is over
 
 	mu       sync.Mutex
+	set      Config                      // what Set was last told; zero after Clear
+	made     map[netip.Prefix]routeEntry // the table as Set left it
+	rules    []rule                      // and the rules
+	contest  contest
 	changed  bool      // table or rules may hold something of ours
 	record   ledger.ID // of table and rules, 0: none
 	loosened map[string]loosened
@@ -113,14 +127,16 @@ func New(l *ledger.Ledger, logger *slog.Logger) (*Router, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing routes: %w", err)
 	}
-	return newRouter(l, logger, k), nil
+	r := newRouter(l, logger, k)
+	r.events = changes
+	return r, nil
 }
 
 func newRouter(l *ledger.Ledger, logger *slog.Logger, k kernel) *Router {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &Router{ledger: l, logger: logger, kernel: k, loosened: map[string]loosened{}}
+	return &Router{ledger: l, logger: logger, kernel: k, loosened: map[string]loosened{}, rested: make(chan struct{}, 1)}
 }
 
 // Set makes the system follow c. It changes only what differs, and routes
@@ -140,12 +156,17 @@ func (r *Router) Set(c Config) error {
 		return fmt.Errorf("reading the routing state: %w", err)
 	}
 	p := decide(c, w)
+	if err := r.contested(c, p); err != nil {
+		return err
+	}
 	for _, n := range p.notes {
 		r.logger.Info("routes differ from what was asked", "reason", n.reason, "prefix", n.prefix)
 	}
+	r.set, r.made, r.rules = c, nil, nil
 	if err := r.apply(p, w); err != nil {
 		return fmt.Errorf("setting routes: %w", err)
 	}
+	r.remember(p, w)
 	r.logger.Debug("routes are set", "interface", c.Interface, "full", c.Full,
 		"added", len(p.add), "removed", len(p.remove))
 	return nil
@@ -155,6 +176,8 @@ func (r *Router) Set(c Config) error {
 func (r *Router) Clear() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.set, r.made, r.rules = Config{}, nil, nil
+	r.peace()
 	var errs []error
 	if r.changed {
 		err := undoPolicy(r.kernel, ownPolicy)
@@ -203,6 +226,11 @@ func (c Config) check() error {
 func (r *Router) apply(p plan, w world) error {
 	if err := r.recordPolicy(p, w); err != nil {
 		return err
+	}
+	if p.raise || len(p.readdress) > 0 {
+		if err := r.kernel.Restore(r.set.Interface, p.readdress); err != nil {
+			return err
+		}
 	}
 	if err := r.kernel.AddRoutes(p.add); err != nil {
 		return err

@@ -20,6 +20,8 @@ type memory struct {
 	rules   []rule
 	filters map[string]int
 	local   []netip.Prefix
+	own     []netip.Prefix // the device's addresses
+	down    bool
 	changes int
 	failAt  int // this change fails, 0: none
 	boot    string
@@ -47,7 +49,7 @@ func (m *memory) World(tunnel string) (world, error) {
 	if tunnel == "absent" {
 		return world{}, errors.New("no such device")
 	}
-	w := world{link: 5, ipv6: true, local: m.local, have: maps.Clone(m.routes), rules: slices.Clone(m.rules)}
+	w := world{link: 5, ipv6: true, local: m.local, own: slices.Clone(m.own), down: m.down, have: maps.Clone(m.routes), rules: slices.Clone(m.rules)}
 	for _, name := range []string{"eth0", "wlan0"} {
 		w.filters = append(w.filters, filterState{name, m.filters[name], max(m.filters[name], m.filters["all"])})
 	}
@@ -71,6 +73,14 @@ func (m *memory) DelRoutes(es []routeEntry) error {
 		}
 		delete(m.routes, e.prefix)
 	}
+	return nil
+}
+
+func (m *memory) Restore(_ string, addresses []netip.Prefix) error {
+	if err := m.change(); err != nil {
+		return err
+	}
+	m.own, m.down = append(m.own, addresses...), false
 	return nil
 }
 

@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"net/netip"
 )
 
 // kernel is what this package asks of the operating system.
@@ -12,6 +13,8 @@ type kernel interface {
 	AddRoutes([]routeEntry) error
 	// DelRoutes removes routes; one that is gone already is not an error.
 	DelRoutes([]routeEntry) error
+	// Restore switches the tunnel device on, and gives it addresses.
+	Restore(tunnel string, addresses []netip.Prefix) error
 	AddRule(rule) error
 	DelRule(rule) error
 	// Own reads our routes and rules of both families, by table, priority and protocol.
