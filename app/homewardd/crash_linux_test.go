@@ -183,7 +183,7 @@ func live(l *ledger.Ledger, full bool) (err error) {
 				return err
 			}
 		}
-		if err := (routes{router}).Set(n); err != nil {
+		if err := (&routes{Router: router}).Set(n); err != nil {
 			return err
 		}
 		if _, err := (names{resolver}).Set(n); err != nil {

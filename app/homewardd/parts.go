@@ -25,16 +25,6 @@ import (
 // mark is on every datagram of the service, so that it goes around the tunnel.
 const mark = route.DefaultMark
 
-// routes lets the service use platform/route.
-type routes struct{ *route.Router }
-
-// Set implements service.Router.
-func (r routes) Set(n tunnel.Network) error {
-	return r.Router.Set(route.Config{
-		Interface: n.Interface, Mark: mark, Routes: n.Routes, Exclude: n.Exclude, Hosts: n.DNS, Full: n.Full,
-	})
-}
-
 // names lets the service use platform/dns.
 type names struct{ *dns.Configurator }
 

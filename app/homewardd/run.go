@@ -110,7 +110,7 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 		Logger:     logger,
 		Logs:       logs,
 		Profiles:   store,
-		Router:     routes{router},
+		Router:     &routes{Router: router},
 		Resolver:   names{resolver},
 		KillSwitch: newWall(logger),
 		Posture:    held,

@@ -26,6 +26,7 @@ type line struct {
 	info     tunnel.Info
 	warnings []string
 	ofNames  string   // the one of warnings that is about name resolution
+	ofRoutes string   // and the one about routes
 	notices  []string // sentences with what the sign-in server said, the last ones
 }
 

@@ -118,7 +118,11 @@ func (s *Service) setRoutes(tunnel uint64) error {
 		return errLineGone
 	}
 	s.overwritten(routesPart)
-	return failure(diagnose.CauseRoutesFailed, s.cfg.Router.Set(l.network()))
+	err := s.cfg.Router.Set(l.network())
+	if err == nil {
+		s.warnOfRoutes(l)
+	}
+	return failure(diagnose.CauseRoutesFailed, err)
 }
 
 func (s *Service) setDNS(tunnel uint64) error {

@@ -106,6 +106,7 @@ func (s *Service) Run(ctx context.Context) error {
 		s.perform(stop)
 	}()
 	s.keepNames(ctx)
+	s.keepRoutes(ctx)
 	s.auto.saw(supervisor.State{}, s.restored)
 	s.running.Go(func() { s.auto.run(ctx) })
 	state := s.loop(ctx)
