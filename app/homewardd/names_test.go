@@ -19,8 +19,8 @@ func TestWarningsOfNames(t *testing.T) {
 		says string
 	}{
 		{&dns.SplitUnsupportedError{Mode: dns.ModeFile}, "install systemd-resolved"},
-		{&dns.TooManyDomainsError{Wanted: 10000, Told: 7}, "7 wider ones"},
-		{&dns.TooManyDomainsError{Wanted: 10000}, "every name"},
+		{&dns.TooManyDomainsError{Mode: dns.ModeResolved, Wanted: 10000, Told: 7}, "7 wider ones"},
+		{&dns.TooManyDomainsError{Mode: dns.ModeResolved, Wanted: 10000}, "every name"},
 		{&dns.ContestedError{Path: "/etc/resolv.conf", Until: time.Unix(0, 0)}, "stop that program"},
 	} {
 		said, err := limited(fmt.Errorf("wrapped: %w", c.err))

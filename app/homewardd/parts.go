@@ -47,9 +47,9 @@ func limited(err error) (string, error) {
 		return "This computer cannot ask different name servers for different names (" + whole.Mode +
 			"), so every name goes to the company's name servers; install systemd-resolved to change that.", nil
 	case errors.As(err, &many) && many.Told > 0:
-		return fmt.Sprintf("The company has %d name domains, more than systemd-resolved takes; %d wider ones that hold them go to the company's name servers.", many.Wanted, many.Told), nil
+		return fmt.Sprintf("The company has %d name domains, more than %s takes; %d wider ones that hold them go to the company's name servers.", many.Wanted, many.Mode, many.Told), nil
 	case errors.As(err, &many):
-		return fmt.Sprintf("The company has %d name domains, more than systemd-resolved takes; every name goes to the company's name servers.", many.Wanted), nil
+		return fmt.Sprintf("The company has %d name domains, more than %s takes; every name goes to the company's name servers.", many.Wanted, many.Mode), nil
 	case errors.As(err, &contested):
 		return fmt.Sprintf("Another program keeps overwriting %s, so the company's names may not be found; stop that program, then connect again. Homeward tries once more at %s.",
 			contested.Path, contested.Until.Format("15:04")), nil

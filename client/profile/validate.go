@@ -28,9 +28,10 @@ const (
 	maxCertificates    = 64       // per list
 	maxCertificateSize = 32 << 10 // DER
 	maxProposals       = 16       // per SA
-	maxPrefixes        = 1024     // per list
+	maxPrefixes        = 16384    // per list; companies exclude a whole country's networks
 	maxServers         = 16
-	maxDomains         = 256
+	maxDomains         = 16384 // per list
+	maxSearched        = 256   // each costs a question for every name without a dot
 )
 
 // Validate checks everything a profile says on its own, without the network

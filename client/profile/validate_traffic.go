@@ -74,6 +74,9 @@ func (d *DNS) validate() error {
 	if err := validDomains("dns.allow_pushed", d.AllowPushed); err != nil {
 		return err
 	}
+	if len(d.Search) > maxSearched {
+		return invalid("dns.search", "has more than %d entries", maxSearched)
+	}
 	return validDomains("dns.search", d.Search)
 }
 

@@ -115,7 +115,7 @@ func (l *line) follow() {
 		l.log.Warn("the gateway does not carry any more what it did", "networks", lost)
 	}
 	routes, dns := missing(next.Routes, l.net.Routes), missing(next.DNS, l.net.DNS)
-	if len(routes)+len(dns) == 0 || len(l.net.Routes)+len(routes) > 2*maxRoutes {
+	if len(routes)+len(dns) == 0 || len(l.net.Routes)+len(routes) > 2*l.world.most() {
 		l.changed()
 		return
 	}
@@ -128,8 +128,12 @@ func (l *line) follow() {
 
 // missing lists what of one list the other has not.
 func missing[T comparable](of, in []T) (out []T) {
+	has := make(map[T]bool, len(in))
+	for _, v := range in {
+		has[v] = true
+	}
 	for _, v := range of {
-		if !slices.Contains(in, v) {
+		if !has[v] {
 			out = append(out, v)
 		}
 	}

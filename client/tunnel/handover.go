@@ -331,7 +331,7 @@ func (l *line) adapt() {
 	kept := slices.DeleteFunc(missing(l.net.Routes, n.Routes), func(p netip.Prefix) bool {
 		return l.world.localPart(p) != "" // of the network that the machine has come to
 	})
-	if len(n.Routes)+len(kept) <= 2*maxRoutes {
+	if len(n.Routes)+len(kept) <= 2*l.world.most() {
 		n.Routes = slices.Concat(n.Routes, kept)
 	}
 	n.Interface, n.MTU, n.Gateway = l.net.Interface, l.net.MTU, l.info.GatewayAddress.Addr()

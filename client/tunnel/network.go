@@ -13,9 +13,16 @@ import (
 	"github.com/homeward-vpn/homeward/ike/wire"
 )
 
-// maxRoutes bounds the routes of one line. Few gateways carry more than a dozen
-// networks, but the ranges of a hostile one can be cut into thousands.
+// maxRoutes bounds the routes of one line that are the gateway's doing. Few
+// gateways carry more than a dozen networks, but the ranges of a hostile one can be
+// cut into thousands, and cut the profile's networks into as many.
 const maxRoutes = 1024
+
+// most bounds the routes of one line: what the profile names, which was checked
+// when it came in, and what the gateway may add.
+func (w world) most() int {
+	return len(w.profile.Traffic.Include) + len(w.profile.Traffic.AllowPushed) + maxRoutes
+}
 
 // maxRefused bounds what a person is told of it.
 const maxRefused = 20
@@ -114,20 +121,32 @@ func (w world) routes(carried []netip.Prefix) (routes []netip.Prefix, refused []
 			want = append(want, p)
 		}
 	}
-	seen := make(map[netip.Prefix]bool)
-	for _, p := range want {
+	seen := make(map[netip.Prefix]bool, len(want))
+	cut := 0
+	for i, p := range want {
 		for _, c := range carried {
 			q, ok := intersect(p, c)
-			if !ok || seen[q] || len(routes) == maxRoutes {
+			if !ok || seen[q] {
 				continue
+			}
+			if q != p {
+				if cut++; cut > maxRoutes {
+					continue
+				}
 			}
 			seen[q] = true
-			// A part of what was wanted can be a part of the local network, too.
-			if reason := w.localPart(q); reason != "" {
-				refused = append(refused, reason)
-				continue
+			// A part of what was wanted can be a part of the local network, too. What
+			// the profile names itself is its own wish, whatever the network.
+			if own := q == p && !t.Full && i < len(t.Include); !own {
+				if reason := w.localPart(q); reason != "" {
+					refused = append(refused, reason)
+					continue
+				}
 			}
 			routes = append(routes, q)
+			if q == p {
+				break // nothing is left of it
+			}
 		}
 	}
 	return routes, refused
@@ -143,7 +162,7 @@ func (w world) narrowed(carried []netip.Prefix) []netip.Prefix {
 	var out []netip.Prefix
 	for _, c := range carried {
 		for _, a := range allow {
-			if q, ok := intersect(c, a); ok {
+			if q, ok := intersect(c, a); ok && len(out) < w.most() {
 				out = append(out, q)
 			}
 		}
@@ -206,9 +225,10 @@ func (w world) resolvers(carried, routes []netip.Prefix) (servers []netip.Addr, 
 // the profile takes them. Without a server to ask they would go nowhere
 // (RFC 8598 3.2).
 func (w world) domains(served bool) (domains, refused []string) {
+	seen := make(map[string]bool, len(w.profile.DNS.Domains))
 	add := func(d string) {
-		if !slices.Contains(domains, d) {
-			domains = append(domains, d)
+		if !seen[d] {
+			domains, seen[d] = append(domains, d), true
 		}
 	}
 	for _, d := range w.profile.DNS.Domains {
@@ -226,6 +246,10 @@ func (w world) domains(served bool) (domains, refused []string) {
 		}
 		return domains, refused
 	}
+	allow := make(map[string]bool, len(w.profile.DNS.AllowPushed))
+	for _, a := range w.profile.DNS.AllowPushed {
+		allow[normalDomain(a)] = true
+	}
 	for _, d := range w.given.Domains {
 		name := normalDomain(d)
 		if name != "" && !profile.ValidHostname(name) {
@@ -237,7 +261,7 @@ func (w world) domains(served bool) (domains, refused []string) {
 			refused = append(refused, fmt.Sprintf("The gateway's domain %q is not used: it is a public suffix, not a company's.", d))
 			continue
 		}
-		if !w.allowsDomain(name) {
+		if len(allow) > 0 && !allows(allow, name) {
 			refused = append(refused, fmt.Sprintf("The gateway's domain %q is not used: the profile does not allow it.", d))
 			continue
 		}
@@ -246,13 +270,15 @@ func (w world) domains(served bool) (domains, refused []string) {
 	return domains, refused
 }
 
-// allowsDomain holds a pushed domain against the profile's allow-list.
-func (w world) allowsDomain(name string) bool {
-	allow := w.profile.DNS.AllowPushed
-	return len(allow) == 0 || slices.ContainsFunc(allow, func(a string) bool {
-		a = normalDomain(a)
-		return name == a || strings.HasSuffix(name, "."+a)
-	})
+// allows holds a pushed domain against the profile's allow-list: it, or one above
+// it, must be there.
+func allows(allow map[string]bool, name string) bool {
+	for ; name != ""; _, name, _ = strings.Cut(name, ".") {
+		if allow[name] {
+			return true
+		}
+	}
+	return false
 }
 
 // privateUse reports a single label that is no public suffix: the list's own

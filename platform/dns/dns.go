@@ -86,6 +86,8 @@ type backend interface {
 	set(c Config, split bool) error
 	// holds tells whether what set did last still stands.
 	holds() bool
+	// limited is the warning that belongs to what set did last, nil: none.
+	limited() error
 	clear() error
 }
 
@@ -140,10 +142,7 @@ func (d *Configurator) Set(c Config) error {
 	if len(c.Domains) > 0 && !split {
 		return &SplitUnsupportedError{Mode: choice.mode}
 	}
-	if b, ok := d.applied.(*resolvedBackend); ok && b.widened != nil {
-		return b.widened
-	}
-	return nil
+	return d.applied.limited()
 }
 
 // look gathers the facts; the choice must not turn on our own writing.

@@ -15,6 +15,7 @@ var errTooManyDomains = errors.New("too many domains for one link")
 // every name does. None of the company's names goes elsewhere. Find it with
 // errors.As.
 type TooManyDomainsError struct {
+	Mode   string
 	Wanted int
 	Told   int
 }
@@ -22,9 +23,9 @@ type TooManyDomainsError struct {
 // Error implements error.
 func (e *TooManyDomainsError) Error() string {
 	if e.Told == 0 {
-		return fmt.Sprintf("systemd-resolved cannot tell %d domains apart: every name is asked at the company's resolvers", e.Wanted)
+		return fmt.Sprintf("%s cannot tell %d domains apart: every name is asked at the company's resolvers", e.Mode, e.Wanted)
 	}
-	return fmt.Sprintf("systemd-resolved cannot tell %d domains apart: %d wider ones that hold them are asked at the company's resolvers", e.Wanted, e.Told)
+	return fmt.Sprintf("%s cannot tell %d domains apart: %d wider ones that hold them are asked at the company's resolvers", e.Mode, e.Wanted, e.Told)
 }
 
 // narrow drops the domains that lie below another one: they say nothing. What

@@ -48,7 +48,8 @@ type writing struct {
 	whole  bool // it has been written to its end, and nothing has been tried since
 }
 
-func (*fileBackend) mode() string { return ModeFile }
+func (*fileBackend) mode() string   { return ModeFile }
+func (*fileBackend) limited() error { return nil }
 
 // last is what was written last, nil: nothing.
 func (b *fileBackend) last() *writing {

@@ -23,10 +23,17 @@ type resolvconfEntry struct {
 type resolvconfBackend struct {
 	held[resolvconfEntry]
 	flavour string
+	widened error // as resolvedBackend's
 }
 
+func (b *resolvconfBackend) limited() error { return b.widened }
+
+// openresolvLimit is how many domains openresolv is given: its shell script
+// compares each with all others, and takes minutes for ten thousand.
+const openresolvLimit = 256
+
 func newResolvconf(env Environment, l *ledger.Ledger, flavour string) *resolvconfBackend {
-	return &resolvconfBackend{held[resolvconfEntry]{env: env, ledger: l, kind: resolvconfKind, undo: undoResolvconf}, flavour}
+	return &resolvconfBackend{held[resolvconfEntry]{env: env, ledger: l, kind: resolvconfKind, undo: undoResolvconf}, flavour, nil}
 }
 
 func (b *resolvconfBackend) mode() string { return b.flavour }
@@ -37,6 +44,14 @@ func (b *resolvconfBackend) set(c Config, split bool) error {
 	program := b.env.program("resolvconf")
 	if program == "" {
 		return errors.New("resolvconf is not installed any more")
+	}
+	b.widened = nil
+	if all := narrow(c.Domains); split && len(all) > openresolvLimit {
+		c.Domains = widen(all, openresolvLimit)
+		split = len(c.Domains) > 0
+		b.widened = &TooManyDomainsError{Mode: b.flavour, Wanted: len(all), Told: len(c.Domains)}
+	} else if split {
+		c.Domains = all
 	}
 	next := resolvconfEntry{Flavour: b.flavour, Name: entryName(b.flavour, c.Interface)}
 	if err := b.take(next); err != nil {

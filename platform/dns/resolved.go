@@ -24,6 +24,8 @@ type resolvedBackend struct {
 	widened error // *TooManyDomainsError: set did not tell all domains as they are
 }
 
+func (b *resolvedBackend) limited() error { return b.widened }
+
 func newResolved(env Environment, l *ledger.Ledger) *resolvedBackend {
 	return &resolvedBackend{held: held[linkEntry]{env: env, ledger: l, kind: resolvedKind, undo: undoResolved}}
 }
@@ -75,7 +77,7 @@ func (b *resolvedBackend) setDomains(ctx context.Context, r Resolved, index int,
 		}
 		search := c.Search[:min(len(c.Search), most/2)]
 		fewer := widen(all, most-len(search)-1)
-		b.widened = &TooManyDomainsError{Wanted: len(all), Told: len(fewer)}
+		b.widened = &TooManyDomainsError{Mode: ModeResolved, Wanted: len(all), Told: len(fewer)}
 		if err = r.SetLinkDomains(ctx, index, linkDomains(search, fewer, len(fewer) == 0)); err == nil {
 			return len(fewer) == 0, nil
 		}
