@@ -325,6 +325,26 @@ var rules = []rule{
 		},
 	},
 	{
+		of:      []string{"./client/ondemand/urlprobe"},
+		own:     []string{"./client/profile"},
+		outside: nothing,
+		why:     "what asks a URL is given its sockets and the way through the kill switch, and decides nothing",
+		never:   map[string]string{"os": "its sockets come in as functions", "os/exec": "nothing is run"},
+	},
+	{
+		of:      []string{"./client/machine"},
+		own:     []string{"./client/control", "./client/diagnose", "./client/profile", "./client/tunnel"},
+		behind:  []string{"./ike/...", "./esp/...", "./platform/localsock"},
+		outside: nothing,
+		why:     "what the computer signs in with stands on its own files, and answers a tunnel's questions in their words",
+		never: map[string]string{
+			"net/http":                "secrets go nowhere by themselves",
+			"os/exec":                 "secrets go nowhere by themselves",
+			"./client/credential/...": "a user's secrets are none of the machine's",
+			"./client/service":        noUp,
+		},
+	},
+	{
 		of:      []string{"./client/ondemand"},
 		own:     []string{"./client/profile"},
 		outside: nothing,

@@ -15,6 +15,7 @@ import (
 // service and for every tunnel.
 type surroundings struct {
 	*netmon.Monitor
+	config netmon.Config
 	logger *slog.Logger
 }
 
@@ -28,7 +29,7 @@ func newSurroundings(resolver *dns.Configurator, logger *slog.Logger) surroundin
 			return netmon.Servers{Servers: u.Servers, Domains: u.Domains}, err
 		}
 	}
-	return surroundings{netmon.NewMonitor(c), logger}
+	return surroundings{netmon.NewMonitor(c), c, logger}
 }
 
 // changed passes on that the network has changed, whatever it was: what it is now
