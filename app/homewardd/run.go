@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"runtime/debug"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/machine"
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/revocation"
 	"github.com/homeward-vpn/homeward/client/service"
@@ -106,7 +108,14 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 	if err != nil {
 		return nil, err
 	}
-	return service.New(service.Config{
+	machines, err := machine.Open(filepath.Join(stateDir, "machine"))
+	if err != nil {
+		return nil, err
+	}
+	around := newSurroundings(resolver, logger)
+	var svc *service.Service
+	openProbes := func(to []netip.AddrPort) (func(), error) { return svc.OpenProbes(to) }
+	svc, err = service.New(service.Config{
 		Logger:     logger,
 		Logs:       logs,
 		Profiles:   store,
@@ -116,8 +125,11 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 		Posture:    held,
 		Proof:      proof{logger},
 		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return tunnel.New(cfg) },
-		Tunnel:     tunnelParts(l, logger, checker, newSurroundings(resolver, logger)),
+		Tunnel:     tunnelParts(l, logger, checker, around),
 		CleanUp:    func() error { return l.Replay(undo()) },
 		Trials:     filepath.Join(stateDir, "refused.json"),
+		Automation: newAutomation(around, resolve, openProbes, logger),
+		Machine:    machines,
 	})
+	return svc, err
 }
