@@ -16,8 +16,9 @@ type result struct {
 	Detail  string  `json:"detail,omitempty"`
 }
 
-// unsure: a connection that is neither refused nor made. Its SYN waits for the next
-// hop's hardware address, or was dropped without a word.
+// unsure: a connection that is neither refused nor made, or a packet of whose end the
+// system says nothing. It waits for the next hop's hardware address, or was dropped
+// without a word.
 const unsure Outcome = "unsure"
 
 // answerTime bounds the wait for what a SYN meets. A refusal by this machine comes at
@@ -43,6 +44,10 @@ func attempt(ctx context.Context, all []target) ([]result, error) {
 			continue
 		}
 		results[i] = outcomeOf(err, t.Kind)
+		if err == nil && t.Kind == ICMP && t.Family == IPv6 {
+			// Linux keeps what a filter says from whoever has a ping socket of IPv6.
+			results[i] = result{unsure, "nothing was said"}
+		}
 		errs = append(errs, unix.Close(fd))
 	}
 	errs = append(errs, await(ctx, waiting, func(at int, err error) { results[of[at]] = outcomeOf(err, TCP) }))

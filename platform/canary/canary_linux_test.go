@@ -186,6 +186,31 @@ func TestHole(t *testing.T) {
 	}
 }
 
+// TestPingSockets: where the service may have a ping socket, as everybody on most systems, what a
+// filter refuses is refused, and a hole for echo requests is found.
+func TestPingSockets(t *testing.T) {
+	if !namespace.Enter(t) {
+		return
+	}
+	wire(t)
+	if err := os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 0"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, next := range []string{"unknown", "known"} {
+		t.Run(next, func(t *testing.T) {
+			if next == "known" {
+				ip(t, "neigh replace 192.168.77.1 lladdr 02:00:00:00:00:01 dev eth0", "-6 neigh replace fd77::1 lladdr 02:00:00:00:00:01 dev eth0")
+			}
+			nft(t, policy(""))
+			if r := proof(t, eth0); !r.Held {
+				r.only(t, Refused, all)
+			}
+			nft(t, policy("icmp type echo-request accept\nicmpv6 type echo-request accept"))
+			proof(t, eth0).only(t, Left, func(p Probe) bool { return p.Kind == ICMP })
+		})
+	}
+}
+
 // TestSilentDrop: a filter that drops without a word holds as well.
 func TestSilentDrop(t *testing.T) {
 	if !namespace.Enter(t) {
