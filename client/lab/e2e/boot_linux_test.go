@@ -215,7 +215,7 @@ func (m *machine) forget() {
 // setting is `homewardctl killswitch`.
 func (m *machine) setting(mode string) {
 	m.t.Helper()
-	m.run("curl", "-sS", "--fail-with-body", "--unix-socket", "/run/homeward/homewardd.sock", "-X", "PUT", "-H", "Content-Type: application/json", "-H", "Homeward-API: 1", "-d", `{"kill_switch":"`+mode+`"}`, "http://homeward/v1/settings")
+	m.run("homewardctl", "killswitch", mode)
 }
 
 // mode is that which the service says it has.
@@ -303,6 +303,43 @@ func TestBootedSystem(t *testing.T) {
 	m.loud("homewardd cleanup")
 	m.run("systemctl", "start", "homewardd")
 	m.loud("a start after homewardd cleanup")
+}
+
+// TestNetworkWaitsForTheBlock: where lockdown is set and the system cannot block,
+// the network does not come up, and everything else does; until the
+// administrator's way out. The next boot is an ordinary one.
+func TestNetworkWaitsForTheBlock(t *testing.T) {
+	m := newMachine(t)
+	m.boot()
+	m.install(m.debs[0])
+	m.lockdown("lockdown")
+	m.cut()
+	m.write("/etc/systemd/system/homeward-boot.service.d/powerless.conf", "[Service]\nCapabilityBoundingSet=\n")
+	m.forget()
+	if err := m.System.Boot(m.ctx); err != nil {
+		t.Fatal(err)
+	}
+	err := lab.Until(m.ctx, "the early unit has said why the network waits", func() (bool, error) {
+		// Neither is there from the first moment on.
+		basic, _ := m.System.Run(m.ctx, "systemctl", "is-active", "basic.target")
+		log, _ := m.System.Run(m.ctx, "journalctl", "--no-pager", "-b", "-u", "homeward-boot")
+		return strings.TrimSpace(basic) == "active" && strings.Contains(log, "the network is kept from starting"), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.quiet("a boot in lockdown where nothing can be blocked")
+	if link := m.run("ip", "-brief", "link", "show", "dev", "eth0"); !strings.Contains(link, "DOWN") {
+		t.Errorf("the network is up: %s", link)
+	}
+	if said := m.run("homewardd", "cleanup"); !strings.Contains(said, "the network is open again") {
+		t.Errorf("cleanup says %q", said)
+	}
+	m.online()
+	m.loud("homewardd cleanup")
+	m.cut()
+	m.boot()
+	m.loud("the next boot")
 }
 
 // slowDisk puts the service's state on a disk of its own, which takes its time
