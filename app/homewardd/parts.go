@@ -68,7 +68,6 @@ func (a authorities) Fetch(ctx context.Context, path []*x509.Certificate, staple
 // tunnelParts are the parts of the system that every tunnel uses.
 func tunnelParts(l *ledger.Ledger, logger *slog.Logger, checker *revocation.Checker, around surroundings) tunnel.Config {
 	return tunnel.Config{
-		Resolve: resolve,
 		OpenTransport: func() (tunnel.Transport, error) {
 			return transport.Open(transport.Config{Mark: mark, Logger: logger})
 		},
@@ -113,19 +112,6 @@ func localNetworks() ([]netip.Prefix, error) {
 		}
 	}
 	return local, err
-}
-
-// resolve looks up the gateway's name with Go's own resolver, which needs no
-// cgo and asks the servers that stand in resolv.conf at that moment.
-func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	addrs, err := (&net.Resolver{PreferGo: true}).LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, err
-	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	return addrs, nil
 }
 
 // undo knows how to take back every kind of record in the ledger.

@@ -3,3 +3,6 @@
 package main
 
 const defaultStateDir = "/var/lib/homeward"
+
+// hostsFile is the system's own list of names.
+const hostsFile = "/etc/hosts"

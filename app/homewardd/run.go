@@ -115,6 +115,12 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 	around := newSurroundings(resolver, logger)
 	var svc *service.Service
 	openProbes := func(to []netip.AddrPort) (func(), error) { return svc.OpenProbes(to) }
+	locator, err := newLocator(stateDir, resolver, func(servers []netip.AddrPort) (func(), error) { return svc.OpenResolvers(servers) }, logger)
+	if err != nil {
+		return nil, err
+	}
+	parts := tunnelParts(l, logger, checker, around)
+	parts.Resolve = locator.Find
 	svc, err = service.New(service.Config{
 		Logger:     logger,
 		Logs:       logs,
@@ -125,10 +131,10 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 		Posture:    held,
 		Proof:      proof{logger},
 		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return tunnel.New(cfg) },
-		Tunnel:     tunnelParts(l, logger, checker, around),
+		Tunnel:     parts,
 		CleanUp:    func() error { return l.Replay(undo()) },
 		Trials:     filepath.Join(stateDir, "refused.json"),
-		Automation: newAutomation(around, resolve, openProbes, logger),
+		Automation: newAutomation(around, locator.Find, openProbes, logger),
 		Machine:    machines,
 	})
 	return svc, err
