@@ -10,10 +10,22 @@ import (
 )
 
 // cut asks the kernel for its flows and takes away those that a policy does not
-// keep.
+// keep. Asking takes the kernel longer than a whole change of policy, for it looks
+// through a large table; so it is asked once for both families, and for one again
+// only where there is something to take away.
 func (nfTables) cut(t *table) (int, error) {
+	all, err := conntrack.ConntrackTableList(conntrack.ConntrackTable, unix.AF_UNSPEC)
+	if err != nil && !errors.Is(err, conntrack.ErrDumpInterrupted) {
+		return 0, err
+	}
+	found := map[conntrack.InetFamily]bool{}
+	for _, f := range all {
+		if unwanted(t.policy).MatchConntrackFlow(f) {
+			found[conntrack.InetFamily(f.FamilyType)] = true
+		}
+	}
 	gone, errs := 0, []error(nil)
-	for _, family := range []conntrack.InetFamily{unix.AF_INET, unix.AF_INET6} {
+	for family := range found {
 		n, err := conntrack.ConntrackDeleteFilters(conntrack.ConntrackTable, family, unwanted(t.policy))
 		gone += int(n)
 		errs = append(errs, err)

@@ -107,26 +107,35 @@ func (k nfTables) read() (*standing, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
+	t, err := find(c)
+	if t == nil || err != nil {
+		return nil, err
+	}
+	s := &standing{}
+	if t.Flags != 0 {
+		s.lines = append(s.lines, fmt.Sprintf("table with flags %#x", t.Flags)) // dormant
+	}
+	if err := errors.Join(s.readSets(c, t), s.readChains(c, t)); err != nil {
+		// It may have gone meanwhile, and then that is the answer.
+		if again, gone := find(c); again == nil && gone == nil {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("reading the policy: %w", explain(err))
+	}
+	slices.Sort(s.lines)
+	return s, nil
+}
+
+// find returns the table, nil where there is none.
+func find(c *nftables.Conn) (*nftables.Table, error) {
 	tables, err := c.ListTablesOfFamily(nftables.TableFamilyINet)
 	if err != nil {
 		return nil, fmt.Errorf("reading the tables: %w", explain(err))
 	}
-	i := slices.IndexFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName })
-	if i < 0 {
-		return nil, nil
+	if i := slices.IndexFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName }); i >= 0 {
+		return tables[i], nil
 	}
-	s := &standing{}
-	if tables[i].Flags != 0 {
-		s.lines = append(s.lines, fmt.Sprintf("table with flags %#x", tables[i].Flags)) // dormant
-	}
-	if err := s.readSets(c, tables[i]); err != nil {
-		return nil, fmt.Errorf("reading the sets: %w", explain(err))
-	}
-	if err := s.readChains(c, tables[i]); err != nil {
-		return nil, fmt.Errorf("reading the chains: %w", explain(err))
-	}
-	slices.Sort(s.lines)
-	return s, nil
+	return nil, nil
 }
 
 func (s *standing) readSets(c *nftables.Conn, t *nftables.Table) error {

@@ -2,6 +2,7 @@ package killswitch
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -34,7 +35,7 @@ func states() map[string]Policy {
 		"connected, no resolvers": with(func(p *Policy) { p.Tunnel = &mute }),
 		"connected, local network": with(func(p *Policy) {
 			p.Tunnel = &tunnel
-			p.LocalNetworks = networksOf("192.168.77.0/24 fd77::/64 fe80::/10 224.0.0.251/32 255.255.255.255/32")
+			p.LocalNetworks = networksOf("192.168.77.0/24 fd77::/64 fe80::/10 ff02::fb/128 224.0.0.251/32 255.255.255.255/32")
 		}),
 		"blocked, local network": {LocalNetworks: CommonLocalNetworks()},
 		"portal": with(func(p *Policy) {
@@ -60,6 +61,23 @@ func addressesOf(list string) (out []netip.Addr) {
 func networksOf(list string) (out []netip.Prefix) {
 	for _, s := range strings.Fields(list) {
 		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
+// Groups of states.
+var (
+	connectedStates = []string{"connected", "connected, IPv4 carried", "connected, IPv6 carried", "connected, no resolvers", "connected, local network"}
+	localStates     = []string{"connected, local network", "blocked, local network"}
+	withGateways    = append([]string{"connecting", "probing", "portal"}, connectedStates...)
+	allStates       = append([]string{"blocked", "resolving", "blocked, local network"}, withGateways...)
+)
+
+func without(all []string, some ...string) (out []string) {
+	for _, s := range all {
+		if !slices.Contains(some, s) {
+			out = append(out, s)
+		}
 	}
 	return out
 }
