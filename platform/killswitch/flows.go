@@ -35,7 +35,12 @@ func (p Policy) keeps(f flow) bool {
 	case f.forNames():
 		return false
 	}
-	return slices.ContainsFunc(p.LocalNetworks, func(n netip.Prefix) bool { return n.Contains(a) || n.Contains(b) })
+	return p.near(a) && p.near(b)
+}
+
+// near says whether an address is in a local network; the machine's own one is.
+func (p Policy) near(a netip.Addr) bool {
+	return slices.ContainsFunc(p.LocalNetworks, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
 // hole says whether a flow is one of the service's own.

@@ -29,7 +29,7 @@ func TestKeeps(t *testing.T) {
 		{"a probe", between(tcp, "192.168.77.2:1", "192.0.2.80:80"), []string{"probing"}},
 		{"tunnel, IPv4", between(tcp, "10.98.0.2:1", "198.51.100.1:443"), without(connectedStates, "connected, IPv6 carried")},
 		{"tunnel, IPv6", between(tcp, "[fd98::2]:1", "[2001:db8:1::1]:443"), without(connectedStates, "connected, IPv4 carried")},
-		{"into the tunnel's address", between(tcp, "10.99.0.7:1", "10.98.0.2:22"), without(connectedStates, "connected, IPv6 carried")},
+		{"into the tunnel's address", between(tcp, "10.99.0.7:1", "10.98.0.2:22"), append(without(connectedStates, "connected, IPv6 carried"), "blocked, local network")},
 		{"the tunnel's names", between(udp, "10.98.0.2:1", "10.98.0.53:53"), without(connectedStates, "connected, IPv6 carried", "connected, no resolvers")},
 		{"other names through the tunnel", between(udp, "10.98.0.2:1", "198.51.100.1:53"), nil},
 		{"local network", between(tcp, "192.168.77.2:1", "192.168.77.9:445"), localStates},
