@@ -78,7 +78,7 @@ func (f *Failure) line(seen string) string {
 	case CauseTransportFailed:
 		return "This computer cannot send to the network" + inBrackets(seen) + "; check that it is online and that no other VPN program is running."
 	case CauseTUNFailed:
-		return "The network device of the tunnel could not be made" + inBrackets(seen) + "; check that no other VPN program is running, then restart the Homeward service."
+		return "The network device of the tunnel could not be made, or kept" + inBrackets(seen) + "; check that no other VPN program is running, then restart the Homeward service."
 	case CauseRoutesFailed:
 		return "The routes of the tunnel could not be set" + inBrackets(seen) + "; check that no other VPN program is running, then connect again."
 	case CauseDNSFailed:

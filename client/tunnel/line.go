@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -268,9 +269,12 @@ func (l *line) farewell() {
 
 // broken explains the end of the plane: the device or the socket died.
 func (l *line) broken(err error) error {
-	cause := diagnose.CauseTransportFailed
-	if l.tun != nil {
-		cause = diagnose.CauseTUNFailed
+	if l.tun == nil {
+		return &diagnose.Failure{Cause: diagnose.CauseTransportFailed, Err: err}
 	}
-	return &diagnose.Failure{Cause: cause, Err: err}
+	f := &diagnose.Failure{Cause: diagnose.CauseTUNFailed, Err: err}
+	if errors.Is(err, os.ErrClosed) { // not by us: we close it after the plane's end
+		f.Seen = "another program has removed it"
+	}
+	return f
 }
