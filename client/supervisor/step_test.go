@@ -197,17 +197,23 @@ func TestScripts(t *testing.T) {
 	for name, script := range scripts {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var s State
-			for i, a := range script {
-				e := a.event(s)
-				next, effects := Step(s, e)
-				if next.Phase != a.phase || show(effects) != a.effects {
-					t.Fatalf("line %d: %v --%T--> %v %q, want %v %q", i, s.Phase, e, next.Phase, show(effects), a.phase, a.effects)
-				}
-				s = next
-			}
+			play(t, script)
 		})
 	}
+}
+
+// play acts a script and gives where it ends.
+func play(t *testing.T, script []act) (s State) {
+	t.Helper()
+	for i, a := range script {
+		e := a.event(s)
+		next, effects := Step(s, e)
+		if next.Phase != a.phase || show(effects) != a.effects {
+			t.Fatalf("line %d: %v --%T--> %v %q, want %v %q", i, s.Phase, e, next.Phase, show(effects), a.phase, a.effects)
+		}
+		s = next
+	}
+	return s
 }
 
 func TestFailureIsKeptUntilTheNextWish(t *testing.T) {

@@ -19,10 +19,15 @@ func TestRandomWalks(t *testing.T) {
 			t.Parallel()
 			w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 2)), letGo: true}
 			w.failures = []float64{0, 0.05, 0.4}[seed%3]
+			if seed%4 == 0 {
+				w.restart()
+			}
 			for range 300 {
 				w.turn()
 			}
 			w.failures = 0
+			w.drain()
+			w.step(ModeSet{Setting: []Setting{ProfileDecides, SetOff, SetOn}[seed%3]})
 			w.drain()
 			for range 3 { // a policy that failed wants a second wish
 				w.step(Disconnect{})
@@ -32,6 +37,26 @@ func TestRandomWalks(t *testing.T) {
 				w.fatal("the walk ends %v", w.state.Phase)
 			}
 		})
+	}
+}
+
+// restart begins where an earlier run has ended, by kill -9 or in order.
+func (w *world) restart() {
+	e := Restarted{Setting: Setting(w.rng.IntN(4))}
+	if w.rng.IntN(3) > 0 {
+		e.Request = w.request()
+		e.Request.KillSwitch = On
+	}
+	s, _ := Step(State{}, e)
+	w.policy = Policy{Mode: s.Mode(), Allow: AllowNothing, Request: s.Request}
+	w.ordered = w.policy
+	w.letGo = s.Mode() == Off
+	if s.Mode() != Off && w.rng.IntN(5) == 0 {
+		e.Failure, w.broken = &diagnose.Failure{Cause: diagnose.CausePolicyFailed}, true
+	}
+	w.step(e)
+	if s := w.state; s.Mode() != Off && s.Phase != Blocked {
+		w.fatal("an earlier run held traffic back, and this one begins %v", s.Phase)
 	}
 }
 
@@ -61,6 +86,7 @@ func (w *world) turn() {
 		w.user()
 	case n < 13:
 		w.stale()
+		w.hand()
 	case n < 15 && w.timer != 0:
 		w.mailbox = append(w.mailbox, TimerFired{Timer: w.timer})
 		w.timer = 0
@@ -69,18 +95,46 @@ func (w *world) turn() {
 	}
 }
 
-func (w *world) user() {
+func (w *world) request() Request {
 	profile := []string{"office", "lab"}[w.rng.IntN(2)]
-	switch w.rng.IntN(8) {
-	case 0:
+	return Request{
+		ProfileID: profile, ProfileName: profile, Owner: 1000,
+		KillSwitch: Mode(w.rng.IntN(2)), AlwaysOn: w.rng.IntN(4) == 0,
+	}
+}
+
+func (w *world) user() {
+	switch w.rng.IntN(14) {
+	case 0, 1:
 		w.step(Disconnect{})
-	case 1:
-		w.step(Shutdown{})
 	case 2:
+		w.step(Shutdown{})
+	case 3:
 		causes := diagnose.Causes()
 		w.step(Cleared{Cause: causes[w.rng.IntN(len(causes))]})
+	case 4:
+		w.step(NetworkChanged{})
+	case 5, 6:
+		w.step(ModeSet{Setting: Setting(w.rng.IntN(4))})
+	case 7:
+		w.step(Wanted{Connect: w.rng.IntN(2) == 0, Request: w.request()})
 	default:
-		w.step(Connect{Request: Request{ProfileID: profile, ProfileName: profile, Owner: 1000, KillSwitch: Mode(w.rng.IntN(2))}})
+		w.step(Connect{Request: w.request()})
+	}
+}
+
+// hand takes the policy away behind our back, where it cannot be set again at once, or
+// sees to it that it stands again.
+func (w *world) hand() {
+	switch {
+	case w.broken || w.lost:
+		if w.rng.IntN(2) == 0 && len(w.batches) == 0 {
+			w.broken, w.lost, w.policy = false, false, w.ordered
+			w.step(PolicyBack{})
+		}
+	case w.failures > 0 && w.policy.Restrains() && w.rng.IntN(4) == 0:
+		w.lost = true
+		w.step(PolicyLost{Failure: &diagnose.Failure{Cause: diagnose.CausePolicyFailed}})
 	}
 }
 

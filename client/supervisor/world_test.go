@@ -20,7 +20,9 @@ type world struct {
 	mailbox []Event    // what has happened and is still to be told
 
 	policy  Policy // what stands
-	broken  bool   // the last ApplyPolicy failed: what stands is unknown
+	ordered Policy // what was to be, last
+	broken  bool   // it could not be set: what stands is unknown
+	lost    bool   // somebody has taken it away, and it could not be set again
 	running uint64 // the tunnel that runs
 	routes  uint64 // whose routes are set
 	dns     uint64 // whose resolvers are set
@@ -66,10 +68,10 @@ func (w *world) step(e Event) {
 	if !reflect.DeepEqual(next, again) || !reflect.DeepEqual(effects, effectsAgain) {
 		w.fatal("Step is not a function of state and event")
 	}
-	w.noteWish(e, effects)
+	w.noteWish(before, next, e, effects)
 	if before.Phase == Blocked && next.Phase != Blocked {
 		switch e.(type) {
-		case Connect, Disconnect, Cleared:
+		case Connect, Disconnect, Wanted, ModeSet, Cleared, NetworkChanged, PolicyBack:
 		default:
 			w.fatal("Blocked was left by %T", e)
 		}
@@ -82,6 +84,9 @@ func (w *world) step(e Event) {
 		case ApplyPolicy:
 			if w.policy.Restrains() && !effect.Policy.Restrains() && !w.letGo {
 				w.fatal("traffic is let out without the user's wish")
+			}
+			if next.Setting == SetLockdown && !effect.Policy.Restrains() {
+				w.fatal("traffic is let out in lockdown")
 			}
 			system = append(system, effect)
 		default:
@@ -97,14 +102,25 @@ func (w *world) step(e Event) {
 	w.check()
 }
 
-// noteWish records whether the user wants traffic held back.
-func (w *world) noteWish(e Event, effects []Effect) {
+// noteWish records whether traffic may be let out: after the user's Disconnect or the
+// rules', a Connect by what needs no kill switch, or a setting that lifts it.
+func (w *world) noteWish(before, next State, e Event, effects []Effect) {
+	refused := slices.ContainsFunc(effects, func(e Effect) bool { _, ok := e.(Refuse); return ok })
 	switch e := e.(type) {
 	case Disconnect:
 		w.letGo = true
-	case Connect:
-		if !slices.ContainsFunc(effects, func(e Effect) bool { _, ok := e.(Refuse); return ok }) {
-			w.letGo = w.letGo && len(effects) == 0 || e.Request.KillSwitch == Off && len(effects) > 0
+	case Wanted:
+		w.letGo = w.letGo || !e.Connect && before.Request.Automatic
+	}
+	switch e.(type) {
+	case Connect, ModeSet, Wanted, Restarted, Cleared, NetworkChanged, PolicyBack:
+		wish := next.Mode()
+		if next.Phase == Disconnecting && next.After.Then == ThenConnect {
+			wish = next.Setting.mode(next.After.Request.KillSwitch) // whatever holds until then
+		}
+		goodbye := next.Phase == Disconnecting && next.After.Then == ThenNothing
+		if len(effects) > 0 && !refused {
+			w.letGo = wish == Off || goodbye && w.letGo
 		}
 	}
 }
@@ -131,7 +147,7 @@ func (w *world) do(effect Effect) *diagnose.Failure {
 	fails := w.rng.Float64() < w.failures
 	switch e := effect.(type) {
 	case ApplyPolicy:
-		w.broken = fails
+		w.broken, w.lost, w.ordered = fails, false, e.Policy
 		if fails {
 			return &diagnose.Failure{Cause: diagnose.CausePolicyFailed}
 		}
@@ -143,7 +159,7 @@ func (w *world) do(effect Effect) *diagnose.Failure {
 		if w.running != 0 {
 			w.fatal("tunnel %d starts while %d runs", e.Tunnel, w.running)
 		}
-		if e.Request.KillSwitch == On && (!w.policy.Restrains() || w.broken) {
+		if w.broken || w.policy.Request != e.Request || w.policy.Mode != Off && !w.policy.Restrains() {
 			w.fatal("a tunnel starts before its policy stands")
 		}
 		w.running, w.asked = e.Tunnel, nil
@@ -154,6 +170,9 @@ func (w *world) do(effect Effect) *diagnose.Failure {
 		}
 		w.die(nil)
 	case SetRoutes:
+		if w.broken || w.policy.Tunnel != e.Tunnel || w.policy.Allow != AllowTunnel {
+			w.fatal("routes are set before the policy that lets them through")
+		}
 		if fails || w.running != e.Tunnel {
 			return &diagnose.Failure{Cause: diagnose.CauseRoutesFailed}
 		}
@@ -205,8 +224,11 @@ func (w *world) check() {
 	if s.Phase == Disconnected && s.Request != (Request{}) {
 		w.fatal("disconnected, but still wanting %+v", s.Request)
 	}
-	if s.Phase != Disconnected && s.Phase != Disconnecting && s.Request.KillSwitch == On && !s.protected {
-		w.fatal("%v without a policy", s.Phase)
+	if s.Phase != Disconnecting && s.Mode() != Off && !s.protected && !s.owed {
+		w.fatal("%v in mode %v without a policy", s.Phase, s.Mode())
+	}
+	if s.Phase == Disconnected && s.Mode() != Off {
+		w.fatal("disconnected in mode %v", s.Mode())
 	}
 	if len(w.batches) > 0 || len(w.mailbox) > 0 {
 		return
@@ -231,8 +253,17 @@ func (w *world) check() {
 	if s.Phase == Disconnected && w.policy.Restrains() {
 		w.fatal("disconnected, but traffic is held back")
 	}
-	if s.Phase != Disconnected && s.Request.KillSwitch == On && !s.Unprotected && (!w.policy.Restrains() || w.broken) {
-		w.fatal("%v without a policy that stands", s.Phase)
+	if s.owed {
+		w.fatal("a policy is owed, and nothing is under way")
+	}
+	if s.Mode() != Off && !s.Unprotected && (!w.policy.Restrains() || w.broken || w.lost || w.policy.Mode != s.Mode()) {
+		w.fatal("%v in mode %v, but what stands is %+v", s.Phase, s.Mode(), w.policy)
+	}
+	if s.Mode() == Off && s.Phase != Disconnected && !s.Unprotected && w.policy.Restrains() {
+		w.fatal("%v in mode off, but traffic is held back", s.Phase)
+	}
+	if s.Unprotected && (s.Phase != Blocked || s.tunnel != 0) {
+		w.fatal("%v without anything that vouches for it", s.Phase)
 	}
 	if s.Phase == Connected && w.policy.Allow != AllowTunnel {
 		w.fatal("connected, but the policy allows %v", w.policy.Allow)
