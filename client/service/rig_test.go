@@ -332,9 +332,6 @@ func inRigWith(t *testing.T, change func(*Config), test func(t *testing.T, r *ri
 			CleanUp: func() error { return r.note("clean up") },
 		}
 		change(&cfg)
-		if _, still := cfg.KillSwitch.(fakeSwitch); !still {
-			r.began = "clean up"
-		}
 		svc, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
