@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -49,7 +50,13 @@ func (f firewall) Block(localNetwork bool) error {
 	return s.Set(p)
 }
 
-func (f firewall) Lift() error { return killswitch.Remove() }
+func (f firewall) Lift() error {
+	err := killswitch.Remove()
+	if none := (*killswitch.UnavailableError)(nil); errors.As(err, &none) && !errors.Is(err, fs.ErrPermission) {
+		return nil // a kernel that can hold no policy holds none
+	}
+	return err
+}
 
 // bootRetry is how long boot waits before it tries again.
 const bootRetry = time.Second

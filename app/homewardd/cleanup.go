@@ -96,15 +96,12 @@ func (c cleaning) keep() ([]string, error) {
 // is switched off between the two starts without a block.
 func (c cleaning) lift() ([]string, error) {
 	d := posture.AtBoot(c.dir)
-	standing, err := c.barrier.Stands()
-	if errors.Is(err, errors.ErrUnsupported) {
-		err = nil // a system without a kill switch holds none
+	standing, serr := c.barrier.Stands()
+	err := errors.Join(posture.Clear(c.dir), c.barrier.Lift())
+	if err == nil && serr != nil {
+		c.logger.Debug("whether the network was blocked is not known", "error", serr)
 	}
 	if err != nil {
-		c.logger.Warn("nobody can tell whether the network is blocked", "error", err)
-		standing = true
-	}
-	if err := errors.Join(posture.Clear(c.dir), c.barrier.Lift()); err != nil {
 		return nil, fmt.Errorf("the kill switch could not be taken back whole: %w", err)
 	}
 	if !standing && !d.Block {

@@ -253,7 +253,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"rnu"}, `no command "rnu"`, true},
 		{[]string{"run", "now"}, "now", true},
 		{[]string{"run", "--log-level", "loud"}, "debug, info, warn or error", true},
-		{[]string{"cleanup", "--state-dir", filepath.Join(t.TempDir(), "none")}, "Nothing to clean up", false},
+		{[]string{"boot", "--state-dir", filepath.Join(t.TempDir(), "none")}, "Not blocked: nothing has been set", false},
 	}
 	for _, tt := range tests {
 		var out, errOut bytes.Buffer
