@@ -53,6 +53,7 @@ build: go-setup ## the programs, into bin/
 	CGO_ENABLED=$(CGO) go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./app/homewardctl
 
 UNITS := homewardd.service homeward-boot.service
+USER_UNIT := homeward-attend.service
 
 install: ## put the built programs and the systemd units under DESTDIR and PREFIX
 	@[ -x '$(BIN)/homewardd' ] && [ -x '$(BIN)/homewardctl' ] || { echo "run make build first"; exit 1; }
@@ -63,13 +64,16 @@ install: ## put the built programs and the systemd units under DESTDIR and PREFI
 		sed 's|/usr/local/sbin|$(PREFIX)/sbin|' packaging/systemd/$$unit > '$(DESTDIR)$(PREFIX)/lib/systemd/system/'$$unit; \
 		chmod 0644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/'$$unit; \
 	done
+	mkdir -p '$(DESTDIR)$(PREFIX)/lib/systemd/user'
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' packaging/systemd/user/$(USER_UNIT) > '$(DESTDIR)$(PREFIX)/lib/systemd/user/$(USER_UNIT)'
+	chmod 0644 '$(DESTDIR)$(PREFIX)/lib/systemd/user/$(USER_UNIT)'
 
 # With DESTDIR only the files go. Without, the network is given back first, as
 # the packages do; then what the service has kept goes, too: profiles, settings.
 uninstall: ## give the network back, then remove what install has put there, and the service's state
 	@[ -n '$(DESTDIR)' ] || HOMEWARD_PREFIX='$(PREFIX)' sh packaging/scripts/preremove.sh 0
 	rm -f '$(DESTDIR)$(PREFIX)/sbin/homewardd' '$(DESTDIR)$(PREFIX)/bin/homewardctl'
-	rm -f $(foreach u,$(UNITS),'$(DESTDIR)$(PREFIX)/lib/systemd/system/$(u)')
+	rm -f $(foreach u,$(UNITS),'$(DESTDIR)$(PREFIX)/lib/systemd/system/$(u)') '$(DESTDIR)$(PREFIX)/lib/systemd/user/$(USER_UNIT)'
 	@[ -n '$(DESTDIR)' ] || sh packaging/scripts/postremove.sh 0
 
 # nfpm's module tree is its own: it is built beside ours, once.

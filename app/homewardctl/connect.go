@@ -342,7 +342,7 @@ type update struct {
 	err    error
 }
 
-// watch follows the status on a goroutine of its own. The channel holds the
+// watch follows the status on a goroutine of its own, as a program that answers. The channel holds the
 // newest; the last value is an error.
 func (a *app) watch(ctx context.Context) <-chan update {
 	news := make(chan update, 1)
@@ -360,7 +360,7 @@ func (a *app) watch(ctx context.Context) <-chan update {
 		}
 	}
 	go func() {
-		err := a.client.Watch(ctx, func(st control.Status) error {
+		err := a.client.Attend(ctx, func(st control.Status) error {
 			put(update{status: st})
 			return nil
 		})

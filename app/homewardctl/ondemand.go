@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/profile"
 )
 
@@ -28,4 +29,15 @@ func demandRows(o profile.OnDemand) []row {
 		rows = append(rows, row{fmt.Sprintf("Rule %d", i+1), r.Words()})
 	}
 	return rows
+}
+
+// automatic says what the rules of a profile want, why, and why it is not so.
+func automatic(a control.Automatic) string {
+	words := map[string]string{
+		"connect": "connect to " + a.Profile, "disconnect": "stay disconnected from " + a.Profile, "ignore": "leave " + a.Profile + " as it is",
+	}[a.Action] + ". " + a.Reason
+	if a.Waiting != "" {
+		words += " " + a.Waiting
+	}
+	return words
 }

@@ -37,6 +37,9 @@ type rig struct {
 	end      func()       // ends the service
 
 	walls switchboard
+	// automation and machine are of the services that are made from then on.
+	automation *service.Automation
+	machine    service.Machine
 
 	mu      sync.Mutex
 	gateway func(ctx context.Context, cfg tunnel.Config, emit func(tunnel.Event)) error
@@ -70,10 +73,11 @@ func (r *rig) serve(dir string) {
 	svc, err := service.New(service.Config{
 		Logger: slog.New(logs), Logs: logs, Profiles: store,
 		Router: noNetwork{}, Resolver: noNames{}, KillSwitch: &r.walls,
-		NewTunnel: func(cfg tunnel.Config) service.Tunnel { return &scripted{rig: r, cfg: cfg} },
-		CleanUp:   func() error { return nil },
-		Trials:    filepath.Join(dir, "refused.json"),
-		Jitter:    func(_, _ time.Duration) time.Duration { return 0 },
+		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return &scripted{rig: r, cfg: cfg} },
+		CleanUp:    func() error { return nil },
+		Trials:     filepath.Join(dir, "refused.json"),
+		Automation: r.automation, Machine: r.machine,
+		Jitter: func(_, _ time.Duration) time.Duration { return 0 },
 	})
 	if err != nil {
 		r.t.Fatal(err)

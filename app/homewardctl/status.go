@@ -120,6 +120,9 @@ func (a *app) printStatus(st control.Status, now time.Time) error {
 	if st.KillSwitch.Mode != "" && st.KillSwitch.Mode != control.KillSwitchOff {
 		rows = append(rows, row{"Kill switch", killSwitchWords(st.KillSwitch, now)})
 	}
+	if st.Automatic != nil {
+		rows = append(rows, row{"By itself", automatic(*st.Automatic)})
+	}
 	if err := printRows(a.out, "  ", rows); err != nil {
 		return err
 	}
