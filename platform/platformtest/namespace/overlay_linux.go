@@ -23,6 +23,20 @@ const rootVariable = "HOMEWARD_TEST_ROOT"
 // packages' daemons have users of their own), without apt, without the network.
 func EnterRoot(t *testing.T, packages ...string) bool {
 	t.Helper()
+	return enterRoot(t, install, packages)
+}
+
+// EnterUnpacked is EnterRoot for packages that would not be installed without what
+// they depend on, or whose scripts want a running system: their files are laid
+// out, and no script of theirs is run.
+func EnterUnpacked(t *testing.T, packages ...string) bool {
+	t.Helper()
+	return enterRoot(t, unpack, packages)
+}
+
+// enterRoot enters an overlay in which put has laid out the packages' files.
+func enterRoot(t *testing.T, put func(t *testing.T, root string, debs []string), packages []string) bool {
+	t.Helper()
 	if os.Getenv(variable) != t.Name() {
 		if reason := noOverlay(); reason != "" {
 			t.Skip(reason)
@@ -47,7 +61,30 @@ func EnterRoot(t *testing.T, packages ...string) bool {
 		}
 		debs = append(debs, deb)
 	}
-	root := overlay(t)
+	put(t, overlay(t), debs)
+	return true
+}
+
+// change makes root the root.
+func change(t *testing.T, root string) {
+	t.Helper()
+	if err := errors.Join(syscall.Chroot(root), os.Chdir("/"), os.Unsetenv("TMPDIR")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func unpack(t *testing.T, root string, debs []string) {
+	t.Helper()
+	for _, deb := range debs {
+		if err := debian.Unpack(t.Context(), deb, root); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(t, root)
+}
+
+func install(t *testing.T, root string, debs []string) {
+	t.Helper()
 	for _, deb := range debs {
 		raw, err := os.ReadFile(deb)
 		if err != nil {
@@ -57,9 +94,7 @@ func EnterRoot(t *testing.T, packages ...string) bool {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(syscall.Chroot(root), os.Chdir("/"), os.Unsetenv("TMPDIR")); err != nil {
-		t.Fatal(err)
-	}
+	change(t, root)
 	for _, deb := range debs {
 		cmd := exec.Command("dpkg", "--no-triggers", "-i", "/tmp/"+filepath.Base(deb))
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
@@ -67,7 +102,6 @@ func EnterRoot(t *testing.T, packages ...string) bool {
 			t.Skipf("%s cannot be installed here: %v\n%s", filepath.Base(deb), err, out)
 		}
 	}
-	return true
 }
 
 func noOverlay() string {
