@@ -104,7 +104,7 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 	if err != nil {
 		return nil, err
 	}
-	held, err := openStance(stateDir, logger)
+	held, err := openStance(stateDir, store, logger)
 	if err != nil {
 		return nil, err
 	}

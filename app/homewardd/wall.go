@@ -7,6 +7,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/posture"
+	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/service"
 	"github.com/homeward-vpn/homeward/platform/killswitch"
 )
@@ -55,12 +56,14 @@ func newWall(logger *slog.Logger) service.KillSwitch {
 type stance struct {
 	store *posture.Store
 	boot  string // this one; "": this system does not tell boots apart
+	// always says whether a profile, by its ID, is one that is always connected.
+	always func(id string) bool
 
 	mu sync.Mutex
 }
 
 // openStance opens the posture of a state directory, and mends it.
-func openStance(dir string, logger *slog.Logger) (*stance, error) {
+func openStance(dir string, profiles *profile.Store, logger *slog.Logger) (*stance, error) {
 	store, err := posture.Open(dir)
 	if err != nil {
 		return nil, err
@@ -68,7 +71,11 @@ func openStance(dir string, logger *slog.Logger) (*stance, error) {
 	if err := store.Mend(); err != nil {
 		logger.Error("the state of the kill switch could not be mended", "error", err)
 	}
-	return &stance{store: store, boot: posture.ThisBoot()}, nil
+	always := func(id string) bool {
+		st, err := profiles.Get(id)
+		return err == nil && st.Profile.OnDemand.When == profile.WhenAlways
+	}
+	return &stance{store: store, boot: posture.ThisBoot(), always: always}, nil
 }
 
 // Load implements service.Posture.
@@ -101,7 +108,10 @@ func (s *stance) Save(now service.Standing) error {
 	p.Mode, p.LocalWord, p.LocalNetwork = now.Settings.KillSwitch, now.Settings.LocalNetwork, now.LocalNetwork
 	p.Engaged, p.Profile, p.Owner, p.BootID = now.Engaged, now.Profile, now.Owner, ""
 	if now.Engaged {
-		p.BootID = s.boot
+		p.BootID, p.AlwaysOn = s.boot, now.Profile
+	}
+	if !s.always(p.AlwaysOn) { // or no longer
+		p.AlwaysOn = ""
 	}
 	return s.store.Put(p)
 }

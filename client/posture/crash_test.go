@@ -144,6 +144,7 @@ var worlds = map[string]*Posture{
 	"lockdown":    {Mode: Lockdown, Profiled: true},
 	"local":       {Mode: Lockdown, LocalNetwork: true, Profiled: true},
 	"always-on":   {Mode: On, AlwaysOn: "p", Profiled: true},
+	"always-off":  {Mode: Off, AlwaysOn: "p", Profiled: true},
 	"always-lock": {Mode: Lockdown, AlwaysOn: "p", Profiled: true},
 }
 

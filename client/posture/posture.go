@@ -8,7 +8,7 @@
 //
 // It owns two files in the service's state directory: posture.json, and beside
 // it an empty witness, posture.secured, which is there only while lockdown or
-// always-on holds. A state file that cannot be read means "secured" where the
+// always-on (with a kill switch) holds. A state file that cannot be read means "secured" where the
 // witness stands, and nothing where it does not. The order of writing (state
 // before witness, and back again the witness first) has it that a witness never
 // stands beside a state that did not ask for it, whenever the power goes.
@@ -59,7 +59,8 @@ type Posture struct {
 	// user (by number) it was.
 	Profile string `json:"profile"`
 	Owner   uint32 `json:"owner"`
-	// AlwaysOn is the ID of the profile that is always connected; empty: none.
+	// AlwaysOn is the ID of the profile that is always connected, once a kill switch
+	// has been put up for it; empty: none.
 	AlwaysOn string `json:"always_on"`
 	// Profiled: a profile has been stored at some time. Put sets it by itself,
 	// and never takes it back.
@@ -68,7 +69,7 @@ type Posture struct {
 
 // Secured says whether the loss of the state file has to be taken for lockdown.
 func (p Posture) Secured() bool {
-	return p.Profiled && (p.Mode == Lockdown || p.AlwaysOn != "")
+	return p.Profiled && (p.Mode == Lockdown || p.AlwaysOn != "" && p.Mode != Off)
 }
 
 // UnreadableError says that the state file cannot be read, or is lost.
