@@ -182,12 +182,14 @@ func (g *guard) hold() error {
 	g.mu.Lock()
 	want, stands, unsure := g.compose(local), g.stands, g.unsure
 	g.mu.Unlock()
+	if want != nil {
+		g.engage()
+	}
 	if !unsure && reflect.DeepEqual(want, stands) {
 		return nil
 	}
 	var err error
 	if want != nil {
-		g.engage()
 		err = g.ks.Set(*want)
 	} else {
 		err = g.ks.Clear()

@@ -228,6 +228,7 @@ func TestServiceThatIsKilled(t *testing.T) {
 		{name: "the same, and the table is gone", before: Standing{Engaged: true, Owner: ada.UID, Profile: stored.Profile.ID}, cause: diagnose.CauseServiceRestarted},
 		{name: "a table, and nobody knows why", holds: &Policy{}, cause: diagnose.CauseServiceRestarted},
 		{name: "lockdown", before: Standing{Settings: control.Settings{KillSwitch: "lockdown"}}, cause: diagnose.CauseLockdown},
+		{name: "lockdown, and a line", before: Standing{Settings: control.Settings{KillSwitch: "lockdown"}, Engaged: true, Owner: ada.UID, Profile: stored.Profile.ID}, holds: &Policy{}, cause: diagnose.CauseServiceRestarted},
 		{name: "lockdown that early boot holds", before: Standing{Settings: control.Settings{KillSwitch: "lockdown"}}, holds: &Policy{}, cause: diagnose.CauseLockdown},
 		{name: "a state that cannot be read, and lockdown is assumed", before: Standing{Settings: control.Settings{KillSwitch: "lockdown"}}, broken: errors.New("damaged"), cause: diagnose.CauseLockdown},
 		{name: "on, and nobody was connected", before: Standing{Settings: control.Settings{KillSwitch: "on"}}},
@@ -259,8 +260,10 @@ func TestServiceThatIsKilled(t *testing.T) {
 				if _, err := r.svc.Disconnect(t.Context(), ada); err != nil {
 					t.Fatal(err)
 				}
-				if tt.cause == diagnose.CauseLockdown {
-					r.state(control.StateBlocked)
+				if tt.before.Settings.KillSwitch == control.KillSwitchLockdown {
+					if st := r.state(control.StateBlocked); st.Error.Cause != string(diagnose.CauseLockdown) || c.disk.now.Engaged {
+						t.Errorf("nobody wants a line: %+v, on disk %+v", st.Error, c.disk.now)
+					}
 					if err := r.set(root, control.KillSwitchOff); err != nil {
 						t.Fatal(err)
 					}
