@@ -7,11 +7,12 @@
 // to be blocked before the first packet. Clear is the administrator's way out.
 //
 // It owns two files in the service's state directory: posture.json, and beside
-// it an empty witness, posture.secured, which is there only while lockdown or
-// always-on (with a kill switch) holds. A state file that cannot be read means "secured" where the
-// witness stands, and nothing where it does not. The order of writing (state
-// before witness, and back again the witness first) has it that a witness never
-// stands beside a state that did not ask for it, whenever the power goes.
+// it an empty witness, posture.secured, which is there only while lockdown, or
+// always-on with a kill switch, is set. A state file that cannot be read means
+// "secured" where the witness stands, and nothing where it does not. The order of
+// writing (state before witness, and back again the witness first) has it that a
+// witness never stands beside a state that did not ask for it, whenever the
+// power goes.
 //
 // Nothing here blocks a machine on which no profile has ever been stored. It
 // changes nothing in the system. app/homewardd calls it; it knows no other room.
