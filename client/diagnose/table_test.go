@@ -35,7 +35,8 @@ const (
 	refused = "client/lab/e2e TestCertificateRefused"
 )
 
-// table has a row for every cause that is about who somebody is.
+// table has a row for every cause that is about who somebody is, and for those that
+// keep everything from leaving.
 var table = []row{
 	{"Wrong password", Failure{Cause: CauseWrongPassword, Seen: "Authentication failed"}, []string{signIns, radius, system}},
 	{"Locked account", Failure{Cause: CauseAccountLocked, Seen: "Account disabled"}, []string{signIns, radius}},
@@ -80,6 +81,10 @@ var table = []row{
 	{"Gateway certificate of no use", Failure{Cause: CauseGatewayCertificate, Seen: "1024-bit RSA"}, []string{servers}},
 	{"Gateway with another identity", Failure{Cause: CauseGatewayIdentity, Seen: "a.example", Expected: "b.example"}, []string{lines}},
 	{"Gateway without proof", Failure{Cause: CauseGatewayProof}, []string{"client/tunnel TestEAPOnlyGateway"}},
+
+	{"Kill switch that cannot be set", Failure{Cause: CausePolicyFailed, Seen: "no nft"}, []string{"client/service TestPolicyThatFailsIsBlocked", "client/tunnel TestNoWay", "app/homewardctl TestKillSwitchThatFails"}},
+	{"Lockdown, and nobody wants a line", Failure{Cause: CauseLockdown}, []string{"client/service TestServiceThatIsKilled", "client/lab/e2e TestKillSwitchModes"}},
+	{"Service restarted behind the kill switch", Failure{Cause: CauseServiceRestarted}, []string{"client/service TestServiceThatIsKilled", "client/lab/e2e TestKillSwitchOutlivesTheService"}},
 }
 
 const (

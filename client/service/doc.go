@@ -12,6 +12,11 @@
 //	  -> Announce, Ask, Refuse: at once, by the loop
 //	  -> everything else: performer -> Done, Failed, TunnelDown -> inbox
 //
+// What the kill switch holds back is composed in one place (guard.go) of what the
+// supervisor orders, the addresses that a tunnel may reach, the machine's settings and
+// the local networks. Recover has it stand before anything of an earlier run is taken
+// back, and what must outlive this run is on disk before it is done (posture.go).
+//
 // A password or shared key that the user gave is kept in memory for as long as
 // the user wants the line, so that a lost line comes back, and one that stands is
 // renewed (RFC 4478), without them. It is cleared with the wish, and when the gateway

@@ -13,6 +13,16 @@
 //	any          --Disconnect--> Disconnecting --all undone--> Disconnected
 //	any          --lasting failure, kill switch on--> Blocked
 //	any          --lasting failure, kill switch off--> Disconnecting --> Disconnected
+//	any          --Disconnect in lockdown--> Disconnecting --> Blocked (lockdown)
+//	Disconnected --ModeSet to lockdown--> Blocked (lockdown)
+//	(start)      --Restarted, something was held back--> Blocked (service-restarted, lockdown)
+//	any          --the policy failed--> Blocked, Unprotected until one stands
+//
+// How much is held back (Mode) is the machine's Setting, and where that is silent the
+// profile's. Every batch that may let a packet out begins with the policy for it; a
+// Setting that changes while a batch is under way has its policy ordered next (owed).
+// Blocked is left by a person's wish, by that of rules where no person's stands in the
+// way, by a Setting, and by a cause that is gone.
 //
 // Effects of one step that change the system form a batch: the service performs
 // them in order, and when one fails it leaves out the rest and answers Failed;
