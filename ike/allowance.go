@@ -22,6 +22,11 @@ func (s *Session) mayRekey(now time.Time) bool {
 	return len(s.sas) < maxIKESAs && len(s.children) < s.cfg.MaxChildren+maxReplaced && s.peerRekeys.take(now)
 }
 
+// A gateway that cannot give an SA another address makes its Child SAs anew at every
+// move of ours (strongSwan does, where it handles ESP itself). Those are not of its
+// own accord, and one that had to wait would leave its packets on the path that is
+// gone: a move grants them.
+
 // allowance is a token bucket. The zero value is full.
 type allowance struct {
 	paid time.Time // when the bucket is full again
@@ -38,3 +43,6 @@ func (a *allowance) take(now time.Time) bool {
 	a.paid = a.paid.Add(peerRekeyEvery)
 	return true
 }
+
+// grant gives tokens back; there are never more than a full bucket holds.
+func (a *allowance) grant(n int) { a.paid = a.paid.Add(-time.Duration(n) * peerRekeyEvery) }

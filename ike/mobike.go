@@ -200,6 +200,7 @@ func (e *updateAddresses) build(s *Session, sa *ikeSA, _ time.Time) ([]wire.Payl
 	}
 	m.owed = false
 	e.move, e.path = m.moves, s.path
+	s.peerRekeys.grant(1 + len(s.children))
 	ps, err := s.updatePayloads(sa)
 	if err != nil {
 		return nil, err

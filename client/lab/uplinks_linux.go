@@ -72,15 +72,28 @@ func (u *Uplink) Up() error {
 	if err := ipBatch(u.machine, lines...); err != nil {
 		return fmt.Errorf("lab: bringing %s up: %w", u.Device, err)
 	}
-	var routes []string
 	for _, r := range u.Routers {
 		if err := u.meet(r); err != nil {
 			return err
 		}
-		routes = append(routes, fmt.Sprintf("route replace default via %s dev %s metric %d", r, u.Device, u.metric))
 	}
-	if err := ipBatch(u.machine, routes...); err != nil {
-		return fmt.Errorf("lab: bringing %s up: %w", u.Device, err)
+	return u.Open()
+}
+
+// Open gives an uplink that is up its way out, and Shut takes that away: the link
+// and its addresses stay, as where a router announces itself no more.
+func (u *Uplink) Open() error { return u.routes("replace") }
+
+// Shut is described at Open.
+func (u *Uplink) Shut() error { return u.routes("del") }
+
+func (u *Uplink) routes(verb string) error {
+	var lines []string
+	for _, r := range u.Routers {
+		lines = append(lines, fmt.Sprintf("route %s default via %s dev %s metric %d", verb, r, u.Device, u.metric))
+	}
+	if err := ipBatch(u.machine, lines...); err != nil {
+		return fmt.Errorf("lab: %s the way out by %s: %w", verb, u.Device, err)
 	}
 	return nil
 }
