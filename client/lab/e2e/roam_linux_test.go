@@ -150,7 +150,9 @@ func TestManyMoves(t *testing.T) {
 	median, worst := gaps[len(gaps)/2], gaps[len(gaps)-1]
 	t.Logf("%d moves in %v: the line carried nothing for %v in the median, %v at worst", manyMoves,
 		took.Round(time.Millisecond), median.Round(time.Millisecond), worst.Round(time.Millisecond))
-	if median > gapTarget || worst > 2*longestGap {
+	// A move on the heels of another finds the gateway's own request on its way to where
+	// the line was, and the gateway repeats it every two seconds (strongswan.conf.tmpl).
+	if median > gapTarget || worst > 3*longestGap {
 		t.Errorf("a move interrupts the line for %v (median), %v (worst)", median, worst)
 	}
 	want, err := lab.BlobSHA256(manyBytes)
