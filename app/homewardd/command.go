@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -102,6 +103,10 @@ func sentence(err error) string {
 		return fmt.Sprintf("%v, who could have the service change any file; give it to root alone («chown root» and «chmod 700»), or give another one with --state-dir", untrusted)
 	case errors.As(err, &damaged):
 		return fmt.Sprintf("the record of system changes is damaged (%v); move that file away, restart the computer, and look whether /etc/resolv.conf is right", damaged)
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Sprintf("the disk is full (%v); free some space, then start it again", err)
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Sprintf("the disk is read-only (%v); make it writable, or give another state directory with --state-dir", err)
 	case errors.Is(err, os.ErrPermission) && os.Geteuid() != 0:
 		return fmt.Sprintf("this needs root (%v); run it with sudo", err)
 	default:

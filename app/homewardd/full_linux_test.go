@@ -118,3 +118,24 @@ func TestFullDiskIsASentence(t *testing.T) {
 		}
 	}
 }
+
+// TestStateDirWithoutRoom: a service that cannot open its ledger does not start,
+// and says what to do.
+func TestStateDirWithoutRoom(t *testing.T) {
+	if !namespace.Enter(t) {
+		return
+	}
+	dir := t.TempDir()
+	namespace.Run(t, "mount", "-t", "tmpfs", "-o", "size=16k,mode=0700", "tmpfs", dir)
+	defer namespace.Run(t, "umount", dir)
+	for options, says := range map[string]string{"ro": "the disk is read-only", "rw,nr_inodes=1": "the disk is full"} {
+		namespace.Run(t, "mount", "-o", "remount,"+options, dir)
+		l, err := ledger.Open(filepath.Join(dir, "state"))
+		if err == nil {
+			t.Fatalf("%s: it opens (%v)", options, l.Close())
+		}
+		if got := sentence(err); !strings.HasPrefix(got, says) {
+			t.Errorf("%s: %q", options, got)
+		}
+	}
+}
