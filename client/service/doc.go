@@ -2,10 +2,11 @@
 // the parts of the operating system, runs the tunnel, asks the user's programs
 // what only they can answer, and shows the state to everybody who may see it.
 //
-// Three goroutines carry it. The loop owns the supervisor's state: it takes one
+// These goroutines carry it. The loop owns the supervisor's state: it takes one
 // event after the other and never waits for anything else. The performer does
 // the effects that change the system, strictly in order, and may take its
-// time. Each tunnel runs on one of its own. What they share is behind small
+// time. Each tunnel runs on one of its own, and so does what makes the wishes of
+// profiles that connect by themselves (automation.go), for it asks the network. What they share is behind small
 // locks that are held for a copy and no longer, so a status call never waits.
 //
 //	control call, tunnel event, timer -> inbox -> loop -> supervisor.Step
