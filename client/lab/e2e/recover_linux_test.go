@@ -116,3 +116,58 @@ func TestResolvConfEdited(t *testing.T) {
 	}
 	write(before)
 }
+
+// TestResolvedRestarts: systemd-resolved is killed under a live line and started
+// anew, without what it knew. The company's names are found again.
+func TestResolvedRestarts(t *testing.T) {
+	t.Parallel()
+	r := start(t, lab.Options{Names: lab.Resolved, Gateway: lab.GatewayOptions{Subnets: []string{lab.IntranetPrefix.String()}}})
+	r.importFile(lab.SplitProfile)
+	r.connect(lab.SplitProfile)
+	r.opens(intranet("/"), lab.IntranetGreeting)
+	said, err := r.Client.Run(r.ctx, "busctl", "--system", "call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus",
+		"GetConnectionUnixProcessID", "s", "org.freedesktop.resolve1")
+	fields := strings.Fields(said)
+	if err != nil || len(fields) != 2 {
+		t.Fatalf("who systemd-resolved is: %q, %v", said, err)
+	}
+	for _, args := range [][]string{{"kill", "-9", fields[1]}, {"rm", "-rf", "/run/systemd/resolve/netif"}} {
+		if _, err := r.Client.Run(r.ctx, args[0], args[1:]...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := r.Client.Command(r.ctx, "/usr/lib/systemd/systemd-resolved")
+	if err := again.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := again.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		if err := again.Wait(); err == nil {
+			t.Error("systemd-resolved ended by itself")
+		}
+	}()
+	if err := lab.Until(r.ctx, "the tunnel's link is set again", func() (bool, error) {
+		out, err := r.Client.Run(r.ctx, "resolvectl", "domain")
+		return err == nil && strings.Contains(out, lab.CompanyDomain), nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.opens(intranet("/"), lab.IntranetGreeting)
+	r.must("", "disconnect")
+	if got := r.resolvectl("domain"); strings.Contains(got, lab.CompanyDomain) {
+		t.Errorf("after disconnect it knows %q", got)
+	}
+	// The home router, which the DHCP client would tell it of anew, is not ours to bring back.
+	for _, args := range [][]string{{"dns", "eth0", lab.RouterInside.String()}, {"default-route", "eth0", "yes"}} {
+		if _, err := r.Client.Run(r.ctx, "resolvectl", args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.untouched("after disconnect")
+	if err := r.Homeward.Stop(r.ctx); err != nil {
+		t.Fatal(err)
+	}
+	r.Homeward = nil
+}
