@@ -200,13 +200,15 @@ func TestTwoPrograms(t *testing.T) {
 			synctest.Wait()
 			var wg sync.WaitGroup
 			errs := make([]error, 2)
-			for i, secret := range []string{"of the window", "of the terminal"} {
-				st := r.svc.Status(ada)
-				if len(st.Prompts) != 1 {
-					t.Fatalf("program %d sees %d questions", i, len(st.Prompts))
+			shown := make([]control.Status, 2) // before either answers
+			for i := range shown {
+				if shown[i] = r.svc.Status(ada); len(shown[i].Prompts) != 1 {
+					t.Fatalf("program %d sees %d questions", i, len(shown[i].Prompts))
 				}
+			}
+			for i, secret := range []string{"of the window", "of the terminal"} {
 				wg.Go(func() {
-					errs[i] = r.svc.Answer(t.Context(), ada, control.Answer{Prompt: st.Prompts[0].ID, Secret: control.Secret(secret)})
+					errs[i] = r.svc.Answer(t.Context(), ada, control.Answer{Prompt: shown[i].Prompts[0].ID, Secret: control.Secret(secret)})
 				})
 			}
 			wg.Wait()
