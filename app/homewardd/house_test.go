@@ -380,8 +380,15 @@ var rules = []rule{
 		},
 	},
 	{
+		of:      []string{"./client/nat64"},
+		own:     nothing,
+		outside: nothing,
+		why:     "how addresses are written is arithmetic",
+		never:   map[string]string{"net": noIO + "; addresses are net/netip", "os": noSystem, "time": "an address does not age"},
+	},
+	{
 		of:      []string{"./client/locate"},
-		own:     []string{"./client/profile"},
+		own:     []string{"./client/nat64", "./client/profile"},
 		outside: []string{"golang.org/x/net/dns/dnsmessage"},
 		why:     "who asks for the gateway's name opens no socket and no hole: both come in as functions",
 		never: map[string]string{
@@ -392,7 +399,7 @@ var rules = []rule{
 	},
 	{
 		of:      []string{"./client/tunnel"},
-		own:     []string{"./ike/...", "./esp/...", "./client/profile", "./client/diagnose"},
+		own:     []string{"./ike/...", "./esp/...", "./client/profile", "./client/diagnose", "./client/nat64"},
 		outside: []string{"golang.org/x/net/publicsuffix"},
 		why:     "a tunnel joins the core with the data plane; what belongs to the system comes in through interfaces",
 		never: map[string]string{

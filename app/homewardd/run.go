@@ -120,7 +120,7 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 		return nil, err
 	}
 	parts := tunnelParts(l, logger, checker, around)
-	parts.Resolve = locator.Find
+	parts.Resolve, parts.Translate = locator.Find, locator.Translate
 	svc, err = service.New(service.Config{
 		Logger:     logger,
 		Logs:       logs,

@@ -66,6 +66,8 @@ type Locator struct {
 	cache *cache
 	busy  chan struct{}        // holds a token while somebody searches
 	asked map[string]time.Time // when a name was asked for last; busy's holder's own
+	// translator is that of the network; busy's holder's own.
+	translator translator
 }
 
 // New makes a Locator. A file that cannot be read is as good as none.
@@ -207,24 +209,29 @@ func (l *Locator) wait(ctx context.Context, host string) error {
 	return nil
 }
 
-// order puts first what there is a way to: connecting a socket of UDP asks the routes
-// and sends nothing.
+// order puts first what there is a way to.
 func (l *Locator) order(ctx context.Context, addrs []netip.Addr) []netip.Addr {
-	const anyPort = 500
 	rank := map[netip.Addr]int{}
 	for _, a := range addrs {
 		if a.Is4() {
 			rank[a]++
 		}
-		c, err := l.cfg.Dial(ctx, "udp", netip.AddrPortFrom(a, anyPort))
-		if err == nil {
-			err = c.Close()
-		}
-		if err != nil {
+		if !l.hasWay(ctx, a) {
 			rank[a] += 2
 		}
 	}
 	sorted := slices.Clone(addrs)
 	slices.SortStableFunc(sorted, func(a, b netip.Addr) int { return rank[a] - rank[b] })
 	return sorted
+}
+
+// hasWay says whether there is a way to an address: connecting a socket of UDP asks the
+// routes and sends nothing.
+func (l *Locator) hasWay(ctx context.Context, a netip.Addr) bool {
+	const anyPort = 500
+	c, err := l.cfg.Dial(ctx, "udp", netip.AddrPortFrom(a, anyPort))
+	if err == nil {
+		err = c.Close()
+	}
+	return err == nil
 }

@@ -29,6 +29,10 @@ type Config struct {
 	Logger   *slog.Logger
 
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Translate gives the addresses of IPv6 by which the network's translator leads to
+	// those of IPv4 among these, where there is no way to any of them as they are (NAT64,
+	// RFC 6146). nil: no network has one.
+	Translate func(ctx context.Context, addrs []netip.Addr) ([]netip.Addr, error)
 	// Reach opens the way to the gateway's addresses, with their ports, and closes
 	// that to any that is not in the list: it is always the whole one. It is called,
 	// and waited for, before the first packet to an address that is new, and when one

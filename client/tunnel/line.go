@@ -64,6 +64,7 @@ type line struct {
 	due       time.Time // when the alarm is to come; zero: not at all
 	vigil     vigil
 	roamed    time.Time         // the network has changed; zero: and the gateway was heard since
+	translate translation       // of the network that this machine is in
 	unrenewed *diagnose.Failure // why the last successor did not take over
 	marked    []byte            // scratch: non-ESP marker and message
 	finished  error

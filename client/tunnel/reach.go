@@ -55,7 +55,7 @@ func (l *line) ways(now time.Time) (out []netip.AddrPort) {
 	}
 	for _, s := range l.strands() {
 		hosts := []netip.Addr{s.remote.Addr(), s.info.GatewayAddress.Addr()}
-		hosts = slices.Concat(hosts, s.gateways, l.namesakes(s))
+		hosts = slices.Concat(hosts, s.gateways, l.namesakes(s), l.translate.hosts)
 		for _, host := range hosts {
 			put(host, s.remote.Port())
 			if s.remote.Port() == defaultIKEPort {

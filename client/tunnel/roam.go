@@ -14,6 +14,7 @@ import (
 //	the network has changed, or this machine has slept
 //	  -> roam: by which address is the gateway reached now?
 //	  none            -> the session waits without sending, however long that takes
+//	  by a translator -> it waits until that is found (translate.go)
 //	  the same        -> an urgent sign of life: short retransmissions first
 //	  another         -> MOBIKE: Move; Moved -> peer, routes and path MTU follow
 //	                     without: a successor that asks for the same inner addresses
@@ -86,6 +87,15 @@ func (l *line) roam(c NetworkChange) {
 		l.log.Info("this computer has slept, or the service was stopped; the gateway is asked whether it still knows us", "slept", c.Slept.Round(time.Second))
 	}
 	l.roamed = time.Now()
+	if l.seekTranslator(c) {
+		l.wait()
+		return
+	}
+	l.takeWay(c)
+}
+
+// takeWay goes the way that there is now.
+func (l *line) takeWay(c NetworkChange) {
 	l.tellAddresses(l.strand)
 	local, remote, ok := l.way()
 	switch {
@@ -146,7 +156,8 @@ func (l *line) way() (local, remote netip.AddrPort, ok bool) {
 	return netip.AddrPort{}, netip.AddrPort{}, false
 }
 
-// gatewayHosts lists where the gateway can be, the address in use first.
+// gatewayHosts lists where the gateway can be, the address in use first. What may be
+// the word of another network's translator comes last.
 func (l *line) gatewayHosts() []netip.Addr {
 	hosts := []netip.Addr{l.info.GatewayAddress.Addr().Unmap()}
 	for _, a := range slices.Concat(l.gateways, l.namesakes(l.strand)) {
@@ -154,7 +165,7 @@ func (l *line) gatewayHosts() []netip.Addr {
 			hosts = append(hosts, a)
 		}
 	}
-	return hosts
+	return l.translate.order(hosts)
 }
 
 // namesakes are the addresses that the gateway's name has; nil where the line has

@@ -152,7 +152,7 @@ func isCause(err error, cause diagnose.Cause) bool {
 // resolve gives the first few addresses of a gateway.
 func (t *Tunnel) resolve(ctx context.Context, g ike.GatewayID) ([]netip.Addr, error) {
 	if g.Addr.IsValid() {
-		return []netip.Addr{g.Addr.Unmap()}, nil
+		return t.withTranslated(ctx, []netip.Addr{g.Addr.Unmap()}), nil
 	}
 	host := g.Name
 	addrs, err := t.cfg.Resolve(ctx, host)
@@ -169,5 +169,5 @@ func (t *Tunnel) resolve(ctx context.Context, g ike.GatewayID) ([]netip.Addr, er
 	for i, a := range addrs {
 		out[i] = a.Unmap()
 	}
-	return out, nil
+	return t.withTranslated(ctx, out), nil
 }
