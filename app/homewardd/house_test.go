@@ -334,7 +334,7 @@ var rules = []rule{
 	{
 		of:      []string{"./client/machine"},
 		own:     []string{"./client/control", "./client/diagnose", "./client/profile", "./client/tunnel"},
-		behind:  []string{"./ike/...", "./esp/...", "./platform/localsock"},
+		behind:  []string{"./ike/...", "./esp/...", "./client/nat64", "./platform/localsock"},
 		outside: nothing,
 		why:     "what the computer signs in with stands on its own files, and answers a tunnel's questions in their words",
 		never: map[string]string{
@@ -426,7 +426,7 @@ var rules = []rule{
 	{
 		of:      []string{"./client/service"},
 		own:     []string{"./client/control", "./client/diagnose", "./client/ondemand", "./client/profile", "./client/supervisor", "./client/tunnel"},
-		behind:  []string{"./ike/...", "./esp/...", "./platform/localsock"},
+		behind:  []string{"./ike/...", "./esp/...", "./client/nat64", "./platform/localsock"},
 		outside: nothing,
 		why:     "the service performs what the supervisor decides, on parts that it is given",
 		never: map[string]string{

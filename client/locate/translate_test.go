@@ -37,6 +37,7 @@ func TestTranslateRFC7050(t *testing.T) {
 			t.Errorf("asked %v, which nobody needs to know", asked)
 		}
 		a := netip.MustParseAddr
+		r.noRoute[a("10.1.2.3")] = true
 		want := []netip.Addr{a("2001:db8:64::203.0.113.1"), a("2001:db8:64::203.0.113.2")}
 		r.translate(both, want...)
 		if asked := r.take(); len(asked) != 1 || asked[0].kind != dnsmessage.TypeAAAA || asked[0].name != "ipv4only.arpa." || r.opened != 1 {
