@@ -45,12 +45,14 @@ func attempt(ctx context.Context, all []target) ([]result, error) {
 		}
 		results[i] = outcomeOf(err, t.Kind)
 		if err == nil && t.Kind == ICMP && t.Family == IPv6 {
-			// Linux keeps what a filter says from whoever has a ping socket of IPv6.
+			// Linux tells whoever sends by a ping socket of IPv6 afterwards only what a filter said.
 			results[i] = result{unsure, "nothing was said"}
+			waiting, of = append(waiting, unix.PollFd{Fd: int32(fd)}), append(of, i)
+			continue
 		}
 		errs = append(errs, unix.Close(fd))
 	}
-	errs = append(errs, await(ctx, waiting, func(at int, err error) { results[of[at]] = outcomeOf(err, TCP) }))
+	errs = append(errs, await(ctx, waiting, func(at int, err error) { results[of[at]] = outcomeOf(err, all[of[at]].Kind) }))
 	for _, w := range waiting {
 		errs = append(errs, unix.Close(openFd(w.Fd)))
 	}
@@ -65,7 +67,7 @@ func openFd(fd int32) int {
 	return int(fd)
 }
 
-// await tells what became of connections. One that is settled is put aside by the
+// await tells what became of connections, and of packets that were refused. One that is settled is put aside by the
 // complement of its number, which poll(2) passes over.
 func await(ctx context.Context, waiting []unix.PollFd, settled func(at int, err error)) error {
 	end := time.Now().Add(answerTime)
@@ -143,6 +145,13 @@ func (t target) send(fd int) error {
 	}
 	if t.Kind == TCP {
 		return unix.Connect(fd, to)
+	}
+	if t.Kind == ICMP && t.Family == IPv6 { // only a socket that is connected hears of a refusal
+		if err := unix.Connect(fd, to); err != nil {
+			return err
+		}
+		_, err := unix.Write(fd, t.payload())
+		return err
 	}
 	return unix.Sendto(fd, t.payload(), 0, to)
 }

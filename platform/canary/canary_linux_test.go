@@ -196,15 +196,17 @@ func TestPingSockets(t *testing.T) {
 	if err := os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 0"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, next := range []string{"unknown", "known"} {
+	for _, next := range []string{"unknown", "asked for", "known"} {
 		t.Run(next, func(t *testing.T) {
-			if next == "known" {
+			nft(t, "flush ruleset")
+			switch next {
+			case "asked for": // by somebody, before the policy
+				namespace.Run(t, "bash", "-c", "echo > /dev/udp/198.51.100.9/9; echo > /dev/udp/2001:db8::9/9")
+			case "known":
 				ip(t, "neigh replace 192.168.77.1 lladdr 02:00:00:00:00:01 dev eth0", "-6 neigh replace fd77::1 lladdr 02:00:00:00:00:01 dev eth0")
 			}
 			nft(t, policy(""))
-			if r := proof(t, eth0); !r.Held {
-				r.only(t, Refused, all)
-			}
+			proof(t, eth0).only(t, Refused, all)
 			nft(t, policy("icmp type echo-request accept\nicmpv6 type echo-request accept"))
 			proof(t, eth0).only(t, Left, func(p Probe) bool { return p.Kind == ICMP })
 		})

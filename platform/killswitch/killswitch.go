@@ -187,7 +187,8 @@ func New(c Config) (*Switch, error) {
 
 // Set puts a policy in the place of the one before, whoever made that: at no
 // moment is there none, or a mixture. It returns when the kernel has shown the
-// policy as it was meant, and has forgotten the flows that it does not allow.
+// policy as it was meant, has forgotten the flows that it does not allow, and has
+// dropped what was sent before and waits for its next hop.
 //
 // After an error other than *AlteredError, what stood before stands.
 func (s *Switch) Set(p Policy) error {
@@ -211,6 +212,11 @@ func (s *Switch) Set(p Policy) error {
 		s.log.Warn("flows that the policy does not allow could not be forgotten", "error", err)
 	} else {
 		s.log.Debug("policy set", "rules", t.size(), "flows cut", n)
+	}
+	if n, err := s.kernel.dropWaiting(); err != nil {
+		s.log.Warn("packets from before the policy that wait for their next hop could not be dropped", "error", err)
+	} else if n > 0 {
+		s.log.Debug("packets from before the policy are dropped", "next hops", n)
 	}
 	return nil
 }
@@ -347,6 +353,8 @@ type kernel interface {
 	// cut makes the kernel forget the flows that a table does not allow, and
 	// says how many.
 	cut(*table) (int, error)
+	// dropWaiting drops what has passed the table of before and not left yet.
+	dropWaiting() (int, error)
 	// watch reports changes of the firewall, by anybody.
 	watch() (watcher, error)
 }
