@@ -177,9 +177,17 @@ func (h *Homeward) close() error {
 	return h.Stop(ctx)
 }
 
-// CleanUp runs `homewardd cleanup`, as the service manager's stop hook does.
-func (h *Homeward) CleanUp(ctx context.Context) (string, error) {
-	cmd := h.machine.Command(ctx, h.Binaries.Service, "cleanup", "--state-dir", h.StateDir)
+// CleanUp runs `homewardd cleanup`, as an administrator does who wants the machine
+// back as it was.
+func (h *Homeward) CleanUp(ctx context.Context) (string, error) { return h.cleanUp(ctx) }
+
+// StopHook runs what the service manager runs after every end of the service.
+func (h *Homeward) StopHook(ctx context.Context) (string, error) {
+	return h.cleanUp(ctx, "--keep-block")
+}
+
+func (h *Homeward) cleanUp(ctx context.Context, more ...string) (string, error) {
+	cmd := h.machine.Command(ctx, h.Binaries.Service, append([]string{"cleanup", "--state-dir", h.StateDir}, more...)...)
 	cmd.Env = h.Environment()
 	return output(cmd)
 }

@@ -65,7 +65,8 @@ type Lab struct {
 	closers    []func() error
 	closeErr   error
 	closed     bool
-	responders bool // are there for a Stranger
+	responders bool     // are there for a Stranger
+	resolved   *Process // nil without Options.Names saying so
 }
 
 // Start builds a lab. It needs Enter first, and gives its error where there

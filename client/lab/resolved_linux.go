@@ -104,11 +104,7 @@ func (l *Lab) startResolved(ctx context.Context) error {
 	if _, err := l.Client.Run(ctx, "ln", "-sfn", "../run/systemd/resolve/stub-resolv.conf", "/etc/resolv.conf"); err != nil {
 		return fmt.Errorf("lab: leading resolv.conf to systemd-resolved: %w", err)
 	}
-	resolved, err := l.daemon(resolvedProgram)
-	if err != nil {
-		return err
-	}
-	if err := waitForName(ctx, "unix:path="+l.Client.Path(systemBus), "org.freedesktop.resolve1", resolved); err != nil {
+	if err := l.runResolved(ctx); err != nil {
 		return err
 	}
 	for _, args := range [][]string{{"dns", "eth0", RouterInside.String()}, {"default-route", "eth0", "yes"}} {
@@ -118,6 +114,27 @@ func (l *Lab) startResolved(ctx context.Context) error {
 	}
 	l.Client.looks = resolvedLooks
 	return nil
+}
+
+// runResolved starts systemd-resolved, and returns when it can be asked.
+func (l *Lab) runResolved(ctx context.Context) (err error) {
+	if l.resolved, err = l.daemon(resolvedProgram); err != nil {
+		return err
+	}
+	return waitForName(ctx, "unix:path="+l.Client.Path(systemBus), "org.freedesktop.resolve1", l.resolved)
+}
+
+// RestartResolved ends systemd-resolved and starts it again, as an upgrade of its
+// package does: it knows of the home router still, for its own files tell it, and of nothing else.
+// One caller at a time.
+func (l *Lab) RestartResolved(ctx context.Context) error {
+	if l.resolved == nil {
+		return errors.New("lab: no systemd-resolved keeps the client's resolv.conf")
+	}
+	if err := l.resolved.Stop(ctx); err != nil {
+		return err
+	}
+	return l.runResolved(ctx)
 }
 
 // daemon starts a program on the client's machine until the lab ends.

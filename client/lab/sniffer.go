@@ -78,6 +78,9 @@ type Tally struct {
 	Took    time.Duration
 	Allowed map[Protocol]int
 	Leaked  map[Sort]int
+	First   []Leak // some of them
+	// Open is the time from the first leak to the last.
+	Open time.Duration
 }
 
 // Leaks counts all that leaked.

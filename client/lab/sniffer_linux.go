@@ -22,14 +22,14 @@ type Sniffer struct {
 	phase   string
 	begun   time.Time
 	tally   Tally
-	armed   string // the phase that a frame begins; empty: none
+	first   time.Time // when this phase leaked first
+	armed   string    // the phase that a frame begins; empty: none
 	by      []Protocol
 	ended   *Tally // what that phase has ended
-	leaks   []Leak
 }
 
-// keepLeaks is how many leaks are kept one by one.
-const keepLeaks = 200
+// keepLeaks is how many leaks of a phase are kept one by one.
+const keepLeaks = 20
 
 // Sniff starts to watch, in a phase of this name.
 func (l *Lab) Sniff(phase string, allowed Allowed) (*Sniffer, error) {
@@ -80,9 +80,13 @@ func (s *Sniffer) judge(device string, f Frame, octets []byte) {
 		return
 	}
 	sort := f.sort()
+	if len(s.tally.Leaked) == 0 {
+		s.first = now
+	}
 	s.tally.Leaked[sort]++
-	if len(s.leaks) < keepLeaks {
-		s.leaks = append(s.leaks, Leak{At: now, Device: device, Phase: s.phase, Sort: sort, Frame: f})
+	s.tally.Open = now.Sub(s.first)
+	if len(s.tally.First) < keepLeaks {
+		s.tally.First = append(s.tally.First, Leak{At: now, Device: device, Phase: s.phase, Sort: sort, Frame: f})
 	}
 }
 
@@ -142,13 +146,6 @@ func (s *Sniffer) Leaked() map[Sort]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.tally.Leaked)
-}
-
-// Leaks returns the first leaks of all phases. The caller owns the slice.
-func (s *Sniffer) Leaks() []Leak {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Leak(nil), s.leaks...)
 }
 
 // Close ends the watch; what it saw can still be read.

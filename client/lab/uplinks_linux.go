@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,9 @@ type Uplink struct {
 
 	machine *Namespace
 	metric  int
+	// The other end of the cable.
+	far       *Namespace
+	farDevice string
 }
 
 // What the internet sees of the client on LTE, and where its mapping may move.
@@ -98,14 +102,28 @@ func (u *Uplink) routes(verb string) error {
 	return nil
 }
 
-// meet returns when a router answers. A device that has just come up may lose its
-// first packet, and the kernel asks for a neighbour again after a second only.
+// meet returns when the client knows where a router is. A device that has just come up
+// may lose its first packet, and the kernel asks for a neighbour again after a second
+// only. The router begins: under a kill switch nobody on the client's machine may, nor
+// answer, but who asks where the client is tells where it is itself.
 func (u *Uplink) meet(router netip.Addr) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return Until(ctx, fmt.Sprintf("%v answers on %s", router, u.Device), func() (bool, error) {
-		_, err := u.machine.Run(ctx, "ping", "-n", "-c", "1", "-W", "2", "-I", u.Device, router.String())
-		return err == nil, nil // not yet
+	return Until(ctx, fmt.Sprintf("%v is known on %s", router, u.Device), func() (bool, error) {
+		for _, a := range u.Addresses {
+			if a.Addr().Is4() != router.Is4() {
+				continue
+			}
+			if _, err := u.far.Run(ctx, "ip", "neigh", "flush", "to", a.Addr().String(), "dev", u.farDevice); err != nil {
+				return false, err
+			}
+			// Whether there is an answer is not the question.
+			if _, err := u.far.Run(ctx, "ping", "-n", "-q", "-c", "1", "-W", "0.1", "-I", u.farDevice, a.Addr().String()); ctx.Err() != nil {
+				return false, err
+			}
+		}
+		known, err := u.machine.Run(ctx, "ip", "neigh", "show", "to", router.String(), "dev", u.Device)
+		return strings.Contains(known, "lladdr"), err
 	})
 }
 
@@ -178,6 +196,12 @@ func (w *network) addUplinks(u *Uplinks) error {
 		if err := step(); err != nil {
 			return fmt.Errorf("lab: building the uplinks: %w", err)
 		}
+	}
+	for uplink, end := range map[*Uplink]struct {
+		far    *Namespace
+		device string
+	}{u.WiFi: {w.router, "lan"}, u.LTE: {w.carrier, "lan"}, u.Cable: {w.internet, "cable"}, u.Six: {w.internet, "six"}} {
+		uplink.far, uplink.farDevice = end.far, end.device
 	}
 	// Up and down once, so that a device which was used is as one that was not.
 	for _, uplink := range u.all() {

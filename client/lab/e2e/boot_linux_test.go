@@ -178,10 +178,8 @@ func (m *machine) judge(during string, loud bool) {
 	}
 	m.t.Logf("%s: %d frames that should not leave, in %v; and %v", during, tally.Leaks(), tally.Took.Round(time.Millisecond), tally)
 	if !loud && tally.Leaks() > 0 {
-		for _, leak := range m.sniffer.Leaks() {
-			if leak.Phase == tally.Phase {
-				m.t.Log(leak)
-			}
+		for _, leak := range tally.First {
+			m.t.Log(leak)
 		}
 		m.t.Errorf("%s: %d frames have left: %v", during, tally.Leaks(), tally.Leaked)
 	}

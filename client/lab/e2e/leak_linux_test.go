@@ -119,10 +119,8 @@ func (g *guarded) scene(name string, scene func()) map[lab.Flow]lab.Ends {
 func (g *guarded) leaked(t lab.Tally) {
 	g.t.Helper()
 	var first []string
-	for _, k := range g.sniffer.Leaks() {
-		if k.Phase == t.Phase && len(first) < 12 {
-			first = append(first, k.String())
-		}
+	for _, k := range t.First {
+		first = append(first, k.String())
 	}
 	g.t.Errorf("%s: %d frames leaked, the first\n%s", t.Phase, t.Leaks(), strings.Join(first, "\n"))
 }

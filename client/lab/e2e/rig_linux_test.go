@@ -53,7 +53,13 @@ const testTime = 150 * time.Second
 // test the service is stopped, and the client's machine must be as before.
 func start(t *testing.T, o lab.Options) *rig {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testTime)
+	return startFor(t, testTime, o)
+}
+
+// startFor is start for a test that may last that long.
+func startFor(t *testing.T, limit time.Duration, o lab.Options) *rig {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	l, err := lab.Start(ctx, o)
 	forbidden, nameless := (*lab.NotPermittedError)(nil), (*lab.NoNameServiceError)(nil)
