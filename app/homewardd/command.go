@@ -52,11 +52,16 @@ func runCommand(errOut io.Writer) *cobra.Command {
 			if o.socket == "" {
 				o.socket = control.SocketPath()
 			}
+			if o.probe.URL == defaultProbe {
+				o.probe.Body = defaultProbeBody
+			}
 			return run(cmd.Context(), o)
 		},
 	}
 	stateDirFlag(cmd, &o.stateDir)
 	cmd.Flags().StringVar(&o.socket, "socket", "", "where to answer (default: the variable "+control.SocketVariable+", else "+localsock.DefaultPath+")")
+	cmd.Flags().StringVar(&o.probe.URL, "portal-probe", defaultProbe, "the page to ask, by http, whether a network wants a sign-in; empty: none")
+	cmd.Flags().StringVar(&o.probe.Body, "portal-probe-begins", "", "how the page of --portal-probe begins")
 	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return cmd
 }

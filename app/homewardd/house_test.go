@@ -425,7 +425,7 @@ var rules = []rule{
 	},
 	{
 		of:      []string{"./client/service"},
-		own:     []string{"./client/control", "./client/diagnose", "./client/ondemand", "./client/profile", "./client/supervisor", "./client/tunnel"},
+		own:     []string{"./client/control", "./client/diagnose", "./client/ondemand", "./client/portal", "./client/profile", "./client/supervisor", "./client/tunnel"},
 		behind:  []string{"./ike/...", "./esp/...", "./client/nat64", "./platform/localsock"},
 		outside: nothing,
 		why:     "the service performs what the supervisor decides, on parts that it is given",

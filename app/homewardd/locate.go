@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/homeward-vpn/homeward/client/locate"
@@ -14,9 +13,10 @@ import (
 	"github.com/homeward-vpn/homeward/platform/transport"
 )
 
-// newLocator finds gateways with the service's own questions to the physical network.
+// newLocator finds gateways with the service's own questions to the physical network,
+// and remembers them in a file, where one is named.
 // open lets them through the kill switch.
-func newLocator(stateDir string, resolver *dns.Configurator, open func([]netip.AddrPort) (func(), error), logger *slog.Logger) (*locate.Locator, error) {
+func newLocator(cacheFile string, resolver *dns.Configurator, open func([]netip.AddrPort) (func(), error), logger *slog.Logger) (*locate.Locator, error) {
 	return locate.New(locate.Config{
 		Servers: func() ([]netip.AddrPort, error) {
 			u, err := resolver.Underlay()
@@ -29,7 +29,7 @@ func newLocator(stateDir string, resolver *dns.Configurator, open func([]netip.A
 			return transport.DialMarked(ctx, mark, network, to)
 		},
 		Open:      func(_ context.Context, servers []netip.AddrPort) (func(), error) { return open(servers) },
-		CacheFile: filepath.Join(stateDir, "gateways.json"),
+		CacheFile: cacheFile,
 		HostsFile: hostsFile,
 		Logger:    logger,
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/machine"
+	"github.com/homeward-vpn/homeward/client/portal"
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/revocation"
 	"github.com/homeward-vpn/homeward/client/service"
@@ -28,6 +29,7 @@ type options struct {
 	handler          slog.Handler
 	// listening is closed when callers are answered. nil: nobody wants to know.
 	listening chan<- struct{}
+	probe     portal.Probe // of networks that say nothing of their sign-in page
 }
 
 const (
@@ -53,7 +55,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	svc, err := join(l, o.stateDir, logs)
+	svc, err := join(l, o, logs)
 	if err != nil {
 		return err
 	}
@@ -83,7 +85,8 @@ func run(ctx context.Context, o options) (err error) {
 }
 
 // join makes the service from its parts.
-func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Service, error) {
+func join(l *ledger.Ledger, o options, logs *service.LogRing) (*service.Service, error) {
+	stateDir := o.stateDir
 	logger := slog.New(logs)
 	store, err := profile.OpenStore(filepath.Join(stateDir, "profiles"))
 	if err != nil {
@@ -114,8 +117,13 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 	}
 	around := newSurroundings(resolver, logger)
 	var svc *service.Service
+	openResolvers := func(to []netip.AddrPort) (func(), error) { return svc.OpenResolvers(to) }
 	openProbes := func(to []netip.AddrPort) (func(), error) { return svc.OpenProbes(to) }
-	locator, err := newLocator(stateDir, resolver, func(servers []netip.AddrPort) (func(), error) { return svc.OpenResolvers(servers) }, logger)
+	locator, err := newLocator(filepath.Join(stateDir, "gateways.json"), resolver, openResolvers, logger)
+	if err != nil {
+		return nil, err
+	}
+	portals, err := newPortals(around, resolver, holes{resolvers: openResolvers, probes: openProbes}, o.probe, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +144,7 @@ func join(l *ledger.Ledger, stateDir string, logs *service.LogRing) (*service.Se
 		Trials:     filepath.Join(stateDir, "refused.json"),
 		Automation: newAutomation(around, locator.Find, openProbes, logger),
 		Machine:    machines,
+		Portals:    portals,
 	})
 	return svc, err
 }

@@ -32,6 +32,14 @@ type Backend interface {
 	// ChangeSettings returns when the change holds, also after the next boot.
 	ChangeSettings(ctx context.Context, c Caller, change SettingsChange) (Settings, error)
 
+	// LookPortal looks whether the network wants a sign-in; it takes some seconds.
+	LookPortal(ctx context.Context, c Caller) (Portal, error)
+	// SignInPortal opens the way for a sign-in, calls emit with its lines, and closes
+	// it when ctx ends, emit fails, or one of SignInDone and so on has come.
+	SignInPortal(ctx context.Context, c Caller, emit func(PortalSignIn) error) error
+	// EnterPortal lets the calling process out, for the session.
+	EnterPortal(ctx context.Context, c Caller, session uint64) error
+
 	Profiles(c Caller) []ProfileInfo
 	Profile(c Caller, name string) (*profile.Profile, error)
 	AddProfile(c Caller, p *profile.Profile) error

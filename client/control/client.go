@@ -161,13 +161,13 @@ func (c *Client) DeleteProfile(ctx context.Context, name string) error {
 // Watch calls each with the status now and after every change, until each
 // returns an error, which Watch returns, or ctx ends.
 func (c *Client) Watch(ctx context.Context, each func(Status) error) error {
-	return stream(ctx, c, "watch", each)
+	return stream(ctx, c, http.MethodGet, "watch", each)
 }
 
 // Attend is Watch by a program that answers the prompts of its user: while it lasts,
 // the service may connect by itself for this user.
 func (c *Client) Attend(ctx context.Context, each func(Status) error) error {
-	return stream(ctx, c, "watch?answers=1", each)
+	return stream(ctx, c, http.MethodGet, "watch?answers=1", each)
 }
 
 // Logs calls each with the entries of the log, oldest first; with follow it
@@ -177,7 +177,7 @@ func (c *Client) Logs(ctx context.Context, follow bool, each func(LogEntry) erro
 	if follow {
 		call = "logs?follow=1"
 	}
-	err := stream(ctx, c, call, each)
+	err := stream(ctx, c, http.MethodGet, call, each)
 	var lost *LostError
 	if !follow && errors.As(err, &lost) && errors.Is(lost.Err, io.EOF) {
 		return nil // the whole log was sent
@@ -185,11 +185,11 @@ func (c *Client) Logs(ctx context.Context, follow bool, each func(LogEntry) erro
 	return err
 }
 
-func stream[T any](ctx context.Context, c *Client, call string, each func(T) error) error {
+func stream[T any](ctx context.Context, c *Client, method, call string, each func(T) error) error {
 	streaming, cancel := context.WithCancel(ctx)
 	defer cancel()
 	silent := time.AfterFunc(answerTime, cancel)
-	body, err := c.send(streaming, http.MethodGet, call, nil)
+	body, err := c.send(streaming, method, call, nil)
 	if !silent.Stop() && ctx.Err() == nil {
 		err = &LostError{Err: errors.Join(errSilent, err)}
 		if body != nil {

@@ -17,6 +17,9 @@
 //	POST   answer                Answer to a Prompt of the status
 //	GET    settings              the machine's Settings
 //	PUT    settings              SettingsChange -> Settings
+//	POST   portal/look           looks at the network -> Portal
+//	POST   portal/sign-in        stream of PortalSignIn; reading on keeps it open
+//	POST   portal/enter          lets the calling process out for a sign-in
 //	GET    profiles              the caller's profiles
 //	GET    profile?name=N        one of them, whole
 //	POST   profile               stores a profile.Profile

@@ -25,7 +25,9 @@ type fakeBackend struct {
 	added    []*profile.Profile
 	settings Settings
 	machines []MachineCredential
-	present  int   // programs that answer prompts
+	present  int // programs that answer prompts
+	signIn   func(ctx context.Context, emit func(PortalSignIn) error) error
+	entered  []uint64
 	err      error // what the next calls answer
 }
 
@@ -136,6 +138,25 @@ func (b *fakeBackend) ChangeSettings(_ context.Context, c Caller, change Setting
 		b.settings.LocalNetwork = *change.LocalNetwork
 	}
 	return b.settings, err
+}
+
+func (b *fakeBackend) LookPortal(_ context.Context, c Caller) (Portal, error) {
+	return Portal{State: PortalCaptive, By: "api", URL: "https://portal.example/"}, b.note(c)
+}
+
+func (b *fakeBackend) SignInPortal(ctx context.Context, c Caller, emit func(PortalSignIn) error) error {
+	if err := b.note(c); err != nil {
+		return err
+	}
+	return b.signIn(ctx, emit)
+}
+
+func (b *fakeBackend) EnterPortal(_ context.Context, c Caller, session uint64) error {
+	err := b.note(c)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.entered = append(b.entered, session)
+	return err
 }
 
 func (b *fakeBackend) Profiles(c Caller) []ProfileInfo { return nil }

@@ -80,20 +80,22 @@ type call func(ctx context.Context, c Caller, r *http.Request) (any, error)
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]call{
-		"GET /v1/version":     s.version,
-		"GET /v1/status":      s.status,
-		"POST /v1/connect":    s.connect,
-		"POST /v1/disconnect": s.disconnect,
-		"POST /v1/answer":     s.answer,
-		"GET /v1/settings":    s.settings,
-		"PUT /v1/settings":    s.changeSettings,
-		"GET /v1/profiles":    s.profiles,
-		"GET /v1/profile":     s.profile,
-		"POST /v1/profile":    s.addProfile,
-		"DELETE /v1/profile":  s.deleteProfile,
-		"GET /v1/machine":     s.machines,
-		"PUT /v1/machine":     s.setMachine,
-		"DELETE /v1/machine":  s.removeMachine,
+		"GET /v1/version":       s.version,
+		"GET /v1/status":        s.status,
+		"POST /v1/connect":      s.connect,
+		"POST /v1/disconnect":   s.disconnect,
+		"POST /v1/answer":       s.answer,
+		"GET /v1/settings":      s.settings,
+		"PUT /v1/settings":      s.changeSettings,
+		"GET /v1/profiles":      s.profiles,
+		"GET /v1/profile":       s.profile,
+		"POST /v1/profile":      s.addProfile,
+		"DELETE /v1/profile":    s.deleteProfile,
+		"GET /v1/machine":       s.machines,
+		"PUT /v1/machine":       s.setMachine,
+		"DELETE /v1/machine":    s.removeMachine,
+		"POST /v1/portal/look":  s.lookPortal,
+		"POST /v1/portal/enter": s.enterPortal,
 	} {
 		mux.HandleFunc(pattern, s.guard(func(w http.ResponseWriter, r *http.Request, c Caller) {
 			ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
@@ -109,6 +111,7 @@ func (s *Server) routes() http.Handler {
 	}
 	mux.HandleFunc("GET /v1/watch", s.guard(s.watch))
 	mux.HandleFunc("GET /v1/logs", s.guard(s.logs))
+	mux.HandleFunc("POST /v1/portal/sign-in", s.guard(s.signInPortal))
 	mux.HandleFunc("/", s.guard(func(w http.ResponseWriter, _ *http.Request, _ Caller) {
 		s.reply(w, nil, Refuse(CodeNotFound, "the service knows no such call; use a program of the same release as the service"))
 	}))

@@ -45,6 +45,7 @@ type Status struct {
 	KillSwitch KillSwitch `json:"killswitch"`
 	// Automatic is what the caller's profiles want by themselves; nil: nothing.
 	Automatic *Automatic `json:"automatic,omitempty"`
+	Portal    *Portal    `json:"portal,omitempty"` // nil: nobody has looked since the network changed
 
 	Error    *Error   `json:"error,omitempty"` // why there is no line, or why it was lost
 	Warnings []string `json:"warnings"`        // sentences

@@ -111,8 +111,8 @@ func (r *Resolver) answer(m *dns.Msg, q dns.Question) {
 	name := strings.ToLower(q.Name)
 	r.mu.Lock()
 	r.queries[strings.TrimSuffix(name, ".")]++
-	r.mu.Unlock()
 	addrs, ok := r.zone[name]
+	r.mu.Unlock()
 	if !ok {
 		m.Rcode = dns.RcodeNameError
 		return
@@ -128,6 +128,13 @@ func (r *Resolver) answer(m *dns.Msg, q dns.Question) {
 			m.Answer = append(m.Answer, &dns.AAAA{Hdr: head, AAAA: a.AsSlice()})
 		}
 	}
+}
+
+// Set has the server answer a name, without the final dot, with these addresses.
+func (r *Resolver) Set(name string, addrs ...netip.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.zone[strings.ToLower(name)+"."] = addrs
 }
 
 // Queries is how often this name, without the final dot, was asked for, of

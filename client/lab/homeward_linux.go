@@ -93,6 +93,10 @@ func (l *Lab) InstallHomeward() (*Homeward, error) {
 		Socket: filepath.Join(dir, "run", "homewardd.sock"), StateDir: filepath.Join(dir, "state"), Home: filepath.Join(dir, "home"),
 		Binaries: programs, machine: l.Client, output: &syncBuffer{},
 	}
+	// Other users go through it to the socket.
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("lab: installing Homeward: %w", err)
+	}
 	for d, mode := range map[string]os.FileMode{h.StateDir: 0o700, h.Home: 0o700, filepath.Dir(h.Socket): 0o755} {
 		if err := os.MkdirAll(d, mode); err != nil {
 			return nil, fmt.Errorf("lab: installing Homeward: %w", err)

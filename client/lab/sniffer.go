@@ -34,6 +34,8 @@ type Allowed struct {
 	Gateways []netip.Addr   // IKE and ESP to ports 500 and 4500 of these
 	Names    []string       // questions for the addresses of these, by UDP
 	Local    []netip.Prefix // the local network, by the user's choice
+	// Pages are read by TCP, to sign in to a captive portal; no Stranger's flow may go there.
+	Pages []netip.AddrPort
 }
 
 // GatewayOnly is what the service may need for the lab's gateway, whichever of its names the
@@ -130,6 +132,9 @@ func (a Allowed) may(f Frame, octets []byte) bool {
 		if f.Transport == protocolUDP && a.asks(octets) {
 			return true
 		}
+	}
+	if f.Transport == protocolTCP && !stranger && slices.Contains(a.Pages, f.Destination) {
+		return true
 	}
 	return slices.ContainsFunc(a.Local, func(p netip.Prefix) bool { return p.Contains(to) })
 }

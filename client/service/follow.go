@@ -32,6 +32,7 @@ func (s *Service) follow(ctx context.Context) {
 		if err := s.guard.refresh(); err != nil {
 			s.logger.Error("the kill switch does not know the local network of now", "error", err)
 		}
+		s.portals.elsewhere()
 		s.inbox.put(message{event: supervisor.NetworkChanged{}})
 	}
 }

@@ -53,6 +53,8 @@ type Config struct {
 	Proof Proof
 	// Posture remembers what the kill switch is to hold. nil: nobody does.
 	Posture Posture
+	// Portals knows captive portals; its zero value: nobody does.
+	Portals Portals
 	// NewTunnel makes a tunnel that is not running yet.
 	NewTunnel func(tunnel.Config) Tunnel
 	// Tunnel holds the parts that every tunnel is made from; Profile,

@@ -37,6 +37,7 @@ type rig struct {
 	blocks   map[string]chan struct{} // the part waits until it is closed
 	profiles *fakeProfiles
 	began    string // what a start does
+	policy   *Policy
 }
 
 // note records what is done, and does what the test wants of it.
@@ -226,13 +227,31 @@ func (r fakeResolver) Clear() error { return r.note("no dns") }
 
 type fakeSwitch struct{ *rig }
 
+// hold notes the policy that is set last; nil: none.
+func (r *rig) hold(p *Policy) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.policy = p
+}
+
+// holds gives it.
+func (r *rig) holds() *Policy {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.policy
+}
+
 func (r fakeSwitch) Set(p Policy) error {
+	r.hold(&p)
 	if p.Tunnel != nil {
 		return r.note("closed but for " + p.Tunnel.Interface)
 	}
 	return r.note("closed")
 }
-func (r fakeSwitch) Clear() error                                   { return r.note("open") }
+func (r fakeSwitch) Clear() error {
+	r.hold(nil)
+	return r.note("open")
+}
 func (r fakeSwitch) Stands() (bool, error)                          { return false, nil }
 func (r fakeSwitch) Check() error                                   { return nil }
 func (r fakeSwitch) Watch(context.Context) (<-chan struct{}, error) { return nil, nil }

@@ -27,6 +27,7 @@ type Service struct {
 	batches *queue[work]
 	guard   *guard
 	prompts *prompts
+	portals *portals
 	shown   *board
 	auto    *automation
 
@@ -74,6 +75,7 @@ func New(cfg Config) (*Service, error) {
 	s.prompts = newPrompts(post, openTrials(cfg.Trials, cfg.Logger))
 	s.guard = newGuard(cfg, post, s.shown.touch)
 	s.auto = newAutomation(&s.cfg, s.inbox.put, s.shown.touch)
+	s.portals = newPortals(cfg.Portals, s)
 	return s, nil
 }
 
@@ -101,6 +103,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.running.Go(func() { s.guard.watch(watching) })
 	s.running.Go(func() { s.follow(watching) })
 	s.running.Go(func() { s.guard.prover.run(watching) })
+	s.running.Go(func() { s.portals.run(watching) })
 	go func() {
 		defer close(performed)
 		s.perform(stop)
@@ -205,6 +208,7 @@ func (s *Service) handle(state supervisor.State, m message) supervisor.State {
 	}
 	s.remember(next)
 	s.auto.saw(state, next)
+	s.portals.failed(state, next)
 	s.cfg.Logs.concern(next)
 	if len(effects) > 0 && refused == nil {
 		s.shown.post(next, s.line(next.Tunnel()))

@@ -32,6 +32,10 @@ func (s *Service) Status(c control.Caller) control.Status {
 	}
 	st.Step = state.Step
 	st.KillSwitch = s.guard.describe(state)
+	st.Portal = s.portals.show()
+	if w := portalWarning(st.Portal); w != "" {
+		st.Warnings = append(st.Warnings, w)
+	}
 	describeFailure(&st, state)
 	st.Automatic = s.auto.describe(c)
 	if !mine {

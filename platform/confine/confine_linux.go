@@ -28,7 +28,10 @@ const (
 const endTime = 5 * time.Second
 
 func newGroup(name string) (*Group, error) {
-	mount, err := mounted("/proc/self/mountinfo")
+	mount, err := mounted("/proc/self/mountinfo", func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, membersFile))
+		return err == nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +57,9 @@ func below(mount, own, name string) (*Group, error) {
 	return g, nil
 }
 
-// mounted finds where cgroup2 is mounted.
-func mounted(mountinfo string) (string, error) {
+// mounted finds where cgroup2 is mounted. A mount that another has covered is still
+// listed, but its files are not there.
+func mounted(mountinfo string, has func(dir string) bool) (string, error) {
 	raw, err := os.ReadFile(mountinfo)
 	if err != nil {
 		return "", fmt.Errorf("confine: the mounts of this process: %w", err)
@@ -64,7 +68,7 @@ func mounted(mountinfo string) (string, error) {
 		// ... 4: root 5: where 6: options ... - type source options (proc(5))
 		before, after, ok := strings.Cut(s.Text(), " - ")
 		fields := strings.Fields(before)
-		if kind, _, _ := strings.Cut(after, " "); ok && kind == "cgroup2" && len(fields) > 4 {
+		if kind, _, _ := strings.Cut(after, " "); ok && kind == "cgroup2" && len(fields) > 4 && has(unescape(fields[4])) {
 			return unescape(fields[4]), nil
 		}
 	}

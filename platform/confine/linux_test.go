@@ -175,6 +175,9 @@ func TestWhereGroupsAre(t *testing.T) {
 		}
 		return name
 	}
+	mounted := func(file string) (string, error) {
+		return mounted(file, func(dir string) bool { return dir != "/covered" })
+	}
 	const unified = "24 1 0:22 / /sys rw - sysfs sysfs rw\n30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n"
 	const hybrid = "30 24 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n31 24 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
 	for _, tc := range []struct {
@@ -183,6 +186,7 @@ func TestWhereGroupsAre(t *testing.T) {
 	}{
 		{"unified", unified, "/sys/fs/cgroup", mounted},
 		{"hybrid", hybrid, "/sys/fs/cgroup/unified", mounted},
+		{"covered by another mount", "30 24 0:26 / /covered rw - cgroup2 cgroup2 rw\n" + unified, "/sys/fs/cgroup", mounted},
 		{"a blank in the path", "31 24 0:27 / /mnt/a\\040b rw - cgroup2 none rw\n", "/mnt/a b", mounted},
 		{"version 1 alone", "30 24 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n", "", mounted},
 		{"damaged", "cgroup2 - cgroup2\n", "", mounted},

@@ -27,7 +27,8 @@ func cgroupID(path string) (uint64, error) {
 	return stat.Ino, nil
 }
 
-// cgroupMount finds where control groups are (proc_pid_mountinfo(5)).
+// cgroupMount finds where control groups are (proc_pid_mountinfo(5)). A mount that
+// another has covered is still listed, but its files are not there.
 func cgroupMount() (where string, err error) {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
@@ -37,7 +38,11 @@ func cgroupMount() (where string, err error) {
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		before, after, _ := strings.Cut(lines.Text(), " - ")
-		if fields := strings.Fields(before); strings.HasPrefix(after, "cgroup2 ") && len(fields) > 4 {
+		fields := strings.Fields(before)
+		if !strings.HasPrefix(after, "cgroup2 ") || len(fields) < 5 {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(fields[4], "cgroup.procs")); err == nil {
 			return fields[4], nil
 		}
 	}
