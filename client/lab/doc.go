@@ -13,7 +13,8 @@
 // what came through a tunnel. The intranet's DNS and web server answer inside
 // only; a public DNS and web server stand at .53. Options.Uplinks gives the
 // client LTE behind a second NAT, a cable with a public address and an uplink of
-// IPv6 alone, which come and go at a test's command; Options.Second adds a
+// IPv6 alone, which come and go at a test's command, and Options.NAT64 one of IPv6 alone
+// with a real translator; Options.Second adds a
 // gateway that clients may be sent to, Options.RADIUS gives the gateway
 // FreeRADIUS and hostapd, whom it asks about those who sign in. Where Options.Names says so, a
 // real systemd-resolved or openresolv keeps the client's resolv.conf; its files

@@ -37,15 +37,32 @@ const (
 	Openresolv NameService = "openresolv"       // without a local resolver
 )
 
+// Wanted is what is fetched for a test before it goes where there is no network: a
+// NameService or a Program.
+type Wanted interface{ what() string }
+
+func (s NameService) what() string { return string(s) }
+
+// Program is one that runs on machines of a lab and is never installed on this one.
+type Program string
+
+// The programs.
+const (
+	Tayga   Program = "tayga"   // translates between IPv6 and IPv4
+	BusyBox Program = "busybox" // has a DHCP client
+)
+
+func (p Program) what() string { return string(p) }
+
 // Main runs a test binary's tests inside the lab's namespaces and returns the
 // exit code: `os.Exit(lab.Main(m))` is all that a TestMain needs. Where no
 // namespaces can be made the tests run outside and Start returns the reason.
 //
-// The name services that the tests want are fetched first, as Debian packages,
+// The name services and programs that the tests want are fetched first, as Debian packages,
 // once, into .cache/apt of the checkout: inside there is no network. Nothing
 // is installed. Where they cannot be had, Start returns the reason.
-func Main(m Runner, services ...NameService) int {
-	fetchServices(services)
+func Main(m Runner, wanted ...Wanted) int {
+	fetchAll(wanted)
 	enterErr = Enter()
 	return m.Run()
 }

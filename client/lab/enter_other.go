@@ -4,8 +4,8 @@ package lab
 
 import "runtime"
 
-// fetchServices has nobody to fetch for.
-func fetchServices([]NameService) {}
+// fetchAll has nobody to fetch for.
+func fetchAll([]Wanted) {}
 
 // Enter says that only Linux has what a lab is made of.
 func Enter() error {

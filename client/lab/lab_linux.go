@@ -24,6 +24,10 @@ type Options struct {
 	Relay bool
 	// Uplinks gives the client more than its Wi-Fi.
 	Uplinks bool
+	// NAT64 gives it one more uplink, of IPv6 alone, whose network leads to IPv4 by a
+	// translator with this prefix (RFC 6052). Only with Uplinks; zero: there is none.
+	// The programs of Tayga have to be named to Main.
+	NAT64 netip.Prefix
 	// AuthorityKey is the kind of key that the company's authorities have;
 	// empty: ECDSA256.
 	AuthorityKey KeyType
@@ -57,6 +61,7 @@ type Lab struct {
 
 	Revocation *Revocation // nil without Options.Revocation
 
+	DNS64      *Resolver // that of the network of IPv6 alone; nil without Options.NAT64
 	PublicDNS  *Resolver // what the client uses without a tunnel
 	CompanyDNS *Resolver // answers inside only
 
@@ -105,6 +110,9 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 	}
 	if o.Uplinks && o.Names == ResolvConf {
 		etc = map[string]string{"resolv.conf": uplinksResolv}
+		if o.NAT64.IsValid() {
+			etc = map[string]string{"resolv.conf": nat64Resolv}
+		}
 	}
 	err = l.buildNetwork(o, etc)
 	for _, n := range l.network.machines() {
@@ -119,6 +127,11 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 	}
 	if err := l.startNames(ctx, o.Names); err != nil {
 		return err
+	}
+	if o.NAT64.IsValid() {
+		if err := l.startNAT64(ctx, o.NAT64); err != nil {
+			return err
+		}
 	}
 	if o.Relay {
 		if err := l.useRelays(); err != nil {
@@ -159,6 +172,12 @@ func (l *Lab) buildNetwork(o Options, etc map[string]string) error {
 	}
 	if o.Uplinks {
 		l.Uplinks = newUplinks(l.network.client)
+		if o.NAT64.IsValid() {
+			l.Uplinks.NAT64 = nat64Uplink(l.network.client, o.NAT64)
+			if err := l.network.addNAT64(); err != nil {
+				return err
+			}
+		}
 		if err := l.network.addUplinks(l.Uplinks); err != nil {
 			return err
 		}

@@ -35,10 +35,10 @@ func (e *NoNameServiceError) Unwrap() error { return e.Err }
 // resolvedProgram is where every distribution with a merged /usr has it.
 const resolvedProgram = "/usr/lib/systemd/systemd-resolved"
 
-// packages of Debian that hold the service: none where it is here already.
+// packages of Debian that hold what is wanted: none where it is here already.
 // What a package depends on beyond them is part of every Debian.
-func (s NameService) packages() []string {
-	switch s {
+func packages(w Wanted) []string {
+	switch w {
 	case Resolved:
 		if _, err := os.Stat(resolvedProgram); err == nil {
 			return nil
@@ -46,6 +46,8 @@ func (s NameService) packages() []string {
 		return []string{"libsystemd-shared", "systemd-resolved"}
 	case Openresolv:
 		return []string{"openresolv"}
+	case Tayga, BusyBox:
+		return []string{w.what()}
 	}
 	return nil
 }
@@ -54,16 +56,16 @@ func (s NameService) packages() []string {
 // must not keep the tests.
 const fetchTime = time.Minute
 
-// fetchServices downloads what the services want. It runs outside, where the network is.
-func fetchServices(services []NameService) {
+// fetchAll downloads what is wanted. It runs outside, where the network is.
+func fetchAll(wanted []Wanted) {
 	if os.Getenv(stageVariable) != "" || inside {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTime)
 	defer cancel()
 	reasons := map[string]string{}
-	for _, s := range services {
-		for _, p := range s.packages() {
+	for _, w := range wanted {
+		for _, p := range packages(w) {
 			if _, err := debian.Fetch(ctx, p); err != nil {
 				reasons[p] = err.Error()
 			}
@@ -79,7 +81,7 @@ func fetchServices(services []NameService) {
 	}
 }
 
-// whyMissing is what fetchServices found out about a package that is not there;
+// whyMissing is what fetchAll found out about a package that is not there;
 // err where it does not know.
 func whyMissing(name string, err error) error {
 	var reasons map[string]string
@@ -89,32 +91,52 @@ func whyMissing(name string, err error) error {
 	return err
 }
 
-// unpacked are the folders of the services' files, made once per process.
+// unpacked are the folders of files, made once per process.
 var unpacked = struct {
 	sync.Mutex
-	dirs map[NameService]string
-}{dirs: map[NameService]string{}}
+	dirs map[Wanted]string
+}{dirs: map[Wanted]string{}}
 
 // files gives the folder of the service's files, laid out as under a root;
 // empty: the machine has them in place.
 func (s NameService) files(ctx context.Context) (string, error) {
+	dir, err := unpack(ctx, s)
+	if err != nil {
+		return "", &NoNameServiceError{Service: s, Err: err}
+	}
+	return dir, nil
+}
+
+// file is where a program of a package is, once it is unpacked. The error wraps
+// ErrNotInstalled where it could not be fetched.
+func (p Program) file(ctx context.Context, path string) (string, error) {
+	dir, err := unpack(ctx, p)
+	if err != nil {
+		return "", fmt.Errorf("lab: %s: %w: %w", p, ErrNotInstalled, err)
+	}
+	return filepath.Join(dir, path), nil
+}
+
+// unpack gives the folder of what was fetched, laid out as under a root; empty: the
+// machine has it in place.
+func unpack(ctx context.Context, w Wanted) (string, error) {
 	unpacked.Lock()
 	defer unpacked.Unlock()
-	packages := s.packages()
-	if dir, ok := unpacked.dirs[s]; ok || len(packages) == 0 {
+	names := packages(w)
+	if dir, ok := unpacked.dirs[w]; ok || len(names) == 0 {
 		return dir, nil
 	}
-	dir := filepath.Join(runDir, "packages", string(s))
-	for _, p := range packages {
+	dir := filepath.Join(runDir, "packages", w.what())
+	for _, p := range names {
 		file, err := debian.Cached(p)
 		if err != nil {
-			return "", &NoNameServiceError{Service: s, Err: whyMissing(p, err)}
+			return "", whyMissing(p, err)
 		}
 		if err := debian.Unpack(ctx, file, dir); err != nil {
-			return "", &NoNameServiceError{Service: s, Err: err}
+			return "", err
 		}
 	}
-	unpacked.dirs[s] = dir
+	unpacked.dirs[w] = dir
 	return dir, nil
 }
 

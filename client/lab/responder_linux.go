@@ -36,6 +36,9 @@ func (l *Lab) startResponders() error {
 	if l.Uplinks != nil {
 		machines[l.network.carrier] = l.Uplinks.LTE.Routers
 		machines[l.Internet] = append(machines[l.Internet], append(l.Uplinks.Cable.Routers, l.Uplinks.Six.Routers...)...)
+		if l.Uplinks.NAT64 != nil {
+			machines[l.network.translator] = l.Uplinks.NAT64.Routers
+		}
 	}
 	for n, addrs := range machines {
 		for _, a := range addrs {

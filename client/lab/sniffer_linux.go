@@ -61,6 +61,9 @@ func (l *Lab) cableEnds() []cableEnd {
 	if l.Uplinks != nil {
 		ends = append(ends, cableEnd{"lte0", l.network.carrier, "lan"},
 			cableEnd{"cable0", l.network.internet, "cable"}, cableEnd{"six0", l.network.internet, "six"})
+		if l.Uplinks.NAT64 != nil {
+			ends = append(ends, cableEnd{"nat0", l.network.translator, "lan"})
+		}
 	}
 	return ends
 }

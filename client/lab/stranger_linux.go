@@ -109,6 +109,12 @@ func (l *Lab) StrangerFlows() []Flow {
 	for _, u := range l.clientUplinks() {
 		all("", u.Routers...)
 		all(u.Device, u.Routers...)
+		if u.Translator.IsValid() {
+			for _, device := range []string{"", u.Device} {
+				all(device, Translated(u.Translator, PublicAddress))
+				flows = append(flows, inDisguise(device, Translated(u.Translator, GatewayAddress))...)
+			}
+		}
 		for _, a := range u.Addresses {
 			if a.Addr().Is4() {
 				all(u.Device, PublicAddress, IntranetAddress)

@@ -14,8 +14,9 @@ import (
 type network struct {
 	client, router, internet, gateway, intranet *Namespace
 
-	carrier *Namespace // nil without uplinks
-	second  *Namespace // nil without a second gateway
+	carrier    *Namespace // nil without uplinks
+	second     *Namespace // nil without a second gateway
+	translator *Namespace // nil without a network of IPv6 alone
 }
 
 // publicResolv is the /etc/resolv.conf of everybody outside: a home router
@@ -57,7 +58,7 @@ func (w *network) build(clientEtc map[string]string) error {
 
 // machines are those that are there.
 func (w *network) machines() []*Namespace {
-	return slices.DeleteFunc([]*Namespace{w.client, w.router, w.internet, w.gateway, w.intranet, w.carrier, w.second},
+	return slices.DeleteFunc([]*Namespace{w.client, w.router, w.internet, w.gateway, w.intranet, w.carrier, w.second, w.translator},
 		func(n *Namespace) bool { return n == nil })
 }
 

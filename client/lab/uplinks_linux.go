@@ -15,10 +15,11 @@ import (
 //	LTE    lte0    100.64.0.2                 a carrier's NAT, seen as CarrierOutside
 //	Cable  cable0  198.51.100.2               no NAT
 //	Six    six0    2001:db8:66::2             no NAT, IPv6 only
+//	NAT64  nat0    2001:db8:64::2             IPv6 only, a translator to IPv4; nil without Options.NAT64
 //
 // At the start WiFi alone is up. The one that is up with the least metric has
-// the default route of a family: Cable, then Six, WiFi, LTE.
-type Uplinks struct{ WiFi, LTE, Cable, Six *Uplink }
+// the default route of a family: Cable, then Six, NAT64, WiFi, LTE.
+type Uplinks struct{ WiFi, LTE, Cable, Six, NAT64 *Uplink }
 
 // Uplink is one device of the client's with what a DHCP client would make of it.
 type Uplink struct {
@@ -27,6 +28,9 @@ type Uplink struct {
 	Routers   []netip.Addr // by each a default route
 	// Relay is the uplink's NAT in userspace; nil: the kernel's, or there is none.
 	Relay *Relay
+	// Translator is the prefix by which this uplink's network leads to IPv4; zero: it
+	// does not, or needs none.
+	Translator netip.Prefix
 
 	machine *Namespace
 	metric  int
@@ -60,7 +64,13 @@ func newUplinks(client *Namespace) *Uplinks {
 	}
 }
 
-func (u *Uplinks) all() []*Uplink { return []*Uplink{u.WiFi, u.LTE, u.Cable, u.Six} }
+func (u *Uplinks) all() []*Uplink {
+	all := []*Uplink{u.WiFi, u.LTE, u.Cable, u.Six}
+	if u.NAT64 != nil {
+		all = append(all, u.NAT64)
+	}
+	return all
+}
 
 // Up brings the uplink up as a DHCP client does: the link, its addresses, a word
 // with each router, and last the way out.

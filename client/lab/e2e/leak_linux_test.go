@@ -23,12 +23,18 @@ type guarded struct {
 // watch begins to watch.
 func (r *rig) watch() *guarded {
 	r.t.Helper()
+	return r.watchFor(lab.GatewayOnly(), r.StrangerFlows())
+}
+
+// watchFor begins to watch for what is not allowed, with a stranger who tries these.
+func (r *rig) watchFor(may lab.Allowed, flows []lab.Flow) *guarded {
+	r.t.Helper()
 	g := &guarded{rig: r, open: true}
 	var err error
-	if g.sniffer, err = r.Sniff(interlude, lab.GatewayOnly()); err != nil {
+	if g.sniffer, err = r.Sniff(interlude, may); err != nil {
 		r.t.Fatal(err)
 	}
-	if g.stranger, err = r.Stranger(r.Client, r.StrangerFlows()); err != nil {
+	if g.stranger, err = r.Stranger(r.Client, flows); err != nil {
 		r.t.Fatal(err)
 	}
 	if g.stranger.UID == 0 {

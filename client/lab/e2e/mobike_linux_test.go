@@ -71,10 +71,16 @@ func depart(t *testing.T, o lab.GatewayOptions) *travel {
 	r.importFile(lab.OfficeProfile)
 	r.verbose()
 	r.connect(lab.OfficeProfile)
+	return r.depart()
+}
+
+// depart begins the transfer over the line that stands.
+func (r *rig) depart() *travel {
+	r.t.Helper()
 	v := &travel{rig: r, page: make(chan lab.Page, 1)}
 	var err error
 	if v.probe, err = r.Probe(r.Client, lab.IntranetAddress); err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	go func() {
 		page, err := r.Client.Fetch(r.ctx, fmt.Sprintf("http://%s/blob?n=%d&pace=%d", lab.IntranetAddress, travelBytes, travelPace))

@@ -15,7 +15,9 @@ import (
 	"github.com/homeward-vpn/homeward/client/lab"
 )
 
-func TestMain(m *testing.M) { os.Exit(lab.Main(m, lab.Resolved, lab.Openresolv)) }
+func TestMain(m *testing.M) {
+	os.Exit(lab.Main(m, lab.Resolved, lab.Openresolv, lab.Tayga, lab.BusyBox))
+}
 
 // rig is a lab with Homeward installed and its service running.
 type rig struct {
