@@ -174,7 +174,7 @@ func (l *Lab) buildNetwork(o Options, etc map[string]string) error {
 		l.Uplinks = newUplinks(l.network.client)
 		if o.NAT64.IsValid() {
 			l.Uplinks.NAT64 = nat64Uplink(l.network.client, o.NAT64)
-			if err := l.network.addNAT64(); err != nil {
+			if err := l.network.addNAT64(l.Uplinks.NAT64); err != nil {
 				return err
 			}
 		}

@@ -34,12 +34,13 @@ func nat64Uplink(client *Namespace, prefix netip.Prefix) *Uplink {
 	return &Uplink{machine: client, Device: "nat0", metric: 300, Translator: prefix, Routers: []netip.Addr{NAT64Router}, Addresses: []netip.Prefix{nat64Client}}
 }
 
-// addNAT64 builds the translator's machine and its cables.
-func (w *network) addNAT64() error {
+// addNAT64 builds the machine at the far end of this uplink, and its cables.
+func (w *network) addNAT64(u *Uplink) error {
 	var err error
 	if w.translator, err = newNamespace("translator", nil); err != nil {
 		return err
 	}
+	u.far, u.farDevice = w.translator, "lan"
 	for _, step := range []func() error{
 		func() error { return prepare(w.translator, true) },
 		func() error { return cable(w.client, "nat0", w.translator, "lan") },
