@@ -135,8 +135,24 @@ func (g *guard) open(h hole) (shut func(), err error) {
 	return shut, nil
 }
 
-// refresh takes over what the local networks are now.
-func (g *guard) refresh() error { return g.told(g.change(func() {})) }
+// refresh takes over what the local networks are now. What stands is proven anew also
+// where it stays the same: there may be ways out now that nobody has tried.
+func (g *guard) refresh() error {
+	err := g.told(g.change(func() {}))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.prover.changed(g.subject())
+	return err
+}
+
+// subject is what there is to prove now. The caller holds mu.
+func (g *guard) subject() subject {
+	s := subject{changes: g.shown.changes, restrains: g.stands != nil && !g.failed, again: g.proving}
+	if g.stands != nil && g.stands.Tunnel != nil {
+		s.except = []string{g.stands.Tunnel.Interface}
+	}
+	return s
+}
 
 // retry sets again what could not be set. Only where that is the case.
 func (g *guard) retry() {
@@ -208,15 +224,13 @@ func (g *guard) hold() error {
 	if err != nil {
 		g.alarm(alarmFailed, fmt.Sprintf("The kill switch could not be set (%v); Homeward keeps trying, and until then it is not sure that nothing leaves.", err))
 	}
-	s := subject{changes: g.shown.changes, restrains: want != nil && err == nil, again: g.proving}
+	s := g.subject()
 	g.mu.Unlock()
 	switch {
 	case err != nil:
 		g.logger.Error("the kill switch could not be set", "error", err)
 	case want == nil:
 		g.disengage()
-	case want.Tunnel != nil:
-		s.except = []string{want.Tunnel.Interface}
 	}
 	g.prover.changed(s)
 	g.wake()

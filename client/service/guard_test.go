@@ -127,7 +127,13 @@ type computer struct {
 // inComputer runs a test with a service on a kernel and a disk.
 func inComputer(t *testing.T, c *computer, test func(t *testing.T, r *rig)) {
 	t.Helper()
+	inComputerWith(t, c, func(*Config) {}, test)
+}
+
+func inComputerWith(t *testing.T, c *computer, change func(*Config), test func(t *testing.T, r *rig)) {
+	t.Helper()
 	inRigWith(t, func(cfg *Config) {
+		change(cfg)
 		r := cfg.KillSwitch.(fakeSwitch).rig
 		c.kernel.rig, c.disk.rig = r, r
 		c.told, c.news = make(chan struct{}), make(chan tunnel.NetworkChange)

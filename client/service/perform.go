@@ -24,8 +24,11 @@ func (s *Service) perform(stop <-chan struct{}) {
 			wait.Stop()
 		}
 	}()
-	var again <-chan time.Time
 	for {
+		var again <-chan time.Time
+		if len(s.left) > 0 || s.guard.trouble() {
+			again = time.After(clearPause)
+		}
 		select {
 		case <-s.batches.ready:
 			for _, w := range s.batches.take() {
@@ -40,10 +43,6 @@ func (s *Service) perform(stop <-chan struct{}) {
 			s.guard.retry()
 		case <-stop:
 			return
-		}
-		again = nil
-		if len(s.left) > 0 || s.guard.trouble() {
-			again = time.After(clearPause)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // once more and proven again, for somebody may have flushed it meanwhile; if that
 // does not help the alarm stays.
 //
-//	a policy stands -> changed -> (settle) -> Proof.Prove
+//	a policy stands, or the network is another -> changed -> (settle) -> Proof.Prove
 //	  held: found, with the time      leaks: found, an alarm -> again -> changed -> ...
 //
 // The newest policy wins: a proof of one that stands no more is called off, and says
@@ -73,7 +73,8 @@ func newProver(proof Proof, logger *slog.Logger, found func(uint64, time.Time, s
 	return &prover{proof: proof, logger: logger, found: found, again: again, wanted: make(chan struct{}, 1)}
 }
 
-// changed takes word that this policy stands now. It never waits.
+// changed takes word that this policy stands now, or that it stands in another network.
+// It never waits.
 func (p *prover) changed(to subject) {
 	if p.proof == nil {
 		return

@@ -117,7 +117,7 @@ func restarted(s State, e Restarted) (State, []Effect) {
 		s.Request = Request{}
 		return s, []Effect{Announce{}}
 	}
-	s.Phase, s.protected = Blocked, true
+	s.Phase, s.protected, s.resumed = Blocked, true, true
 	switch {
 	case e.Failure != nil:
 		s.Failure, s.Unprotected = e.Failure, true
@@ -153,6 +153,8 @@ func policyBack(s State) (State, []Effect) {
 		return wind(s, After{Then: ThenNothing})
 	case s.Request == (Request{}):
 		s.Failure = &diagnose.Failure{Cause: diagnose.CauseLockdown}
+	case s.resumed: // and now only the end of the earlier run is why
+		s.Failure = &diagnose.Failure{Cause: diagnose.CauseServiceRestarted}
 	case (s.WasUp || s.Request.AlwaysOn) && s.tunnel == 0 && s.batch == 0:
 		return begin(s, s.Request)
 	}

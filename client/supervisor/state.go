@@ -64,6 +64,8 @@ type State struct {
 	// WasUp says that this request has had a line: from then on a lost line
 	// is tried again.
 	WasUp bool
+	// resumed: the request is an earlier run's, and nothing was tried for it since.
+	resumed bool
 	// network: routes and DNS may have been set for the tunnel.
 	network bool
 	// protected: a policy that holds traffic back may stand.
