@@ -49,13 +49,13 @@ func (g *guarded) closes(name string, scene func()) {
 	g.scene("after "+name, func() {})
 }
 
-// opens plays the scene after which everything may leave again, and does.
+// reopens plays the scene after which everything may leave again, and does.
 func (g *guarded) reopens(name string, scene func()) {
 	g.t.Helper()
 	g.open = true
 	scene()
 	t, _ := g.play(name, func() {})
-	if without := missing(t); len(without) > 0 {
+	if without := missing(t.Leaked); len(without) > 0 {
 		g.t.Errorf("%s: the sniffer saw no %s leave", name, strings.Join(without, ", no "))
 	}
 }

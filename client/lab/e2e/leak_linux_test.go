@@ -41,6 +41,12 @@ func (r *rig) watchFor(may lab.Allowed, flows []lab.Flow) *guarded {
 		r.t.Log("this user namespace has one user only, so the stranger is no second one: package uidmap and an entry in /etc/subuid give it more")
 	}
 	r.t.Cleanup(g.print)
+	// Neighbours that have just come up may take a second to be found.
+	if err := lab.Until(r.ctx, "the sniffer sees everything that the stranger sends", func() (bool, error) {
+		return len(missing(g.sniffer.Leaked())) == 0, nil
+	}); err != nil {
+		r.t.Fatalf("%v: missing are %v", err, missing(g.sniffer.Leaked()))
+	}
 	return g
 }
 
@@ -159,12 +165,12 @@ func (g *guarded) print() {
 	g.t.Log("what a stranger tried, how it ended, and what the sniffer saw leave:\n" + head + "\n" + strings.Join(g.rows, "\n"))
 }
 
-// families of each kind that a tally lacks.
-func missing(t lab.Tally) (without []string) {
+// missing are the kinds and families that were not seen to leave.
+func missing(leaked map[lab.Sort]int) (without []string) {
 	for _, k := range lab.Kinds {
 		for _, family := range []int{4, 6} {
 			n := 0
-			for s, c := range t.Leaked {
+			for s, c := range leaked {
 				if s.Kind == k && s.Family() == family {
 					n += c
 				}
@@ -204,7 +210,7 @@ func TestLeaksWithoutKillSwitch(t *testing.T) {
 		}},
 	} {
 		tally, _ := g.play(s.name, s.play)
-		if without := missing(tally); len(without) > 0 {
+		if without := missing(tally.Leaked); len(without) > 0 {
 			t.Errorf("%s: the sniffer saw no %s leave", s.name, strings.Join(without, ", no "))
 		}
 	}
