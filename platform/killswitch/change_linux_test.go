@@ -2,9 +2,7 @@ package killswitch
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -246,88 +244,4 @@ func TestNoGap(t *testing.T) {
 		t.Errorf("only %d packets of the service's left", allowed)
 	}
 	t.Logf("%d packets of the service's left; the sender: %s", allowed, &said)
-}
-
-// many is a policy with n gateways and n local networks, half of each family.
-func many(n int) Policy {
-	p := Policy{Mark: testMark, Tunnel: states()["connected"].Tunnel}
-	for i := range n {
-		if i%2 == 0 {
-			a := binary.BigEndian.AppendUint32(nil, 0x0b000000+uint32(i)*2)
-			g, _ := netip.AddrFromSlice(a)
-			p.Gateways = append(p.Gateways, netip.AddrPortFrom(g, 4500))
-			p.LocalNetworks = append(p.LocalNetworks, netip.PrefixFrom(g, 32))
-		} else {
-			p.Gateways = append(p.Gateways, netip.MustParseAddrPort(fmt.Sprintf("[2001:db8:%x::1]:4500", i)))
-			p.LocalNetworks = append(p.LocalNetworks, netip.MustParsePrefix(fmt.Sprintf("fd00:%x::/32", i)))
-		}
-	}
-	return p
-}
-
-// TestLargePolicies: large policies are set as they are, and taken away. How
-// long that takes is BenchmarkSwap's.
-func TestLargePolicies(t *testing.T) {
-	if !namespace.Enter(t) {
-		return
-	}
-	s := newSwitch(t)
-	for _, n := range []int{1, 1000, 5000, maxEndpoints} {
-		began := time.Now()
-		setPolicy(t, s, many(n))
-		t.Logf("%d gateways and as many local networks: %v", n, time.Since(began))
-		if err := s.Check(); err != nil {
-			t.Error(err)
-		}
-	}
-	setPolicy(t, s, Policy{})
-	if ok, err := s.Stands(); !ok || err != nil {
-		t.Errorf("stands: %v, %v", ok, err)
-	}
-}
-
-// BenchmarkSwap changes between two policies of each size, reading back and
-// cutting flows included. It wants a network namespace of its own:
-//
-//	unshare -Urn go test -run ^$ -bench Swap ./platform/killswitch
-func BenchmarkSwap(b *testing.B) {
-	if links, err := net.Interfaces(); err != nil || len(links) != 1 {
-		b.Skip("this is no namespace of the benchmark's own: unshare -Urn makes one")
-	}
-	for _, n := range []int{1, 1000, 5000} {
-		b.Run(fmt.Sprint(n, " gateways and networks"), func(b *testing.B) {
-			s, err := New(Config{})
-			if err != nil {
-				b.Skip(err)
-			}
-			x, y := many(n), many(n)
-			y.Tunnel = nil
-			var longest, commit time.Duration
-			for i := range b.N {
-				t, err := build(x)
-				if err != nil {
-					b.Fatal(err)
-				}
-				began := time.Now()
-				if _, err := s.kernel.replace(t); err != nil {
-					b.Fatal(err)
-				}
-				commit += time.Since(began)
-				p := x
-				if i%2 == 1 {
-					p = y
-				}
-				began = time.Now()
-				if err := s.Set(p); err != nil {
-					b.Fatal(err)
-				}
-				longest = max(longest, time.Since(began))
-			}
-			b.ReportMetric(float64(commit.Microseconds())/1000/float64(b.N), "commit-ms")
-			b.ReportMetric(float64(longest.Microseconds())/1000, "longest-ms")
-			if err := s.Clear(); err != nil {
-				b.Fatal(err)
-			}
-		})
-	}
 }

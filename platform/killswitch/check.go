@@ -168,3 +168,21 @@ func networks(in []netip.Prefix) ([]netip.Prefix, error) {
 	}
 	return out, nil
 }
+
+// lastOf is the last address of a network.
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Addr().AsSlice()
+	for i, m := range mask(p) {
+		b[i] |= ^m
+	}
+	a, _ := netip.AddrFromSlice(b) // as long as it was
+	return a
+}
+
+func mask(p netip.Prefix) []byte {
+	out := make([]byte, p.Addr().BitLen()/8)
+	for i := range p.Bits() {
+		out[i/8] |= 0x80 >> (i % 8)
+	}
+	return out
+}

@@ -4,12 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 
-	"github.com/google/nftables"
-	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
-	"github.com/google/nftables/userdata"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,138 +19,112 @@ const (
 	behind6 = unix.NFT_REG_2    // what follows an IPv6 address in first
 )
 
-// message is a table as the kernel takes it.
-type message struct {
-	table  *nftables.Table
-	sets   []*nftables.Set
-	values [][]nftables.SetElement // of each set
-	chains []*nftables.Chain
-	rules  [][]*nftables.Rule // of each chain
-}
-
 // encode translates a table. Control groups are looked up now: the kernel knows
 // them by number.
 func encode(t *table) (*message, error) {
-	m := &message{table: &nftables.Table{Family: nftables.TableFamilyINet, Name: tableName}}
-	for i, s := range t.sets {
-		m.sets = append(m.sets, s.encode(m.table, uint32(i+1)))
-		m.values = append(m.values, s.values())
+	m := &message{}
+	for _, s := range t.sets {
+		m.sets = append(m.sets, s.encode())
 	}
 	for _, c := range t.chains {
-		into := c.encode(m.table)
-		m.chains = append(m.chains, into)
-		var all []*nftables.Rule
+		out := c.encode()
 		for _, r := range c.rules {
-			e, err := r.encode()
+			parts, err := r.encode()
 			if err != nil {
 				return nil, err
 			}
-			out := &nftables.Rule{Table: m.table, Chain: into, Exprs: e}
-			if r.comment != "" {
-				out.UserData = userdata.AppendString(nil, userdata.TypeComment, r.comment)
-			}
-			all = append(all, out)
+			out.rules = append(out.rules, kernelRule{parts: parts, comment: r.comment})
 		}
-		m.rules = append(m.rules, all)
+		m.chains = append(m.chains, out)
 	}
-	// The last rule of the last chain bears the note of what all the others are.
-	last := m.rules[len(m.rules)-1]
-	last[len(last)-1].UserData = userdata.AppendString(nil, userdata.TypeComment, m.shape().fingerprint())
 	return m, nil
 }
 
-func (s set) encode(t *nftables.Table, id uint32) *nftables.Set {
-	out := &nftables.Set{Table: t, ID: id, Name: s.name, KeyByteOrder: binaryutil.BigEndian}
-	concat := func(types ...nftables.SetDatatype) nftables.SetDatatype {
-		out.Concatenation = true
-		return nftables.MustConcatSetType(types...)
+// Types of keys, by the numbers that nft(8) has for them.
+const (
+	typeIPv4    = 7
+	typeIPv6    = 8
+	typePort    = 13
+	typeDevice  = 20
+	typeICMPv6  = 29
+	bitsOfAType = 6
+)
+
+func (s set) encode() kernelSet {
+	out := kernelSet{name: s.name, keys: s.keys()}
+	single := func(kind, length uint32) { out.keyType, out.keyLength = kind, length }
+	// Each part fills whole registers of 4 octets.
+	pair := func(kind, length, kind2, length2 uint32) {
+		single(kind<<bitsOfAType|kind2, length+4)
+		out.fields = []uint32{length, length2}
+		out.flags |= nftSetConcat
 	}
 	switch s.kind {
 	case endpoints4:
-		out.KeyType = concat(nftables.TypeIPAddr, nftables.TypeInetService)
+		pair(typeIPv4, 4, typePort, 2)
 	case endpoints6:
-		out.KeyType = concat(nftables.TypeIP6Addr, nftables.TypeInetService)
+		pair(typeIPv6, 16, typePort, 2)
 	case addresses4, networks4:
-		out.KeyType = nftables.TypeIPAddr
+		single(typeIPv4, 4)
 	case addresses6, networks6:
-		out.KeyType = nftables.TypeIP6Addr
+		single(typeIPv6, 16)
 	case ports:
-		out.KeyType = nftables.TypeInetService
+		single(typePort, 2)
 	case messages6:
-		out.KeyType = nftables.TypeICMP6Type
+		single(typeICMPv6, 1)
 	case answers4:
-		out.KeyType = concat(nftables.TypeIPAddr, nftables.TypeIFIndex)
+		pair(typeIPv4, 4, typeDevice, 4)
 	case answers6:
-		out.KeyType = concat(nftables.TypeIP6Addr, nftables.TypeIFIndex)
+		pair(typeIPv6, 16, typeDevice, 4)
 	}
-	out.Interval = s.kind == networks4 || s.kind == networks6
+	if s.kind == networks4 || s.kind == networks6 {
+		out.flags |= unix.NFT_SET_INTERVAL
+	}
 	if s.kind.learnt() {
-		out.Dynamic, out.HasTimeout, out.Size = true, true, mostLearnt
+		out.flags |= unix.NFT_SET_EVAL | unix.NFT_SET_TIMEOUT
+		out.size = mostLearnt
 	}
 	return out
 }
 
-// values are a set's elements. A network is its first address and, as an end,
-// the first one behind it.
-func (s set) values() (out []nftables.SetElement) {
+// keys are a set's elements. A network is its first address and, as an end, the
+// first one behind it.
+func (s set) keys() []key {
+	out := make([]key, 0, len(s.endpoints)+len(s.addresses)+2*len(s.networks)+len(s.numbers))
 	for _, e := range s.endpoints {
-		key := binary.BigEndian.AppendUint16(e.Addr().AsSlice(), e.Port())
-		out = append(out, nftables.SetElement{Key: append(key, 0, 0)})
+		data := binary.BigEndian.AppendUint16(e.Addr().AsSlice(), e.Port())
+		out = append(out, key{data: append(data, 0, 0)})
 	}
 	for _, a := range s.addresses {
-		out = append(out, nftables.SetElement{Key: a.AsSlice()})
+		out = append(out, key{data: a.AsSlice()})
 	}
 	for _, p := range s.networks {
-		out = append(out, nftables.SetElement{Key: p.Addr().AsSlice()})
+		out = append(out, key{data: p.Addr().AsSlice()})
 		if end := lastOf(p).Next(); end.IsValid() {
-			out = append(out, nftables.SetElement{Key: end.AsSlice(), IntervalEnd: true})
+			out = append(out, key{data: end.AsSlice(), end: true})
 		}
 	}
 	for _, n := range s.numbers {
-		key := []byte{byte(n)}
+		data := []byte{byte(n)}
 		if s.kind == ports {
-			key = binary.BigEndian.AppendUint16(nil, n)
+			data = binary.BigEndian.AppendUint16(nil, n)
 		}
-		out = append(out, nftables.SetElement{Key: key})
+		out = append(out, key{data: data})
 	}
 	return out
 }
 
-// lastOf is the last address of a network.
-func lastOf(p netip.Prefix) netip.Addr {
-	b := p.Addr().AsSlice()
-	for i, m := range mask(p) {
-		b[i] |= ^m
-	}
-	a, _ := netip.AddrFromSlice(b) // as long as it was
-	return a
-}
-
-func mask(p netip.Prefix) []byte {
-	out := make([]byte, p.Addr().BitLen()/8)
-	for i := range p.Bits() {
-		out[i/8] |= 0x80 >> (i % 8)
-	}
-	return out
-}
-
-func (c chain) encode(t *nftables.Table) *nftables.Chain {
-	out := &nftables.Chain{Table: t, Name: c.name}
+func (c chain) encode() kernelChain {
 	if c.hook == noHook {
-		return out
+		return kernelChain{name: c.name}
 	}
-	out.Type = nftables.ChainTypeFilter
-	out.Priority = nftables.ChainPriorityRef(nftables.ChainPriority(c.hook.priority()))
-	out.Hooknum = map[hook]*nftables.ChainHook{
-		prerouting: nftables.ChainHookPrerouting, forward: nftables.ChainHookForward,
-		output: nftables.ChainHookOutput, postrouting: nftables.ChainHookPostrouting,
-	}[c.hook]
-	policy := nftables.ChainPolicyDrop
-	if c.open {
-		policy = nftables.ChainPolicyAccept
+	return kernelChain{
+		name: c.name, base: true, drop: !c.open, order: c.hook.priority(),
+		hook: map[hook]uint32{
+			prerouting: unix.NF_INET_PRE_ROUTING, forward: unix.NF_INET_FORWARD,
+			output: unix.NF_INET_LOCAL_OUT, postrouting: unix.NF_INET_POST_ROUTING,
+		}[c.hook],
 	}
-	out.Policy = &policy
-	return out
 }
 
 func (r rule) encode() (out []expr.Any, err error) {

@@ -1,13 +1,6 @@
 package killswitch
 
-import (
-	"encoding/binary"
-	"fmt"
-
-	"github.com/google/nftables/expr"
-	"github.com/mdlayher/netlink"
-	"golang.org/x/sys/unix"
-)
+import "github.com/google/nftables/expr"
 
 // known are the expressions that rules here are made of, by the kernel's names.
 func known(name string) expr.Any {
@@ -42,36 +35,4 @@ func known(name string) expr.Any {
 type foreign struct {
 	expr.Any
 	name string
-}
-
-// decodeExpr reads one expression.
-func decodeExpr(ad *netlink.AttributeDecoder) (expr.Any, error) {
-	ad.ByteOrder = binary.BigEndian
-	var name string
-	var data []byte
-	for ad.Next() {
-		switch ad.Type() {
-		case unix.NFTA_EXPR_NAME:
-			name = ad.String()
-		case unix.NFTA_EXPR_DATA:
-			data = ad.Bytes()
-		}
-	}
-	e := known(name)
-	if e == nil {
-		return &foreign{name: name}, ad.Err()
-	}
-	if i, ok := e.(*expr.Immediate); ok {
-		if err := expr.Unmarshal(unix.NFPROTO_INET, data, i); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		if i.Register != unix.NFT_REG_VERDICT {
-			return i, ad.Err()
-		}
-		e = &expr.Verdict{}
-	}
-	if err := expr.Unmarshal(unix.NFPROTO_INET, data, e); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return e, ad.Err()
 }

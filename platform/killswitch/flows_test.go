@@ -48,8 +48,81 @@ func TestKeeps(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := p.keeps(c.flow); got != want {
+			if got := newKeeper(p).keeps(c.flow); got != want {
 				t.Errorf("%s: %s kept: %v", name, c.name, got)
+			}
+		}
+	}
+}
+
+// TestKeepsAll: what closes nothing needs no look at the flows; what closes
+// something, does.
+func TestKeepsAll(t *testing.T) {
+	t.Parallel()
+	all := states()
+	for _, c := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"blocked", "connecting", true},
+		{"blocked", "portal", true},
+		{"connecting", "probing", true},
+		{"connecting", "connected", true},
+		{"connected", "connected, local network", true},
+		{"connected", "connected", true},
+		{"connecting", "blocked", false},
+		{"probing", "connecting", false},
+		{"resolving", "connecting", false},
+		{"connected", "connecting", false},
+		{"connected", "connected, IPv4 carried", false},
+		{"connected, IPv4 carried", "connected, no resolvers", false},
+		{"connected, local network", "connected", false},
+		{"blocked, local network", "connected, local network", false},
+		{"blocked, local network", "blocked", false},
+		{"portal", "connecting", false},
+	} {
+		from, err := checked(all[c.from])
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := checked(all[c.to])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := newKeeper(to).keepsAll(from); got != c.want {
+			t.Errorf("%q keeps all of %q: %v", c.to, c.from, got)
+		}
+	}
+	// A tunnel takes its address from the local network that it was part of.
+	home := Policy{LocalNetworks: networksOf("10.0.0.0/8")}
+	away := Policy{LocalNetworks: networksOf("10.0.0.0/8"), Tunnel: &Tunnel{Interface: "homeward0", Addresses: networksOf("10.98.0.2/32"), IPv4: true}}
+	if newKeeper(away).keepsAll(home) {
+		t.Error("the flows of what is the tunnel's address now are kept")
+	}
+	// Every flow that one kept, the other keeps, where it says so.
+	flows := []flow{}
+	for _, a := range []string{"192.168.77.2:1", "10.98.0.2:1", "[fd98::2]:1", "[fd77::2]:1"} {
+		for _, b := range []string{"192.0.2.1:500", "192.0.2.53:53", "192.0.2.80:80", "198.51.100.1:443", "10.98.0.53:53", "192.168.77.9:445", "[fd77::9]:1", "[2001:db8:1::1]:443"} {
+			x, y := netip.MustParseAddrPort(a), netip.MustParseAddrPort(b)
+			for _, protocol := range []uint8{tcp, udp} {
+				flows = append(flows, flow{protocol, end{x.Addr(), x.Port()}, end{y.Addr(), y.Port()}})
+			}
+		}
+	}
+	for nameA, a := range all {
+		for nameB, b := range all {
+			from, errA := checked(a)
+			to, errB := checked(b)
+			if errA != nil || errB != nil {
+				t.Fatal(errA, errB)
+			}
+			if !newKeeper(to).keepsAll(from) {
+				continue
+			}
+			for _, f := range flows {
+				if newKeeper(from).keeps(f) && !newKeeper(to).keeps(f) {
+					t.Errorf("%q is said to keep all of %q, but not %v", nameB, nameA, f)
+				}
 			}
 		}
 	}

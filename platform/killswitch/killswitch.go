@@ -12,7 +12,7 @@
 //	rules.go        policy -> table: the one place that says what may leave
 //	model.go        what a table is made of
 //	text.go         table -> text that nft(8) reads, for people and golden files
-//	*_linux.go      table -> kernel (commit), kernel -> table (read), flows, watch
+//	*_linux.go      table -> kernel (encode, batch), kernel -> table (read), flows, watch
 //
 // # What a policy does
 //
@@ -150,6 +150,10 @@ type Switch struct {
 	mu   sync.Mutex
 	want *standing // what Set made last; nil: nothing yet, or cleared
 	mine bool      // Set or Clear was called: want is what there should be
+	// held is the policy after which the flows were cut, and seen the firewall's
+	// generation when it was read back; nil: there is none, or it was altered.
+	held *Policy
+	seen uint32
 }
 
 // AlteredError says that the kernel does not hold what was set: somebody else
@@ -202,23 +206,40 @@ func (s *Switch) Set(p Policy) error {
 	if err != nil {
 		return fmt.Errorf("killswitch: setting the policy: %w", err)
 	}
-	s.want, s.mine = made, true
-	if err := s.compare(); err != nil {
+	held, seen := s.held, s.seen
+	s.want, s.mine, s.held = made, true, nil
+	got, err := s.compare()
+	if err != nil {
 		return fmt.Errorf("killswitch: the policy was set: %w", err)
 	}
-	// No rule asks whether a flow is known, so that the packets of one which
-	// stays in the kernel's memory are refused all the same.
-	if n, err := s.kernel.cut(t); err != nil {
-		s.log.Warn("flows that the policy does not allow could not be forgotten", "error", err)
-	} else {
-		s.log.Debug("policy set", "rules", t.size(), "flows cut", n)
-	}
-	if n, err := s.kernel.dropWaiting(); err != nil {
-		s.log.Warn("packets from before the policy that wait for their next hop could not be dropped", "error", err)
-	} else if n > 0 {
-		s.log.Debug("packets from before the policy are dropped", "next hops", n)
-	}
+	s.seen = got.generation
+	// Where nobody else changed anything since, a policy that only allows more
+	// leaves all packets and flows as they are.
+	s.clean(t, held != nil && s.seen == seen+1 && newKeeper(t.policy).keepsAll(*held))
 	return nil
+}
+
+// clean ends what an earlier policy let through and the one that stands does not;
+// none says that there is nothing of that. No rule asks whether a flow is known, so
+// that the packets of one which stays in the kernel's memory are refused all the
+// same.
+func (s *Switch) clean(t *table, none bool) {
+	if !none {
+		waiting, err := s.kernel.dropWaiting()
+		if err != nil {
+			s.log.Warn("packets from before the policy that wait for their next hop could not be dropped", "error", err)
+		}
+		cut, lost := s.kernel.cut(t)
+		if lost != nil {
+			s.log.Warn("flows that the policy does not allow could not be forgotten", "error", lost)
+		}
+		if err != nil || lost != nil {
+			return // and the next policy tries again
+		}
+		s.log.Debug("what an earlier policy let through has ended", "flows", cut, "next hops", waiting)
+	}
+	s.held = &t.policy
+	s.log.Debug("policy set", "rules", t.size())
 }
 
 // Clear takes the policy away: everything may leave.
@@ -228,7 +249,7 @@ func (s *Switch) Clear() error {
 	if err := s.kernel.remove(); err != nil {
 		return fmt.Errorf("killswitch: taking the policy away: %w", err)
 	}
-	s.want, s.mine = nil, true
+	s.want, s.mine, s.held = nil, true, nil
 	return nil
 }
 
@@ -238,31 +259,31 @@ func (s *Switch) Clear() error {
 func (s *Switch) Check() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.compare(); err != nil {
+	if _, err := s.compare(); err != nil {
 		return fmt.Errorf("killswitch: %w", err)
 	}
 	return nil
 }
 
-// compare holds what the kernel has against what it should have.
-func (s *Switch) compare() error {
+// compare holds what the kernel has, which it returns, against what it should have.
+func (s *Switch) compare() (*standing, error) {
 	got, err := s.kernel.read()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch {
 	case !s.mine && got == nil:
-		return nil
+		return nil, nil
 	case !s.mine:
-		return got.intact()
+		return got, got.intact()
 	case s.want == nil && got == nil:
-		return nil
+		return nil, nil
 	case s.want == nil:
-		return &AlteredError{What: "a policy stands that was taken away"}
+		return got, &AlteredError{What: "a policy stands that was taken away"}
 	case got == nil:
-		return &AlteredError{What: "they are gone"}
+		return nil, &AlteredError{What: "they are gone"}
 	}
-	return s.want.difference(got)
+	return got, s.want.difference(got)
 }
 
 // Stands says whether a policy holds the machine now, one of a former process
@@ -333,7 +354,7 @@ func Remove() error {
 		return nil
 	}
 	if err == nil {
-		err = k.remove()
+		err = errors.Join(k.remove(), k.close())
 	}
 	if err != nil {
 		return fmt.Errorf("killswitch: removing the policy: %w", err)
@@ -355,8 +376,11 @@ type kernel interface {
 	cut(*table) (int, error)
 	// dropWaiting drops what has passed the table of before and not left yet.
 	dropWaiting() (int, error)
-	// watch reports changes of the firewall, by anybody.
+	// watch reports changes of the firewall, by anybody. It may be called, and
+	// its watcher used, while other methods are.
 	watch() (watcher, error)
+	// close lets go of what talks to the firewall; what stands stays.
+	close() error
 }
 
 // watcher yields when any table may have changed.

@@ -17,7 +17,7 @@ func build(p Policy) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := builder{Policy: p}
+	b := builder{p, chosen(p)}
 	t := &table{policy: p, chains: []chain{
 		{name: "output", hook: output, rules: b.output()},
 		{name: "forward", hook: forward, rules: b.forward()},
@@ -31,7 +31,10 @@ func build(p Policy) (*table, error) {
 }
 
 // builder writes the rules of a checked policy.
-type builder struct{ Policy }
+type builder struct {
+	Policy
+	chosen []set
+}
 
 // rules is a list under construction.
 type rules []rule
@@ -295,34 +298,34 @@ func (b builder) sets() []set {
 		{name: "answers4", kind: answers4},
 		{name: "answers6", kind: answers6},
 	}
-	return append(all, b.chosen()...)
+	return append(all, b.chosen...)
 }
 
 // dhcp6 are the servers of DHCPv6 and their groups (RFC 8415, 7.1).
 var dhcp6 = []netip.Prefix{linkLocal6, netip.MustParsePrefix("ff02::1:2/128"), netip.MustParsePrefix("ff05::1:3/128")}
 
-// chosen are the sets that hold what the policy names; none is empty.
-func (b builder) chosen() []set {
+// chosen are the sets that hold what a policy names; none is empty.
+func chosen(p Policy) []set {
 	var out []set
 	for _, e := range []struct {
 		name string
 		all  []netip.AddrPort
-	}{{"gateways", b.Gateways}, {"resolvers", b.Resolvers}, {"probes", b.Probes}} {
+	}{{"gateways", p.Gateways}, {"resolvers", p.Resolvers}, {"probes", p.Probes}} {
 		four, six := split(e.all, func(a netip.AddrPort) bool { return a.Addr().Is4() })
 		out = append(out, set{name: e.name + "4", kind: endpoints4, endpoints: four}, set{name: e.name + "6", kind: endpoints6, endpoints: six})
 	}
-	if t := b.Tunnel; t != nil {
+	if t := p.Tunnel; t != nil {
 		var own []netip.Addr
-		for _, p := range t.Addresses {
-			own = append(own, p.Addr())
+		for _, a := range t.Addresses {
+			own = append(own, a.Addr())
 		}
 		out = append(out, addressSets("tunnel", own, true, true)...)
 		out = append(out, addressSets("names", t.DNS, t.IPv4, t.IPv6)...)
 	}
-	if b.Portal != nil {
-		out = append(out, addressSets("portal", b.Portal.Resolvers, true, true)...)
+	if p.Portal != nil {
+		out = append(out, addressSets("portal", p.Portal.Resolvers, true, true)...)
 	}
-	four, six := split(b.LocalNetworks, func(p netip.Prefix) bool { return p.Addr().Is4() })
+	four, six := split(p.LocalNetworks, func(p netip.Prefix) bool { return p.Addr().Is4() })
 	out = append(out, set{name: "local4", kind: networks4, networks: four}, set{name: "local6", kind: networks6, networks: six})
 	kept := out[:0]
 	for _, s := range out {
@@ -347,7 +350,7 @@ func addressSets(name string, all []netip.Addr, with4, with6 bool) []set {
 
 // has says whether the policy fills a set.
 func (b builder) has(name string) bool {
-	for _, s := range b.chosen() {
+	for _, s := range b.chosen {
 		if s.name == name {
 			return true
 		}

@@ -12,6 +12,8 @@ import (
 type standing struct {
 	lines []string
 	note  string // the fingerprint that Set left in the kernel
+	// generation is the number of the last change of the firewall, by anybody.
+	generation uint32
 }
 
 // fingerprint of the lines. It finds what was changed by mistake or by another
@@ -37,22 +39,28 @@ func (s *standing) intact() error {
 	return &AlteredError{What: "they differ from the note of what was set"}
 }
 
-// difference says what got has, or lacks, against s.
+// difference says what got has, or lacks, against s. Both are sorted, so that
+// the first line that differs is in one of them alone.
 func (s *standing) difference(got *standing) error {
-	want, have := map[string]bool{}, map[string]bool{}
-	for _, l := range s.lines {
-		want[l] = true
-	}
-	for _, l := range got.lines {
-		have[l] = true
-		if !want[l] {
-			return &AlteredError{What: "there is " + l}
+	for i, l := range got.lines {
+		switch {
+		case i >= len(s.lines) || l < s.lines[i]:
+			return &AlteredError{What: "there is " + brief(l)}
+		case l > s.lines[i]:
+			return &AlteredError{What: "there is no " + brief(s.lines[i])}
 		}
 	}
-	for _, l := range s.lines {
-		if !have[l] {
-			return &AlteredError{What: "there is no " + l}
-		}
+	if len(s.lines) > len(got.lines) {
+		return &AlteredError{What: "there is no " + brief(s.lines[len(got.lines)])}
 	}
 	return got.intact()
+}
+
+// brief is a line for a log: a set may hold very much.
+func brief(line string) string {
+	const enough = 300
+	if len(line) > enough {
+		return line[:enough] + "..."
+	}
+	return line
 }

@@ -11,7 +11,7 @@ import (
 // hop: they have passed the rules of before, and meet none on their way out. It says
 // for how many next hops there were any. Who may still send asks for the address
 // again.
-func (nfTables) dropWaiting() (int, error) {
+func (*nfTables) dropWaiting() (int, error) {
 	dropped, errs := 0, []error(nil)
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 		// 0: on every device.

@@ -16,7 +16,7 @@ type generations struct {
 	buf  [64 << 10]byte
 }
 
-func (nfTables) watch() (watcher, error) {
+func (*nfTables) watch() (watcher, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, explain(err)

@@ -91,6 +91,10 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, machine: newPlace(t, false), far: newPlace(t, true), guest: newPlace(t, true)}
+	for _, p := range []*place{w.machine, w.far, w.guest} {
+		// Addresses are good at once: a packet must not depend on when it is sent.
+		p.run("sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0")
+	}
 	w.machine.run(`
 		ip link set lo up
 		ip link add eth0 address 02:00:00:00:00:02 type veth peer name wire address 02:00:00:00:00:01
