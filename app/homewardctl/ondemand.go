@@ -7,16 +7,18 @@ import (
 	"github.com/homeward-vpn/homeward/client/profile"
 )
 
+// overlaps say who has the addresses that the network and the company both use.
+var overlaps = map[profile.Overlap]string{
+	profile.OverlapCompany: "belong to the company", profile.OverlapLocal: "belong to the network you are in",
+}
+
 // guardRows say what a profile wants of the kill switch and of overlapping networks.
 func guardRows(t profile.Traffic) []row {
 	words := map[profile.KillSwitch]string{profile.KillSwitchOff: "off", profile.KillSwitchOn: "on, where this computer has no setting of its own"}
 	local := map[profile.LocalNetwork]string{
 		profile.LocalAllow: "can be reached while the kill switch holds", profile.LocalRefuse: "cannot be reached while the kill switch holds",
 	}
-	overlap := map[profile.Overlap]string{
-		profile.OverlapCompany: "belong to the company", profile.OverlapLocal: "belong to the network you are in",
-	}
-	return []row{{"Kill switch", words[t.KillSwitch]}, {"The local network", local[t.LocalNetwork]}, {"Addresses of both", overlap[t.Overlap]}}
+	return []row{{"Kill switch", words[t.KillSwitch]}, {"The local network", local[t.LocalNetwork]}, {"Addresses of both", overlaps[t.Overlap]}}
 }
 
 // demandRows say when the line comes and goes by itself.

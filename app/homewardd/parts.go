@@ -85,6 +85,7 @@ func tunnelParts(l *ledger.Ledger, logger *slog.Logger, checker *revocation.Chec
 			}
 			return local
 		},
+		MayClaim:       route.MayClaim,
 		NetworkChanged: around.changed,
 		Online:         around.online,
 	}

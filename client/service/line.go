@@ -121,7 +121,7 @@ func (s *Service) tell(l *line, ev tunnel.Event) {
 		again := l.up
 		renewed := again && !ev.Info.SignedInAt.Equal(l.info.SignedInAt)
 		l.up, l.net, l.info = true, ev.Network, ev.Info
-		l.warnings = slices.Clone(ev.Network.Refused)
+		l.warnings = slices.Concat(ev.Network.Refused, ev.Network.Overlaps)
 		l.mu.Unlock()
 		if renewed {
 			s.prompts.renewed()

@@ -56,6 +56,9 @@ type Config struct {
 	// LocalNetworks are the prefixes that this machine is directly on: a
 	// gateway may not claim them by surprise. nil: none are known.
 	LocalNetworks func() []netip.Prefix
+	// MayClaim says whether a local network may have such a prefix for itself where the
+	// company has it too. Who runs one can claim anything. nil: it may.
+	MayClaim func(local netip.Prefix) bool
 	// NetworkChanged begins to tell that the network of this machine may have
 	// changed, until ctx ends. nil: nobody tells, and a line that has lost its
 	// path finds out by the gateway's silence.
@@ -182,6 +185,7 @@ type Network struct {
 	Full      bool           // nothing may go beside the tunnel, also of a family that Routes leave out
 	Routes    []netip.Prefix // includes 0.0.0.0/0 and ::/0 of a full tunnel
 	Exclude   []netip.Prefix
+	Keep      []netip.Prefix // of Routes, what the local network does not get, whatever it claims
 	DNS       []netip.Addr
 	// Domains: names that go to DNS. Empty with DNS set: every name.
 	Domains []string
@@ -189,6 +193,9 @@ type Network struct {
 	// Refused has a sentence for each thing that the gateway sent and that is
 	// not used.
 	Refused []string
+	// Overlaps has a sentence for each network that this machine is in and that the
+	// company has addresses of.
+	Overlaps []string
 }
 
 // equal says that nothing of the system has to change from one to the other.
@@ -196,7 +203,7 @@ func (n Network) equal(o Network) bool {
 	return n.Interface == o.Interface && n.Gateway == o.Gateway && n.MTU == o.MTU && n.Full == o.Full &&
 		slices.Equal(n.Addresses, o.Addresses) && slices.Equal(n.Routes, o.Routes) && slices.Equal(n.Exclude, o.Exclude) &&
 		slices.Equal(n.DNS, o.DNS) && slices.Equal(n.Domains, o.Domains) && slices.Equal(n.Search, o.Search) &&
-		slices.Equal(n.Refused, o.Refused)
+		slices.Equal(n.Refused, o.Refused) && slices.Equal(n.Keep, o.Keep) && slices.Equal(n.Overlaps, o.Overlaps)
 }
 
 // Info describes the live line for the status. Times are wall clock.

@@ -57,7 +57,7 @@ func (l *line) handle(ev ike.Event) {
 
 func (l *line) established(e ike.Established) {
 	l.strand.established(e)
-	l.world.profile, l.world.given = l.cfg.Profile, e.Configuration
+	l.world.profile, l.world.given, l.world.mayClaim = l.cfg.Profile, e.Configuration, l.cfg.MayClaim
 	if l.cfg.LocalNetworks != nil {
 		l.world.local = l.cfg.LocalNetworks()
 	}
@@ -93,6 +93,9 @@ func (l *line) active(e ike.ChildActive) {
 	l.up, l.stood = true, true
 	for _, r := range n.Refused {
 		l.log.Warn("the gateway sent what the profile does not allow", "refused", r)
+	}
+	for _, o := range n.Overlaps {
+		l.log.Warn("this network and the company have the same addresses", "warning", o)
 	}
 	for _, w := range slices.Concat(l.info.IKEWarnings, l.info.ESPWarnings) {
 		l.log.Warn("the profile allows what is not safe", "warning", w)

@@ -34,6 +34,8 @@ type world struct {
 	given   ike.Configuration
 	remote  []wire.TrafficSelector // what the Child SA carries
 	local   []netip.Prefix         // on-link prefixes
+	// mayClaim says which of those a network may have for itself; nil: all.
+	mayClaim func(netip.Prefix) bool
 }
 
 // network says what routes and DNS should be. The gateway may claim only what
@@ -62,6 +64,7 @@ func (w world) decide() Network {
 			n.Routes = append(n.Routes, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
+	n.Keep, n.Overlaps = w.overlaps(n)
 	n.Search = slices.Clone(w.profile.DNS.Search)
 	if n.Full {
 		return n // every name goes to the company's servers, whoever names domains
@@ -137,7 +140,7 @@ func (w world) routes(carried []netip.Prefix) (routes []netip.Prefix, refused []
 			seen[q] = true
 			// A part of what was wanted can be a part of the local network, too. What
 			// the profile names itself is its own wish, whatever the network.
-			if own := q == p && !t.Full && i < len(t.Include); !own {
+			if own := q == p && !t.Full && i < len(t.Include) && t.Overlap != profile.OverlapLocal; !own {
 				if reason := w.localPart(q); reason != "" {
 					refused = append(refused, reason)
 					continue
@@ -179,20 +182,6 @@ func (w world) refuseSubnet(p netip.Prefix) string {
 	return w.localPart(p)
 }
 
-// localPart says why a part of a network that this machine is directly on is
-// not taken: such a route would win over the network's own. The profile may
-// name that network, or a part of it.
-func (w world) localPart(p netip.Prefix) string {
-	t := w.profile.Traffic
-	for _, l := range w.local {
-		named := func(n netip.Prefix) bool { return within(n, l) && within(p, n) }
-		if within(p, l) && !slices.ContainsFunc(t.Include, named) && !slices.ContainsFunc(t.AllowPushed, named) {
-			return fmt.Sprintf("The gateway's network %s is not used: it is part of the local network %s.", p, l)
-		}
-	}
-	return ""
-}
-
 // resolvers are the servers that the tunnel carries. One of the gateway's that
 // lies outside the routes gets a route of its own, and so must be a network that
 // the gateway may name.
@@ -206,7 +195,7 @@ func (w world) resolvers(carried, routes []netip.Prefix) (servers []netip.Addr, 
 		if !anyContains(carried, a) {
 			continue
 		}
-		if host := netip.PrefixFrom(a, a.BitLen()); len(own) == 0 {
+		if host := netip.PrefixFrom(a, a.BitLen()); len(own) == 0 && !w.everything(routes, a) {
 			reason := w.localPart(host) // the network's own route would win
 			if !anyContains(routes, a) {
 				reason = w.refuseSubnet(host)
@@ -219,6 +208,12 @@ func (w world) resolvers(carried, routes []netip.Prefix) (servers []netip.Addr, 
 		servers = append(servers, a)
 	}
 	return servers, refused
+}
+
+// everything: of a full tunnel a name server gets the way that goes before the local
+// network's. Else whoever runs that would be asked every name.
+func (w world) everything(routes []netip.Prefix, server netip.Addr) bool {
+	return w.profile.Traffic.Full && slices.ContainsFunc(routes, func(p netip.Prefix) bool { return p.Bits() == 0 && p.Contains(server) })
 }
 
 // domains are the split-DNS names: the profile's own, and the gateway's where

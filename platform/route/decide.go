@@ -14,6 +14,7 @@ type world struct {
 	down    bool                        // somebody has switched that device off
 	own     []netip.Prefix              // its addresses
 	local   []netip.Prefix              // on-link prefixes of all other interfaces
+	routers []netip.Addr                // next hops of default routes
 	have    map[netip.Prefix]routeEntry // our routes in the table
 	rules   []rule                      // our rules
 	filters []filterState               // interfaces with an IPv4 default route
@@ -116,11 +117,22 @@ func wanted(c Config, w world, p *plan) map[netip.Prefix]routeEntry {
 	}
 	tunnel := maps.Clone(want)
 	for _, prefix := range localPrefixes(w.local) {
+		if kept(prefix, c.Keep) {
+			p.notes = append(p.notes, note{prefix, "the company has addresses of the local network"})
+			routers(prefix, c, w, tunnel, want)
+			continue
+		}
 		if covered(prefix, tunnel) {
 			if _, same := tunnel[prefix]; same {
 				p.notes = append(p.notes, note{prefix, "the local network has the same prefix and keeps it"})
 			}
 			want[prefix] = routeEntry{prefix: prefix, throw: true}
+		}
+	}
+	for _, prefix := range c.Keep {
+		prefix = prefix.Masked()
+		if covered(prefix, tunnel) && (prefix.Addr().Is4() || w.ipv6) {
+			want[prefix] = routeEntry{prefix: prefix, link: w.link}
 		}
 	}
 	for _, prefix := range c.Exclude {
@@ -171,6 +183,23 @@ func hosts(c Config, w world, tunnel, want map[netip.Prefix]routeEntry, p *plan)
 	}
 }
 
+// kept says whether a local network has to do without its addresses.
+func kept(local netip.Prefix, keep []netip.Prefix) bool {
+	return local != linkLocal && slices.ContainsFunc(keep, func(k netip.Prefix) bool {
+		return k.Bits() <= local.Bits() && k.Contains(local.Addr())
+	})
+}
+
+// routers leaves those of a local network that the company has within reach. A full
+// tunnel has no need of them, and any host can say that it is one.
+func routers(local netip.Prefix, c Config, w world, tunnel, want map[netip.Prefix]routeEntry) {
+	for _, r := range w.routers {
+		if host := netip.PrefixFrom(r, r.BitLen()); !c.Full && local.Contains(r) && covered(host, tunnel) {
+			want[host] = routeEntry{prefix: host, throw: true}
+		}
+	}
+}
+
 // private are the prefixes that a local network may claim for itself: RFC 1918,
 // RFC 3927, RFC 4193 and RFC 4291 section 2.5.6. minBits bounds how wide a
 // claim may be. An access point that announces all of 10.0.0.0/8 as on-link
@@ -200,13 +229,22 @@ func localPrefixes(onLink []netip.Prefix) []netip.Prefix {
 		if p.IsSingleIP() || linkLocal.Contains(p.Addr()) {
 			continue
 		}
-		for _, r := range private {
-			if r.within.Contains(p.Addr()) && p.Bits() >= r.minBits {
-				keep = append(keep, p)
-			}
+		if MayClaim(p) {
+			keep = append(keep, p)
 		}
 	}
 	return keep
+}
+
+// MayClaim says whether a local network may have a prefix for itself, where the tunnel
+// has it too: it is private, and no wider than a site.
+func MayClaim(p netip.Prefix) bool {
+	for _, r := range private {
+		if r.within.Contains(p.Addr()) && p.Bits() >= r.minBits {
+			return true
+		}
+	}
+	return false
 }
 
 // covered tells whether a route of the tunnel leads p there: p itself or a

@@ -83,6 +83,8 @@ func addrs(s string) []netip.Addr {
 	return list
 }
 
+const taken = "note 192.168.77.0/24: the company has addresses of the local network\n"
+
 const heldBack = "the tunnel does not carry all of this family, so the rest is held back\n"
 
 // TestDecide is a table of worlds.
@@ -99,6 +101,31 @@ func TestDecide(t *testing.T) {
 			Config{Routes: prefixes("0.0.0.0/0 ::/0"), Full: true},
 			world{ipv6: true, local: home},
 			"+0.0.0.0/0 dev 5\n+throw 192.168.77.0/24\n+::/0 dev 5\n+throw fe80::/10\n+rule4 not 0x1\n+rule6 not 0x1\n",
+		},
+		"the company has the network that both use, but not its router": {
+			Config{Routes: prefixes("192.168.77.0/24"), Keep: prefixes("192.168.77.0/24")},
+			world{local: home, routers: addrs("192.168.77.1 10.0.0.1")},
+			"+192.168.77.0/24 dev 5\n+throw 192.168.77.1/32\n+rule4 not 0x1\n" + taken,
+		},
+		"nor the router where the company's name server is said to be": {
+			Config{Routes: prefixes("192.168.0.0/16"), Keep: prefixes("192.168.0.0/16"), Hosts: addrs("192.168.77.1")},
+			world{local: home, routers: addrs("192.168.77.1")},
+			"+192.168.0.0/16 dev 5\n+192.168.77.1/32 dev 5\n+rule4 not 0x1\n" + taken + "note 192.168.77.0/24: the local network holds an address that the tunnel must reach\n",
+		},
+		"a full tunnel that keeps everything, whoever says that it is a router": {
+			Config{Routes: prefixes("0.0.0.0/0 ::/0"), Keep: prefixes("0.0.0.0/0 ::/0"), Full: true},
+			world{ipv6: true, local: prefixes("192.168.77.2/24 fd77::2/64 fe80::2/64"), routers: addrs("192.168.77.1")},
+			"+0.0.0.0/0 dev 5\n+::/0 dev 5\n+throw fe80::/10\n+rule4 not 0x1\n+rule6 not 0x1\n" + taken + "note fd77::/64: the company has addresses of the local network\n",
+		},
+		"a full tunnel keeps a part of what the network claims": {
+			Config{Routes: prefixes("0.0.0.0/0"), Keep: prefixes("192.168.77.128/25 172.16.0.0/12"), Full: true},
+			world{local: prefixes("192.168.77.2/24 172.16.3.4/24")},
+			"+0.0.0.0/0 dev 5\n+172.16.0.0/12 dev 5\n+throw 192.168.77.0/24\n+192.168.77.128/25 dev 5\n+rule4 not 0x1\nnote 172.16.3.0/24: the company has addresses of the local network\n",
+		},
+		"what is excluded stays outside whoever has it": {
+			Config{Routes: prefixes("0.0.0.0/0"), Keep: prefixes("0.0.0.0/0"), Exclude: prefixes("192.168.77.0/24"), Full: true},
+			world{local: home},
+			"+0.0.0.0/0 dev 5\n+throw 192.168.77.0/24\n+rule4 not 0x1\n" + taken,
 		},
 		"full tunnel of IPv4 refuses IPv6, but for the local network": {
 			full4, world{ipv6: true, hasIPv6: true, local: prefixes("192.168.77.2/24 fd00::2/64 2001:db8::2/64")},

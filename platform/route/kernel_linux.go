@@ -46,7 +46,10 @@ func (k linux) World(tunnel string) (world, error) {
 		w.have[e.prefix] = e
 	}
 	w.rules = rules
-	w.filters, err = k.filters(w.link)
+	if w.filters, err = k.filters(w.link); err != nil {
+		return w, err
+	}
+	w.routers, err = nextHops(w.link)
 	return w, err
 }
 
@@ -251,6 +254,32 @@ func (k linux) filters(tunnel int) ([]filterState, error) {
 		}
 	}
 	return states, nil
+}
+
+// nextHops are the routers of the main table's default routes, but for those with an
+// address of the link's own.
+func nextHops(tunnel int) (hops []netip.Addr, err error) {
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		list, err := whole(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
+		if noFamily(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listing default routes: %w", err)
+		}
+		for _, r := range list {
+			if ones := 0; r.Dst != nil {
+				if ones, _ = r.Dst.Mask.Size(); ones != 0 {
+					continue
+				}
+			}
+			a, ok := netip.AddrFromSlice(r.Gw)
+			if a = a.Unmap(); ok && r.LinkIndex != tunnel && !a.IsLinkLocalUnicast() && !slices.Contains(hops, a) {
+				hops = append(hops, a)
+			}
+		}
+	}
+	return hops, nil
 }
 
 // defaultLinks returns the interfaces of default routes, each once.

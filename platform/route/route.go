@@ -17,12 +17,16 @@
 //
 //   - what the profile excludes;
 //   - the local network, but only private prefixes that are no wider than a
-//     site's (see localPrefixes), because a DHCP server can claim any prefix as
+//     site's (see MayClaim), because a DHCP server can claim any prefix as
 //     local too, and only where a tunnel route covers them;
+//   - beside a split tunnel, the routers of a local network that Config.Keep takes
+//     in: who leads out of it often answers names as well.
 //   - fe80::/10, for that is the link's own.
 //
 // A route of the tunnel that is more specific than a local prefix wins over it;
-// of two equal ones the local network keeps its own. Config.Hosts win over any:
+// of two equal ones the local network keeps its own, unless Config.Keep holds it:
+// then the company has that network, and the machine still reaches its next hop,
+// which no route of a table leads to. Config.Hosts win over any:
 // an access point that announces the company's name servers as its neighbours
 // would otherwise be asked every name. IPv4 multicast and broadcast follow the
 // tunnel's default route like all else of a full tunnel: on the physical side
@@ -90,6 +94,9 @@ type Config struct {
 	// Hosts are single addresses inside Routes that must be reached through the
 	// tunnel even where the local network claims them: the name servers.
 	Hosts []netip.Addr
+	// Keep are networks inside Routes that the local network does not get, whatever it
+	// claims. Link-local addresses are the link's own all the same.
+	Keep []netip.Prefix
 	// Full says that nothing may leave beside the tunnel but what is excluded
 	// or local: a family that Routes leave out, in part or whole, is held back.
 	Full bool
@@ -210,7 +217,7 @@ func (c Config) check() error {
 	if c.Interface == "" {
 		return errors.New("setting routes: no interface is named")
 	}
-	for _, p := range slices.Concat(c.Routes, c.Exclude) {
+	for _, p := range slices.Concat(c.Routes, c.Exclude, c.Keep) {
 		if !p.IsValid() {
 			return errors.New("setting routes: a prefix is not valid")
 		}
