@@ -88,7 +88,7 @@ func (f *Failure) line(seen string) string {
 	case CauseLockdown:
 		return "Lockdown is on, so nothing leaves this computer outside a connection; connect, or ask an administrator to lift it with «homewardctl killswitch off»."
 	case CauseServiceRestarted:
-		return "The Homeward service was restarted while you wanted a connection, so nothing leaves this computer; connect again, or disconnect to open the network."
+		return "The Homeward service was restarted while you wanted a connection, so nothing leaves this computer; connect again, or disconnect if you want none any more."
 	case CauseProfile:
 		return "This profile cannot be used" + inBrackets(seen) + "; ask your administrator for a new one and import it again."
 	case CauseCancelled:

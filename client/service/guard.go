@@ -50,6 +50,7 @@ type guard struct {
 	lastHole uint64
 	portal   *PolicyPortal
 	standing Standing
+	behind   bool    // the disk does not say so
 	stands   *Policy // what was set last, and stands as far as is known
 	unsure   bool    // a former run may have left something, or a policy failed
 	failed   bool    // what is ordered does not stand

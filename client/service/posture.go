@@ -60,7 +60,7 @@ func (g *guard) note(how func(*Standing)) {
 	g.mu.Lock()
 	now := g.standing
 	how(&now)
-	same := now == g.standing
+	same := now == g.standing && !g.behind
 	g.mu.Unlock()
 	if same {
 		return
@@ -73,7 +73,7 @@ func (g *guard) note(how func(*Standing)) {
 		g.alarm(alarmPosture, fmt.Sprintf("What the kill switch is to hold back cannot be written to disk (%v), so it may not hold after a restart; make room on the disk.", err))
 		return
 	}
-	g.standing = now
+	g.standing, g.behind = now, false
 	g.alarm(alarmPosture, "")
 }
 
@@ -90,10 +90,28 @@ func (g *guard) set(to control.Settings) error {
 		return err
 	}
 	g.mu.Lock()
-	g.standing = now
+	g.standing, g.behind = now, false
 	g.alarm(alarmPosture, "")
 	g.mu.Unlock()
 	return nil
+}
+
+// assume takes settings that are not on disk, for want of room there say.
+func (g *guard) assume(to control.Settings, because error) {
+	g.setting.Lock()
+	defer g.setting.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.standing.Settings, g.behind = to, true
+	g.standing.LocalNetwork = localWord(to.LocalNetwork, g.ordered.Request.LocalNetwork)
+	g.alarm(alarmPosture, fmt.Sprintf("The setting of the kill switch could not be written to disk (%v), so the one before holds again when the service is started anew; make room on the disk, then set it once more.", because))
+}
+
+// unwritten says that the settings that hold are not on disk.
+func (g *guard) unwritten() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.behind
 }
 
 // settings gives the machine's.

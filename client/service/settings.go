@@ -12,7 +12,8 @@ import (
 func (s *Service) Settings(control.Caller) control.Settings { return s.guard.settings() }
 
 // ChangeSettings implements control.Backend. The order: may they, the disk, the
-// supervisor, the kill switch.
+// supervisor, the kill switch. Off is the way out, and opens also where the disk takes
+// nothing.
 func (s *Service) ChangeSettings(ctx context.Context, c control.Caller, change control.SettingsChange) (control.Settings, error) {
 	s.settingsMu.Lock()
 	defer s.settingsMu.Unlock()
@@ -24,28 +25,39 @@ func (s *Service) ChangeSettings(ctx context.Context, c control.Caller, change c
 	if change.LocalNetwork != nil {
 		after.LocalNetwork = *change.LocalNetwork
 	}
-	if after == before && !s.guard.trouble() {
+	if after == before && !s.guard.trouble() && !s.guard.unwritten() {
 		return after, nil
 	}
 	if err := s.maySet(c, before, after, s.shown.now()); err != nil {
 		return before, err
 	}
-	if err := s.guard.set(after); err != nil {
-		s.logger.Error("settings cannot be written", "error", err)
-		return before, control.Refuse(control.CodeInternal, "the setting could not be written to disk (%v), so it would not last; make room on the disk and try again", err)
+	unwritten := s.guard.set(after)
+	if unwritten != nil {
+		s.logger.Error("settings cannot be written", "error", unwritten)
+		if after.KillSwitch != control.KillSwitchOff {
+			return before, control.Refuse(control.CodeInternal, "the setting could not be written to disk (%v), so it would not last; make room on the disk and try again", unwritten)
+		}
+		s.guard.assume(after, unwritten)
 	}
 	_, err := s.wish(ctx, supervisor.ModeSet{Setting: settingOf(after)}, func(state supervisor.State) error {
 		return s.maySet(c, before, after, state)
 	})
 	if err != nil {
-		return before, errors.Join(err, s.guard.set(before))
+		back := s.guard.set(before)
+		if back != nil {
+			s.guard.assume(before, back)
+		}
+		return before, errors.Join(err, back)
 	}
 	s.logger.Info("settings changed", uidKey, c.UID, "kill_switch", after.KillSwitch, "local_network", after.LocalNetwork)
 	if err := s.performed(ctx); err != nil {
 		return after, err
 	}
 	if s.guard.trouble() {
-		return after, control.Refuse(control.CodeInternal, "the setting is kept, but the kill switch could not be set, so it is not sure that nothing leaves; look at «homewardctl status»")
+		return after, control.Refuse(control.CodeInternal, "the setting is taken, but the kill switch could not be set, so it is not sure that nothing leaves; look at «homewardctl status»")
+	}
+	if unwritten != nil {
+		return after, control.Refuse(control.CodeInternal, "the kill switch is off, but that could not be written to disk (%v), so it lasts only until the service starts again; make room on the disk, then set it once more", unwritten)
 	}
 	return after, nil
 }

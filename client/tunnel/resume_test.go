@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -24,6 +25,56 @@ func byPSK(c *iketest.ResponderConfig) {
 func withPSK(cfg *Config) {
 	cfg.Profile.Client = profile.Client{Auth: profile.ClientPSK, Identity: "alice@example.com"}
 	cfg.Profile.Gateway.Auth = profile.GatewayPSK
+}
+
+// lossy is a socket whose network loses what is sent while it is told to, and remembers
+// when that was.
+type lossy struct {
+	mobileSocket
+	lose *atomic.Bool
+	mu   *sync.Mutex
+	lost *[]time.Time
+}
+
+func (s lossy) Send(bufs [][]byte, to netip.AddrPort) error {
+	if !s.lose.Load() {
+		return s.mobileSocket.Send(bufs, to)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*s.lost = append(*s.lost, time.Now())
+	return nil
+}
+
+// TestResumeAsksAtOnce: a sign of life that nobody has answered yet when the machine
+// falls asleep is asked for anew the moment it wakes, and not when the pause between two
+// tries is over.
+func TestResumeAsksAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr, cfg := newTraveller(t, &iketest.MOBIKE{}, byPSK)
+		withPSK(&cfg)
+		net := lossy{mobileSocket: mobileSocket{tr.client, tr.office}, lose: new(atomic.Bool), mu: new(sync.Mutex), lost: new([]time.Time)}
+		cfg.OpenTransport = func() (Transport, error) { return net, nil }
+		r := run(t, cfg)
+		r.up()
+		<-time.After(10 * time.Second)
+		net.lose.Store(true)
+		tr.changes <- NetworkChange{}
+		<-time.After(730 * time.Millisecond)
+		woken := time.Now()
+		tr.changes <- NetworkChange{Resumed: true, Slept: time.Hour}
+		<-time.After(20 * time.Millisecond)
+		net.mu.Lock()
+		if n := len(*net.lost); n == 0 || (*net.lost)[n-1].Before(woken) {
+			t.Errorf("lost %v, woken at %v", *net.lost, woken)
+		}
+		net.mu.Unlock()
+		net.lose.Store(false)
+		<-time.After(3 * time.Second)
+		carries(t, tr.office)
+		r.stop()
+	})
 }
 
 // TestResumeAsksAnew: a sign of life that was asked for before the machine slept is
