@@ -41,6 +41,7 @@ func TestDamagedStateOfAnAlwaysOnLine(t *testing.T) {
 		{"a line that is not always on", service.Standing{Settings: on, Engaged: true, Profile: office.ID}, false},
 		{"disconnected", service.Standing{Settings: on}, false},
 		{"always on", service.Standing{Settings: on, Engaged: true, Profile: always.ID}, true},
+		{"always on, by its own rules", service.Standing{Settings: on, Engaged: true, Profile: always.ID, Automatic: true}, true},
 		{"and disconnected", service.Standing{Settings: on}, true},
 		{"the kill switch off", service.Standing{Settings: off}, false},
 		{"the profile decides", service.Standing{Engaged: true, Profile: always.ID}, true},

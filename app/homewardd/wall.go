@@ -91,7 +91,7 @@ func (s *stance) Load() (service.Standing, error) {
 		LocalNetwork: p.LocalNetwork,
 	}
 	if p.Engaged && (p.BootID == s.boot || p.BootID == "" || s.boot == "") {
-		now.Engaged, now.Profile, now.Owner = true, p.Profile, p.Owner
+		now.Engaged, now.Profile, now.Owner, now.Automatic = true, p.Profile, p.Owner, p.Automatic
 	}
 	return now, err
 }
@@ -106,7 +106,7 @@ func (s *stance) Save(now service.Standing) error {
 		return err
 	}
 	p.Mode, p.LocalWord, p.LocalNetwork = now.Settings.KillSwitch, now.Settings.LocalNetwork, now.LocalNetwork
-	p.Engaged, p.Profile, p.Owner, p.BootID = now.Engaged, now.Profile, now.Owner, ""
+	p.Engaged, p.Profile, p.Owner, p.Automatic, p.BootID = now.Engaged, now.Profile, now.Owner, now.Automatic, ""
 	if now.Engaged {
 		p.BootID, p.AlwaysOn = s.boot, now.Profile
 	}

@@ -60,6 +60,9 @@ type Posture struct {
 	// user (by number) it was.
 	Profile string `json:"profile"`
 	Owner   uint32 `json:"owner"`
+	// Automatic says, with Engaged, that no person had asked for it, but the
+	// profile's own rules.
+	Automatic bool `json:"automatic,omitempty"`
 	// AlwaysOn is the ID of the profile that is always connected, once a kill switch
 	// has been put up for it; empty: none.
 	AlwaysOn string `json:"always_on"`

@@ -30,8 +30,8 @@ type Machine interface {
 
 // byMachineFirst is a tunnel's Ask: the service answers what it can itself, and calls
 // for a user only where a program of theirs is there, or they have asked for the line.
-// What the gateway has refused is not answered with again, in this attempt or by
-// itself in a later one, until it was set anew or the service is started again.
+// What the gateway has refused is not answered with again, in this attempt or in a later
+// one, until it was set anew.
 func (s *Service) byMachineFirst(l *line, a *asker) func(context.Context, tunnel.Question) (tunnel.Answer, error) {
 	return func(ctx context.Context, q tunnel.Question) (tunnel.Answer, error) {
 		stored, err := s.cfg.Profiles.Get(l.request.ProfileID)
@@ -39,8 +39,15 @@ func (s *Service) byMachineFirst(l *line, a *asker) func(context.Context, tunnel
 			return a.ask(ctx, q)
 		}
 		p := &stored.Profile
-		if s.auto.byMachine(p) && !q.Fresh {
+		password := q.Kind == tunnel.AskPassword
+		if password && q.Fresh {
+			s.prompts.trials.machineRefused(p.ID)
+		}
+		if s.auto.byMachine(p) && !q.Fresh && !(password && s.prompts.trials.machineKnown(p.ID)) {
 			if answer, ok, err := s.cfg.Machine.Answer(p, q); ok || err != nil {
+				if ok && err == nil && password {
+					s.prompts.trials.machineSent(p.ID)
+				}
 				return answer, err
 			}
 		}
@@ -53,7 +60,7 @@ func (s *Service) byMachineFirst(l *line, a *asker) func(context.Context, tunnel
 
 // nobody is why an attempt that nobody has asked for ends with a question.
 func (s *Service) nobody(p *profile.Profile, q tunnel.Question) error {
-	if q.Fresh && s.auto.byMachine(p) {
+	if (q.Fresh || s.prompts.trials.machineKnown(p.ID)) && s.auto.byMachine(p) {
 		return &diagnose.Failure{Cause: diagnose.CauseWrongPassword, Detail: "the credential of the machine was refused"}
 	}
 	return &diagnose.Failure{Cause: diagnose.CauseUnanswered, Expected: wanted[q.Kind], Detail: "nobody is there to answer, and nobody asked for the line"}
@@ -73,6 +80,7 @@ func (s *Service) SetMachine(_ context.Context, c control.Caller, m control.Mach
 		s.logger.Error("the credential of the machine was not kept", "profile", stored.Profile.Name, "error", err)
 		return control.Refuse(control.CodeInternal, "the credential could not be kept; look at «homewardctl logs», and whether the disk is full")
 	}
+	s.prompts.trials.machineSet(stored.Profile.ID)
 	s.auto.changed(stored.Profile.ID)
 	s.logger.Info("a credential of the machine was set", "profile", stored.Profile.Name, uidKey, stored.Owner)
 	return nil
@@ -91,6 +99,7 @@ func (s *Service) RemoveMachine(_ context.Context, c control.Caller, name string
 		s.logger.Error("the credential of the machine was not removed", "profile", stored.Profile.Name, "error", err)
 		return control.Refuse(control.CodeInternal, "the credential could not be removed; look at «homewardctl logs»")
 	}
+	s.prompts.trials.machineSet(stored.Profile.ID)
 	s.auto.changed(stored.Profile.ID)
 	s.logger.Info("a credential of the machine was removed", "profile", stored.Profile.Name, uidKey, stored.Owner)
 	return nil

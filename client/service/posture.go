@@ -29,6 +29,8 @@ type Standing struct {
 	Engaged bool
 	Profile string
 	Owner   uint32
+	// Automatic: the profile's own rules wanted it, and no person did.
+	Automatic bool
 }
 
 // noPosture forgets.
@@ -43,14 +45,14 @@ func (g *guard) engage() {
 		r := g.ordered.Request
 		now.LocalNetwork = g.allowsLocal()
 		now.Engaged = r != (supervisor.Request{})
-		now.Profile, now.Owner = r.ProfileID, r.Owner
+		now.Profile, now.Owner, now.Automatic = r.ProfileID, r.Owner, r.Automatic
 	})
 }
 
 // disengage notes, after it is done, that everything may leave.
 func (g *guard) disengage() {
 	g.note(func(now *Standing) {
-		now.LocalNetwork, now.Engaged, now.Profile, now.Owner = g.allowsLocal(), false, "", 0
+		now.LocalNetwork, now.Engaged, now.Profile, now.Owner, now.Automatic = g.allowsLocal(), false, "", 0, false
 	})
 }
 
@@ -220,7 +222,9 @@ func (s *Service) resume() supervisor.State {
 
 // wanted is the wish of an earlier run.
 func (s *Service) wanted(standing Standing) supervisor.Request {
-	r := supervisor.Request{ProfileID: standing.Profile, Owner: standing.Owner}
+	r := supervisor.Request{
+		ProfileID: standing.Profile, Owner: standing.Owner, Automatic: standing.Automatic, AlwaysOn: standing.Automatic,
+	}
 	if stored, err := s.cfg.Profiles.Get(standing.Profile); err == nil && stored.Owner == standing.Owner {
 		r.ProfileName = stored.Profile.Name
 		r = wishes(r, &stored.Profile)

@@ -39,7 +39,10 @@ type trials struct {
 
 // account is whose password it is: a profile serves several users, and what becomes
 // of one's password says nothing about another's.
-type account struct{ profile, username string }
+type account struct {
+	profile, username string
+	machine           bool // it is the service's own; see trials_machine.go
+}
 
 // trial is what is known of an account's password.
 type trial struct {
@@ -48,12 +51,15 @@ type trial struct {
 	Pending  bool   `json:"pending,omitempty"` // the last one was sent, and has not brought a line up
 	Static   bool   `json:"static,omitempty"`  // one was right when it was used again
 	Once     bool   `json:"once,omitempty"`    // one was wrong when it was used again, and none ever right
+	Machine  bool   `json:"machine,omitempty"`
+	Refused  bool   `json:"refused,omitempty"` // of the machine's
+	Lost     int    `json:"lost,omitempty"`    // tries of the machine's in a row of which nobody has heard
 	refused  bool
 	again    bool // the one that is pending was used before
 }
 
 // idle says that there is nothing to remember.
-func (t *trial) idle() bool { return !t.Pending && !t.Static && !t.Once }
+func (t *trial) idle() bool { return !t.Pending && !t.Static && !t.Once && !t.Refused }
 
 // The bounds of the file. A profile whose users are more than that loses sight of
 // one of the others; where all together are, every password is taken for refused.
@@ -76,8 +82,10 @@ func openTrials(path string, logger *slog.Logger) *trials {
 	}
 	for _, one := range list {
 		if profile.ValidID(one.Profile) && len(t.of) < mostTrials {
-			one.refused = one.Pending
-			t.of[account{one.Profile, one.Username}] = &one
+			if one.refused = one.Pending || one.Refused || one.Lost >= mostLost; one.Machine && one.Pending {
+				one.lose()
+			}
+			t.of[account{one.Profile, one.Username, one.Machine}] = &one
 		}
 	}
 	return t
@@ -120,7 +128,7 @@ func (t *trials) sent(profileID, username string, again bool) {
 // entry gives what is known of an account, nil where there is no room to know more.
 // The caller holds the lock.
 func (t *trials) entry(profileID, username string) *trial {
-	of := account{profileID, username}
+	of := account{profile: profileID, username: username}
 	if t.of[of] == nil {
 		t.makeRoom(profileID)
 		if len(t.of) >= mostTrials {
@@ -137,7 +145,7 @@ func (t *trials) makeRoom(profileID string) {
 	users := 0
 	var one account
 	for of := range t.of {
-		if of.profile == profileID {
+		if of.profile == profileID && !of.machine {
 			users++
 			one = of
 		}
@@ -170,18 +178,18 @@ func (t *trials) known(profileID, username string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for of, one := range t.of {
-		if of.profile == profileID && (one.refused || one.Once) && (of.username == username || username == "") {
+		if of.profile == profileID && !of.machine && (one.refused || one.Once) && (of.username == username || username == "") {
 			return true
 		}
 	}
-	return len(t.of) >= mostTrials && t.of[account{profileID, username}] == nil
+	return len(t.of) >= mostTrials && t.of[account{profile: profileID, username: username}] == nil
 }
 
 // codes says whether that user's passwords are codes for one time.
 func (t *trials) codes(profileID, username string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	one := t.of[account{profileID, username}]
+	one := t.of[account{profile: profileID, username: username}]
 	return one != nil && one.Once
 }
 
@@ -199,7 +207,7 @@ func (t *trials) settle(profileID string, right bool) {
 		}
 		one.Static = one.Static || right && one.again
 		one.Once = one.Once && !one.Static
-		one.Pending, one.again, changed = false, false, true
+		one.Pending, one.again, one.Lost, changed = false, false, 0, true
 		if one.idle() {
 			delete(t.of, of)
 		}
@@ -232,6 +240,14 @@ func (t *trials) ended(profileID string, f *diagnose.Failure) {
 	changed := false
 	for of, one := range t.of {
 		if of.profile != profileID || !one.Pending {
+			continue
+		}
+		if one.Machine {
+			if changed = true; f == nil || f.Cause == diagnose.CauseCancelled {
+				one.lose()
+			} else {
+				one.Pending, one.Refused, one.refused = false, true, true
+			}
 			continue
 		}
 		one.refused = true

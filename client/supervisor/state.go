@@ -72,6 +72,9 @@ type State struct {
 	protected bool
 	// releasing: the batch under way takes that policy away; holding: it sets one.
 	releasing, holding bool
+	// moved: the network has changed since the attempt began, and what that finds
+	// may be of the network before.
+	moved bool
 	// owed: the policy is to be set anew when the batch under way is done.
 	owed bool
 

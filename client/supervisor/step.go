@@ -30,9 +30,7 @@ func Step(s State, e Event) (State, []Effect) {
 	case PolicyBack:
 		return policyBack(s)
 	case NetworkChanged:
-		if s.Failure != nil && s.Failure.Cause.OfPath() {
-			return resume(s)
-		}
+		return networkChanged(s)
 	case Cleared:
 		if s.Failure != nil && s.Failure.Cause == e.Cause {
 			return resume(s)
@@ -176,6 +174,7 @@ func timerFired(s State) (State, []Effect) {
 // startTunnel starts a tunnel: the policy stands before it sends its first packet.
 func startTunnel(s State) (State, []Effect) {
 	s.timer = 0
+	s.moved = false
 	s.Step = ""
 	s.tunnel = s.next()
 	return batch(s, policy(s, AllowGateway), StartTunnel{Tunnel: s.tunnel, Request: s.Request})
@@ -344,9 +343,13 @@ func wait(s State) (State, []Effect) {
 	s.Phase = Connecting
 	s.timer = s.next()
 	least, most := pause(s.Attempt)
-	if s.Waiting() {
+	switch {
+	case s.movedOn(): // what the attempt has found is of a network that is gone
+		s.Attempt = 0
+		least, most = pause(s.Attempt)
+	case s.Waiting():
 		least, most = longest/2, longest // NetworkChanged comes before that
-	} else {
+	default:
 		s.Attempt++
 	}
 	return batch(s, policy(s, AllowGateway), ArmTimer{Timer: s.timer, Least: least, Most: most})
@@ -367,6 +370,9 @@ func done(s State) (State, []Effect) {
 		return settle(s)
 	case Blocked:
 		s.Unprotected = s.Unprotected && !s.holding
+		if !s.Unprotected && s.movedOn() {
+			return resume(s)
+		}
 	}
 	return s, []Effect{Announce{}}
 }

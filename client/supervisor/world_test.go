@@ -72,6 +72,10 @@ func (w *world) step(e Event) {
 	if before.Phase == Blocked && next.Phase != Blocked {
 		switch e.(type) {
 		case Connect, Disconnect, Wanted, ModeSet, Cleared, NetworkChanged, PolicyBack:
+		case Done:
+			if !before.movedOn() { // else the network has changed before Blocked was reached
+				w.fatal("Blocked was left by %T", e)
+			}
 		default:
 			w.fatal("Blocked was left by %T", e)
 		}
