@@ -35,7 +35,7 @@ func (m *machineStore) List() map[string]control.MachineInfo {
 func withRules(n *fakeNetwork, m Machine, o profile.OnDemand) func(*Config) {
 	return func(c *Config) {
 		n.changes = make(chan struct{}, 1) // of the bubble
-		n.online = false // until the test has begun
+		n.online = false                   // until the test has begun
 		c.Automation, c.Machine = n.automation(), m
 		store := c.Profiles.(*fakeProfiles)
 		for i := range store.list {
