@@ -75,11 +75,15 @@ func (s *Sniffer) judge(device string, f Frame, octets []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.allowed.may(f, octets) {
-		if s.armed != "" && slices.Contains(s.by, f.Protocol) {
+		if s.armed != "" && slices.Contains(s.by, f.Protocol) && !s.allowed.probes(f, octets) {
 			t := s.turn(now, s.armed)
 			s.ended, s.armed = &t, ""
 		}
-		s.tally.Allowed[f.Protocol]++
+		if s.allowed.probes(f, octets) {
+			s.tally.Allowed[PortalProbe]++
+		} else {
+			s.tally.Allowed[f.Protocol]++
+		}
 		return
 	}
 	sort := f.sort()
