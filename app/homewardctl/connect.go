@@ -127,6 +127,9 @@ func (a *app) connect(ctx context.Context, name string, o connectOptions) error 
 		_, err := fmt.Fprintf(a.out, "Connected to %s%s.\n", plain(p.Name), addresses(status))
 		return err
 	default:
+		if words := heldBack(status); words != "" {
+			fmt.Fprintln(a.errOut, words)
+		}
 		if e := status.Error; e != nil {
 			answers.Failed(ctx, diagnose.Cause(e.Cause))
 		}
@@ -387,7 +390,11 @@ func (a *app) disconnect(ctx context.Context) error {
 		return err
 	}
 	if before.State == control.StateDisconnected || lockedDown(before) {
-		_, err := fmt.Fprintln(a.out, "Not connected.")
+		words := "Not connected."
+		if lockedDown(before) {
+			words = "Not connected. Lockdown is on, so nothing leaves this computer."
+		}
+		_, err := fmt.Fprintln(a.out, words)
 		return err
 	}
 	accepted, err := a.client.Disconnect(ctx)

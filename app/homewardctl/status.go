@@ -82,10 +82,25 @@ func blocked(st control.Status) string {
 	switch {
 	case !st.KillSwitch.Engaged:
 		return "Not connected, and it is not sure that nothing leaves this computer"
+	case st.Redacted:
+		return "Blocked: nothing leaves this computer until another user of it, or an administrator, disconnects"
 	case st.KillSwitch.Mode == control.KillSwitchLockdown:
 		return "Blocked: nothing leaves this computer until you connect"
 	default:
 		return "Blocked: nothing leaves this computer until you connect or disconnect"
+	}
+}
+
+// heldBack tells somebody whose attempt has failed that the network is closed now, and
+// the way out; empty: it is not.
+func heldBack(st control.Status) string {
+	switch {
+	case st.State != control.StateBlocked || !st.KillSwitch.Engaged:
+		return ""
+	case st.KillSwitch.Mode == control.KillSwitchLockdown:
+		return "Lockdown is on, so nothing leaves this computer until you connect."
+	default:
+		return "The kill switch holds, so nothing leaves this computer until you connect; «homewardctl disconnect» opens the network."
 	}
 }
 

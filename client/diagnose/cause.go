@@ -88,7 +88,7 @@ const (
 	CauseDNSFailed        Cause = "dns-failed"
 	CausePolicyFailed     Cause = "policy-failed"     // the kill switch could not be set
 	CauseLockdown         Cause = "lockdown"          // nothing leaves, and nobody wants a line
-	CauseServiceRestarted Cause = "service-restarted" // the kill switch of a line that an earlier run of the service made
+	CauseServiceRestarted Cause = "service-restarted" // the kill switch of a line that an earlier run of the service made; Expected: what holds besides
 	CauseProfile          Cause = "profile"           // the stored profile cannot be used; Seen: why
 	CauseCancelled        Cause = "cancelled"         // the user's own wish
 	CauseInternal         Cause = "internal"          // a defect of Homeward

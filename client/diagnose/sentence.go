@@ -29,7 +29,7 @@ func (f *Failure) Sentence() string {
 		CauseCardRemoved, CausePINWrong, CausePINLocked:
 		return f.certificate(seen, expected)
 	default:
-		return f.line(seen)
+		return f.line(seen, expected)
 	}
 }
 
@@ -49,7 +49,7 @@ func (f *Failure) path(expected string) string {
 }
 
 // line speaks of the line itself and of this computer.
-func (f *Failure) line(seen string) string {
+func (f *Failure) line(seen, expected string) string {
 	if disk := f.disk(); disk != "" {
 		return disk
 	}
@@ -86,9 +86,12 @@ func (f *Failure) line(seen string) string {
 	case CausePolicyFailed:
 		return "The kill switch could not be set" + inBrackets(seen) + "; restart the Homeward service, and if it stays so, tell your administrator."
 	case CauseLockdown:
-		return "Lockdown is on, so nothing leaves this computer outside a connection; connect, or ask an administrator to lift it with «homewardctl killswitch off»."
+		return "Lockdown is on, so nothing leaves this computer outside a connection; connect, or ask an administrator to lift it with «sudo homewardctl killswitch off»."
 	case CauseServiceRestarted:
-		return "The Homeward service was restarted while you wanted a connection, so nothing leaves this computer; connect again, or disconnect if you want none any more."
+		if expected != "" {
+			return "The Homeward service was restarted while you wanted a connection, and lockdown is on, so nothing leaves this computer; connect again, or ask an administrator to lift it with «sudo homewardctl killswitch off»."
+		}
+		return "The Homeward service was restarted while you wanted a connection, so nothing leaves this computer; connect again, or open the network with «homewardctl disconnect»."
 	case CauseProfile:
 		return "This profile cannot be used" + inBrackets(seen) + "; ask your administrator for a new one and import it again."
 	case CauseCancelled:

@@ -33,7 +33,7 @@ func (b *board) post(state supervisor.State, l *line) {
 	if visible(state) != visible(b.state) {
 		b.since = time.Now()
 	}
-	if nobody := state.Request == (supervisor.Request{}); nobody && state.Phase == supervisor.Blocked {
+	if nobody := state.Request.ProfileID == ""; nobody && state.Phase == supervisor.Blocked {
 		b.owned = false
 	} else if state.Phase != supervisor.Disconnected {
 		b.owner, b.owned = state.Request.Owner, true

@@ -107,6 +107,23 @@ func (g *guard) reach(line uint64, gateways []netip.AddrPort) error {
 	return g.told(g.change(func() { g.lines[line] = slices.Clone(gateways) }))
 }
 
+// readdress names the addresses that a tunnel's device is about to have, besides those
+// that it has.
+func (g *guard) readdress(line uint64, addresses []netip.Prefix) error {
+	return g.told(g.change(func() {
+		if g.ordered.Allow != supervisor.AllowTunnel || g.ordered.Tunnel != line {
+			return
+		}
+		all := slices.Clone(g.network.Addresses)
+		for _, a := range addresses {
+			if !slices.Contains(all, a) {
+				all = append(all, a)
+			}
+		}
+		g.network.Addresses = all
+	}))
+}
+
 // gone closes what was open for a tunnel, with the next policy: its packets are
 // marked, and nobody sends them any more.
 func (g *guard) gone(line uint64) {

@@ -74,6 +74,7 @@ func (s *Service) startTunnel(e supervisor.StartTunnel) error {
 	cfg.Username = e.Request.Username
 	cfg.Logger = s.logger.With("tunnel", e.Tunnel, uidKey, e.Request.Owner)
 	cfg.Reach = func(_ context.Context, gateways []netip.AddrPort) error { return s.guard.reach(l.id, gateways) }
+	cfg.Readdress = func(_ context.Context, to []netip.Prefix) error { return s.guard.readdress(l.id, to) }
 	cfg.Ask = s.byMachineFirst(l, s.prompts.asker(l))
 	l.tunnel = s.cfg.NewTunnel(cfg)
 	s.linesMu.Lock()

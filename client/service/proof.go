@@ -18,7 +18,8 @@ import (
 //	  held: found, with the time      leaks: found, an alarm -> again -> changed -> ...
 //
 // The newest policy wins: a proof of one that stands no more is called off, and says
-// nothing.
+// nothing. One that stands for long is proven again and again, for what was true of it
+// once may not be any more.
 
 // Proof tries whether what the kill switch holds back is held back.
 type Proof interface {
@@ -43,6 +44,10 @@ const (
 	settleTime = 250 * time.Millisecond
 	// settleMost bounds the wait where they never are.
 	settleMost = 2 * time.Second
+	// staleTime is how long what a proof has found is good for, and alarmedTime the
+	// same where it was a leak: whoever mends it wants to know.
+	staleTime   = 15 * time.Minute
+	alarmedTime = 5 * time.Minute
 )
 
 // subject is a policy that is to be proven.
@@ -93,9 +98,14 @@ func (p *prover) changed(to subject) {
 
 // run proves what changed says until ctx ends.
 func (p *prover) run(ctx context.Context) {
+	var last subject // and whether it leaked
+	stale := time.NewTimer(staleTime)
+	defer stale.Stop()
 	for {
 		select {
 		case <-p.wanted:
+		case <-stale.C:
+			p.stale(last)
 		case <-ctx.Done():
 			return
 		}
@@ -107,10 +117,24 @@ func (p *prover) run(ctx context.Context) {
 		s := p.next
 		p.next, p.stop = nil, stop
 		p.mu.Unlock()
-		if s != nil && s.restrains {
-			p.prove(proving, *s)
+		if s != nil {
+			if last = *s; s.restrains {
+				last.again = p.prove(proving, *s)
+			}
 		}
 		stop()
+		if stale.Reset(staleTime); last.again {
+			stale.Reset(alarmedTime)
+		}
+	}
+}
+
+// stale has the last policy proven again, where there is none that waits.
+func (p *prover) stale(last subject) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == nil && last.restrains {
+		p.next = &last
 	}
 }
 
@@ -135,8 +159,8 @@ func (p *prover) settle(ctx context.Context) bool {
 }
 
 // prove does one proof and judges it. What could not be proven changes nothing: an
-// alarm that was raised stays.
-func (p *prover) prove(ctx context.Context, s subject) {
+// alarm that was raised stays. It says whether the policy leaks, as far as is known.
+func (p *prover) prove(ctx context.Context, s subject) (leaks bool) {
 	found, err := p.proof.Prove(ctx, s.except)
 	switch {
 	case ctx.Err() != nil: // it is of a policy that stands no more
@@ -150,12 +174,15 @@ func (p *prover) prove(ctx context.Context, s subject) {
 		if !s.again {
 			p.again()
 		}
+		return true
 	case found.Held:
 		p.logger.Info("the kill switch holds", "tried", found.Tried, "set_again", s.again)
 		p.found(s.changes, found.At.Round(0), "")
+		return false
 	default:
 		p.logger.Info("the kill switch is not proven: there was nothing to try", "tried", found.Tried)
 	}
+	return s.again
 }
 
 // mostLeaks bounds how many are named in a sentence.

@@ -2,7 +2,9 @@ package service
 
 import (
 	"errors"
+	"net/netip"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,4 +228,116 @@ func TestNetworkThatComesDuringAnAttempt(t *testing.T) {
 			t.Error("the line waits although there is a network")
 		}
 	})
+}
+
+// TestProvenAgain: a policy that stands for long is proven by itself, a leak that was
+// mended ends its alarm without anybody doing anything, and nothing is proven where
+// nothing is held back.
+func TestProvenAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &proofs{found: []Proven{holds}}
+		r := startProver(t, p)
+		r.changed(subject{changes: 1, restrains: true})
+		rest()
+		first := r.last().verified
+		pass(staleTime)
+		if v := r.last(); p.asks() != 2 || v.verified.Sub(first) < staleTime || v.again != 0 {
+			t.Fatalf("asked %d times, %+v, first verified at %v", p.asks(), v, first)
+		}
+		p.answer(leaks)
+		pass(staleTime)
+		if v := r.last(); v.alarm == "" || v.again != 1 || p.asks() != 4 {
+			t.Fatalf("with a hole: %+v, asked %d times", v, p.asks())
+		}
+		pass(alarmedTime)
+		if v := r.last(); v.alarm == "" || v.again != 1 || p.asks() != 5 {
+			t.Fatalf("with a hole that stays: %+v, asked %d times", v, p.asks())
+		}
+		p.answer(holds)
+		pass(alarmedTime)
+		if v := r.last(); v.alarm != "" || v.verified.IsZero() {
+			t.Errorf("mended: %+v", v)
+		}
+		asked := p.asks()
+		r.changed(subject{changes: 9})
+		pass(3 * staleTime)
+		if p.asks() != asked {
+			t.Error("proven where nothing is held back")
+		}
+	})
+}
+
+// TestReaddressNamesBoth: until the device has its other addresses and the supervisor
+// has ordered the policy anew, both are kept from coming in elsewhere; of a tunnel that
+// is not let through nothing is named.
+func TestReaddressNamesBoth(t *testing.T) {
+	c := &computer{}
+	inComputer(t, c, func(t *testing.T, r *rig) {
+		r.connect("vault")
+		f := r.tunnel()
+		other := netip.MustParsePrefix("10.98.0.99/32")
+		if err := f.cfg.Readdress(t.Context(), []netip.Prefix{other}); err != nil || c.now().Tunnel != nil {
+			t.Errorf("before the line stands: %v, %+v", err, c.now())
+		}
+		up := officeUp()
+		f.do(func() { f.emit(up) })
+		if err := f.cfg.Readdress(t.Context(), []netip.Prefix{other}); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.now().Tunnel.Addresses; len(got) != 2 || got[0] != up.Network.Addresses[0] || got[1] != other {
+			t.Errorf("before the device has it the policy names %v", got)
+		}
+		up.Network.Addresses = []netip.Prefix{other}
+		f.do(func() { f.emit(up) })
+		if got := c.now().Tunnel.Addresses; len(got) != 1 || got[0] != other {
+			t.Errorf("afterwards the policy names %v", got)
+		}
+		r.fail("closed", errors.New("the kernel refuses"))
+		if err := f.cfg.Readdress(t.Context(), officeUp().Network.Addresses); err == nil {
+			t.Error("a policy that cannot be set is no reason to keep the address")
+		}
+		r.fail("closed", nil)
+	})
+}
+
+// TestWhatABlockSays: who may let go of a block, and how, is said to each who looks.
+func TestWhatABlockSays(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		mode     string
+		owner    uint32
+		profile  string
+		who      control.Caller
+		words    string
+		redacted bool
+		may      bool
+	}{
+		{"the one whose line it was", "", ada.UID, vaultID, ada, "«homewardctl disconnect»", false, true},
+		{"another user", "", ada.UID, vaultID, bob, "only they, or an administrator with «sudo homewardctl disconnect»", true, false},
+		{"an administrator", "", ada.UID, vaultID, root, "«homewardctl disconnect»", false, true},
+		{"in lockdown", "lockdown", ada.UID, vaultID, ada, "«sudo homewardctl killswitch off»", false, true},
+		{"nobody knows whose", "", 0, "", bob, "«homewardctl disconnect»", false, true},
+		{"a profile that is gone", "", ada.UID, "fedcba9876543210fedcba9876543210", ada, "«homewardctl disconnect»", false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := &computer{}
+			c.kernel.holds = &Policy{}
+			c.disk.now = Standing{Settings: control.Settings{KillSwitch: tt.mode}, Engaged: tt.profile != "", Profile: tt.profile, Owner: tt.owner}
+			inComputer(t, c, func(t *testing.T, r *rig) {
+				r.state(control.StateBlocked)
+				st := r.svc.Status(tt.who)
+				if st.Error == nil || !strings.Contains(st.Error.Message, tt.words) || st.Redacted != tt.redacted {
+					t.Errorf("redacted %v: %+v", st.Redacted, st.Error)
+				}
+				_, err := r.svc.Disconnect(t.Context(), tt.who)
+				if (err == nil) != tt.may {
+					t.Errorf("disconnect: %v", err)
+				}
+				if _, err := r.svc.Connect(t.Context(), bob, control.ConnectRequest{Profile: "secret"}); !tt.may && code(err) != control.CodeConflict {
+					t.Errorf("another user connects over the block: %v", err)
+				}
+			})
+		})
+	}
 }

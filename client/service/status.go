@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/client/supervisor"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 )
@@ -53,6 +54,9 @@ func describeFailure(st *control.Status, state supervisor.State) {
 	if state.Waiting() {
 		st.Step = stepWaiting
 	} else if f := state.Failure; f != nil {
+		if f.Cause == diagnose.CauseServiceRestarted && state.Mode() == supervisor.Lockdown {
+			f = &diagnose.Failure{Cause: f.Cause, Expected: state.Mode().String()} // another way out
+		}
 		st.Error = &control.Error{Cause: string(f.Cause), Message: f.Sentence(), Detail: f.Error()}
 	}
 	if state.Unprotected {
@@ -65,7 +69,11 @@ func describeFailure(st *control.Status, state supervisor.State) {
 func redact(st control.Status) control.Status {
 	st.Redacted = true
 	if st.Error != nil {
-		st.Error = &control.Error{Cause: st.Error.Cause, Message: "Another user's connection has failed; they can see why."}
+		words := "Another user's connection has failed; they can see why."
+		if st.State == control.StateBlocked {
+			words = "Another user's connection has failed or was cut off, and its kill switch holds; only they, or an administrator with «sudo homewardctl disconnect», can let go of it."
+		}
+		st.Error = &control.Error{Cause: st.Error.Cause, Message: words}
 	}
 	return st
 }

@@ -38,6 +38,10 @@ type Config struct {
 	// and waited for, before the first packet to an address that is new, and when one
 	// is gone. nil: every address is open.
 	Reach func(ctx context.Context, gateways []netip.AddrPort) error
+	// Readdress is called, and waited for, before the device gets other addresses than
+	// those of the last Up, so that who keeps packets for them from coming in elsewhere
+	// knows them first. nil: nobody does.
+	Readdress func(ctx context.Context, addresses []netip.Prefix) error
 
 	OpenTransport func() (Transport, error)
 	OpenTUN       func(TUNConfig) (TUN, error)

@@ -336,9 +336,8 @@ func (l *line) adapt() {
 	}
 	n.Interface, n.MTU, n.Gateway = l.net.Interface, l.net.MTU, l.info.GatewayAddress.Addr()
 	if !slices.Equal(n.Addresses, l.net.Addresses) {
-		l.log.Info("the gateway gave other addresses", "addresses", n.Addresses)
-		if err := l.tun.SetAddresses(n.Addresses); err != nil {
-			l.fail(&diagnose.Failure{Cause: diagnose.CauseTUNFailed, Err: err})
+		if err := l.readdress(n.Addresses); err != nil {
+			l.fail(err)
 			return
 		}
 	}
