@@ -38,6 +38,7 @@ func TestRuleMatches(t *testing.T) {
 		{"SSID is exact", profile.Rule{SSIDs: []string{"café", "Caf", "Café "}}, nil, []Environment{cafe}},
 		{"SSID of none", profile.Rule{SSIDs: []string{""}}, nil, []Environment{office, tunnel}},
 		{"domain", profile.Rule{DNSDomains: []string{"CORP.example"}}, []Environment{office}, []Environment{cafe, train, tunnel}},
+		{"another domain that ends alike", profile.Rule{DNSDomains: []string{"orp.example", "example"}}, nil, []Environment{office}},
 		{"domain below", profile.Rule{DNSDomains: []string{"*.example"}}, []Environment{office, train}, []Environment{cafe, tunnel}},
 		{"domain itself is not below", profile.Rule{DNSDomains: []string{"*.corp.example"}}, nil, []Environment{office}},
 		{"part of a label is not below", profile.Rule{DNSDomains: []string{"*.orp.example"}}, nil, []Environment{office}},

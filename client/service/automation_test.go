@@ -308,12 +308,12 @@ func TestNobodyIsCalled(t *testing.T) {
 		leave := r.svc.Attend(ada)
 		f := r.tunnel()
 		leave()
-		got := <-f.ask(tunnel.Question{Kind: tunnel.AskPassword, Username: "ada"})
-		if f := failureOf(got.err); f == nil || f.Cause != diagnose.CauseUnanswered {
-			t.Errorf("%+v", got)
-		}
+		unanswered := f.ask(tunnel.Question{Kind: tunnel.AskPassword, Username: "ada"})
 		if st := r.svc.Status(ada); len(st.Prompts) != 0 {
 			t.Errorf("%+v", st.Prompts)
+		}
+		if got := <-unanswered; failureOf(got.err) == nil || failureOf(got.err).Cause != diagnose.CauseUnanswered {
+			t.Errorf("%+v", got)
 		}
 		r.svc.Attend(ada)
 		answer := f.ask(tunnel.Question{Kind: tunnel.AskPassword, Username: "ada"})
