@@ -38,6 +38,11 @@ type holes struct {
 // newPortals joins what finds a network's sign-in page and lets one program out to it.
 // Who is asked for names is not remembered: they are the network's own.
 func newPortals(around surroundings, resolver *dns.Configurator, open holes, probe portal.Probe, logger *slog.Logger) (service.Portals, error) {
+	// A run that was killed closes nothing behind itself. Its policy goes with the first
+	// of this run; here goes who was let out.
+	if err := confine.EndFormer(portalGroup); err != nil {
+		logger.Error("a sign-in to the network that a former run has left could not be ended", "error", err)
+	}
 	names, err := newLocator("", resolver, open.resolvers, logger)
 	if err != nil {
 		return service.Portals{}, err

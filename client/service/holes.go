@@ -1,6 +1,9 @@
 package service
 
-import "net/netip"
+import (
+	"errors"
+	"net/netip"
+)
 
 // The kill switch opens for a moment for what the service itself must ask of the
 // network that this computer is in. Its packets are marked; nobody else's pass by
@@ -17,7 +20,12 @@ func (s *Service) OpenProbes(servers []netip.AddrPort) (shut func(), err error) 
 }
 
 // OpenPortal lets one control group sign in to the network, besides everything else
-// that may leave; nil: no longer.
+// that may leave; nil: no longer. A system that cannot do that holds everything back
+// as before.
 func (s *Service) OpenPortal(p *PolicyPortal) error {
-	return s.guard.told(s.guard.change(func() { s.guard.portal = p }))
+	err := s.guard.change(func() { s.guard.portal = p })
+	if err == nil || p == nil {
+		return s.guard.told(err)
+	}
+	return errors.Join(err, s.guard.told(s.guard.change(func() { s.guard.portal = nil })))
 }

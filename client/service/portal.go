@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -28,37 +27,40 @@ type Portals struct {
 
 // Confinement is a group of processes; platform/confine has one.
 type Confinement interface {
-	Path() string // below the mount of cgroup2
-	Admit(pid int) error
+	Path() string                    // below the mount of cgroup2
+	Admit(pid int, uid uint32) error // a process of that user's, and nobody else's
 	Ended(ctx context.Context) error
 	Close() error
 }
 
 const (
 	// lookTime bounds one look.
-	lookTime = 10 * time.Second
-	// signInTime is how long a program may be out to sign in, and signInLook how often
-	// it is looked meanwhile whether that is done.
-	signInTime = 10 * time.Minute
-	signInLook = 3 * time.Second
-	// freshLook is how old a finding may be to begin a sign-in with.
-	freshLook = 30 * time.Second
+	lookTime = 15 * time.Second
+	// lookPause is how long what was found is told again to whoever asks, for any local
+	// user may ask, and the network is not to be asked as fast as he can.
+	lookPause = time.Second
+	// doubtTime is how long an attempt may take before the network is suspected.
+	doubtTime = 5 * time.Second
 )
 
 // portals is what the service does about the network's own sign-in:
 //
-//	another network, a gateway that is not reached -> suspect -> look -> status
-//	SignInPortal -> look -> a group, and the way open for it -> EnterPortal
-//	  -> the network lets us out, the time is over, the program has left
-//	  -> the way closed, the group ended -> a new attempt
+//	another network, an attempt that takes long, a gateway that is not reached
+//	  -> suspect -> look -> status
+//	SignInPortal (signin.go)
 //
 // Nobody signs in by himself here, and no page is opened that no user wants.
 type portals struct {
 	cfg   Portals
 	svc   *Service
-	doubt chan struct{} // of one: the network may want a sign-in
+	now   func() time.Time // the wall's
+	doubt chan struct{}    // of one: the network may want a sign-in
+	tried chan struct{}    // of one: an attempt has begun
 
 	looking sync.Mutex // one look at a time
+	last    look       // the last one; with looking
+
+	changing sync.Mutex // one sign-in begins or ends at a time
 
 	mu      sync.Mutex
 	known   *control.Portal // nil: nobody has looked since the network changed
@@ -67,18 +69,16 @@ type portals struct {
 	open    *signIn         // nil: there is none
 }
 
-// signIn is one that is under way.
-type signIn struct {
-	number  uint64
-	uid     uint32
-	until   time.Time
-	group   Confinement
-	entered chan struct{} // closed when the program is in
-	in      bool          // the same, under the lock
+// look is what one look found.
+type look struct {
+	found   control.Portal
+	err     error
+	ended   time.Time
+	changes uint64 // of the network, when it began
 }
 
 func newPortals(cfg Portals, s *Service) *portals {
-	return &portals{cfg: cfg, svc: s, doubt: make(chan struct{}, 1)}
+	return &portals{cfg: cfg, svc: s, now: time.Now, doubt: make(chan struct{}, 1), tried: make(chan struct{}, 1)}
 }
 
 // run looks at the network whenever there is a doubt, until ctx ends.
@@ -86,17 +86,38 @@ func (p *portals) run(ctx context.Context) {
 	if p.cfg.Look == nil {
 		return
 	}
+	long := time.NewTimer(0)
+	long.Stop()
+	defer long.Stop()
 	for {
 		select {
-		case <-p.doubt:
-			if p.wanted() {
-				if _, err := p.look(ctx); err != nil && ctx.Err() == nil {
-					p.svc.logger.Info("whether the network wants a sign-in is not known", "error", err)
-				}
+		case <-p.tried:
+			long.Reset(doubtTime)
+			continue
+		case <-long.C:
+			if p.svc.shown.now().Phase != supervisor.Connecting {
+				continue
 			}
+		case <-p.doubt:
 		case <-ctx.Done():
 			return
 		}
+		if p.wanted() {
+			p.lookAgain(ctx)
+		}
+	}
+}
+
+// lookAgain looks, and has the line tried at once where the network has begun to let
+// this computer out: somebody has signed in.
+func (p *portals) lookAgain(ctx context.Context) {
+	before := p.show()
+	found, err := p.look(ctx)
+	if err != nil && ctx.Err() == nil {
+		p.svc.logger.Info("whether the network wants a sign-in is not known", "error", err)
+	}
+	if before != nil && before.State == control.PortalCaptive && found.State == control.PortalOpen {
+		p.svc.inbox.put(message{event: supervisor.NetworkChanged{}})
 	}
 }
 
@@ -120,11 +141,15 @@ func (p *portals) suspect() {
 	}
 }
 
-// elsewhere forgets what was known of the network before.
+// elsewhere forgets what was known of the network before. A sign-in to it looks
+// whether this is still the network that its user meant.
 func (p *portals) elsewhere() {
 	p.mu.Lock()
 	known := p.known != nil
 	p.known, p.changes = nil, p.changes+1
+	if p.open != nil {
+		p.open.move()
+	}
 	p.mu.Unlock()
 	if known {
 		p.svc.shown.touch()
@@ -132,9 +157,16 @@ func (p *portals) elsewhere() {
 	p.suspect()
 }
 
-// failed looks at why an attempt has failed: a network that answers in everybody's
-// place lets no gateway be found or reached.
-func (p *portals) failed(before, after supervisor.State) {
+// saw follows what becomes of the line.
+func (p *portals) saw(before, after supervisor.State) {
+	p.judge(after)
+	if after.Phase == supervisor.Connecting && before.Phase != supervisor.Connecting {
+		select {
+		case p.tried <- struct{}{}:
+		default: // it is known
+		}
+	}
+	// A network that answers in everybody's place lets no gateway be found or reached.
 	f := after.Failure
 	if f == nil || f == before.Failure {
 		return
@@ -145,32 +177,46 @@ func (p *portals) failed(before, after supervisor.State) {
 	}
 }
 
-// look looks now.
+// look looks now, or tells what was found a moment ago.
 func (p *portals) look(ctx context.Context) (control.Portal, error) {
 	p.looking.Lock()
 	defer p.looking.Unlock()
 	p.mu.Lock()
 	changes := p.changes
 	p.mu.Unlock()
+	if p.last.changes == changes && !p.last.ended.IsZero() && time.Since(p.last.ended) < lookPause {
+		return p.last.found, p.last.err
+	}
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	f, err := p.cfg.Look(ctx)
-	found := control.Portal{State: string(f.State), LookedAt: time.Now().Round(0), Device: f.Device, By: f.By, URL: f.SignIn}
+	found := control.Portal{State: string(f.State), LookedAt: p.now().Round(0), Device: f.Device, By: f.By, URL: f.SignIn}
 	if !f.Until.IsZero() {
 		until := f.Until.Round(0)
 		found.SessionUntil = &until
 	}
+	if !errors.Is(err, context.Canceled) { // who asked has left, which says nothing of the network
+		p.last = look{found: found, err: err, ended: time.Now(), changes: changes}
+		p.learn(found, changes)
+	}
+	return found, err
+}
+
+// learn takes over what was found, where the network is still the same.
+func (p *portals) learn(found control.Portal, changes uint64) {
 	p.mu.Lock()
-	before := p.known
-	if changes == p.changes {
+	before, fresh := p.known, changes == p.changes
+	if fresh {
 		p.known = &found
 	}
 	p.mu.Unlock()
+	if !fresh {
+		return
+	}
 	if before == nil || before.State != found.State || before.URL != found.URL {
 		p.svc.logger.Info("looked whether the network wants a sign-in", "state", found.State, "by", found.By, "device", found.Device)
 	}
 	p.svc.shown.touch()
-	return found, err
 }
 
 // show is what the status says; nil: nothing is known.
@@ -216,153 +262,4 @@ func (s *Service) LookPortal(ctx context.Context, _ control.Caller) (control.Por
 		s.logger.Info("whether the network wants a sign-in is not known", "error", err)
 	}
 	return found, nil
-}
-
-// SignInPortal implements control.Backend.
-func (s *Service) SignInPortal(ctx context.Context, c control.Caller, emit func(control.PortalSignIn) error) error {
-	p := s.portals
-	if p.cfg.Look == nil || p.cfg.Confine == nil {
-		return errNoPortals
-	}
-	if err := s.maySignIn(c); err != nil {
-		return err
-	}
-	page, err := p.page(ctx)
-	if err != nil {
-		return err
-	}
-	in, resolvers, err := p.begin(c)
-	if err != nil {
-		return err
-	}
-	line := control.PortalSignIn{Session: in.number, URL: page, Until: in.until.Round(0), Resolvers: resolvers}
-	s.logger.Info("a program may leave to sign in to the network", uidKey, c.UID, "until", in.until, "page", page)
-	if err = emit(line); err == nil {
-		line.Ended, err = p.follow(ctx, in)
-	}
-	err = errors.Join(err, p.end(in))
-	s.logger.Info("nobody may leave to sign in to the network any more", uidKey, c.UID, "why", line.Ended)
-	if line.Ended != "" {
-		err = errors.Join(err, emit(line))
-	}
-	if line.Ended == control.SignInDone {
-		s.inbox.put(message{event: supervisor.NetworkChanged{}})
-	}
-	return err
-}
-
-// maySignIn keeps one user from opening a way beside another's line.
-func (s *Service) maySignIn(c control.Caller) error {
-	state := s.shown.now()
-	if c.Admin || state.Request == (supervisor.Request{}) || state.Request.Owner == c.UID {
-		return nil
-	}
-	return control.Refuse(control.CodeForbidden, "another user of this computer wants a line, and only they, or an administrator, can open a way beside it")
-}
-
-// page is where the network wants the sign-in, as far as it wants one.
-func (p *portals) page(ctx context.Context) (string, error) {
-	known := p.show()
-	if known == nil || known.State != control.PortalCaptive || time.Since(known.LookedAt) > freshLook {
-		found, err := p.look(ctx)
-		if err != nil {
-			return "", control.Refuse(control.CodeUnavailable, "whether the network wants a sign-in could not be found out (%v); look at it with «homewardctl portal», or try another network", err)
-		}
-		known = &found
-	}
-	if known.State != control.PortalCaptive {
-		return "", control.Refuse(control.CodeConflict, "the network lets this computer out, and wants no sign-in; connect with «homewardctl connect»")
-	}
-	return known.URL, nil
-}
-
-// begin opens the way for a group that nobody is in yet.
-func (p *portals) begin(c control.Caller) (*signIn, []netip.Addr, error) {
-	resolvers, err := p.cfg.Resolvers()
-	if err != nil {
-		return nil, nil, fmt.Errorf("the network's name servers: %w", err)
-	}
-	in := &signIn{uid: c.UID, until: time.Now().Add(signInTime), entered: make(chan struct{})}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.open != nil {
-		return nil, nil, control.Refuse(control.CodeConflict, "a browser is open to sign in already; use that one, or close it first")
-	}
-	if in.group, err = p.cfg.Confine(); err != nil {
-		p.svc.logger.Error("no program can be kept apart", "error", err)
-		return nil, nil, control.Refuse(control.CodeUnavailable, "this system cannot let one program out and hold all others back (%v); let all out with «homewardctl killswitch off», sign in, and switch it on again", err)
-	}
-	if err := p.svc.OpenPortal(&PolicyPortal{Cgroup: in.group.Path(), Resolvers: resolvers}); err != nil {
-		return nil, nil, errors.Join(err, p.svc.OpenPortal(nil), in.group.Close())
-	}
-	p.number++
-	in.number, p.open = p.number, in
-	p.svc.shown.touch()
-	return in, resolvers, nil
-}
-
-// EnterPortal implements control.Backend.
-func (s *Service) EnterPortal(_ context.Context, c control.Caller, session uint64) error {
-	p := s.portals
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch in := p.open; {
-	case in == nil || in.number != session || in.uid != c.UID:
-		return control.Refuse(control.CodeNotFound, "there is no such sign-in to the network; begin one with «homewardctl portal sign-in»")
-	case in.in:
-		return control.Refuse(control.CodeConflict, "one program may leave to sign in, and one does already")
-	default:
-		if err := in.group.Admit(int(c.PID)); err != nil {
-			return fmt.Errorf("letting a program out to sign in: %w", err)
-		}
-		in.in = true
-		close(in.entered)
-		return nil
-	}
-}
-
-// follow waits for what ends a sign-in.
-func (p *portals) follow(ctx context.Context, in *signIn) (why string, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	left := make(chan error, 1)
-	var waiting sync.WaitGroup
-	waiting.Go(func() {
-		select {
-		case <-in.entered:
-			left <- in.group.Ended(ctx)
-		case <-ctx.Done():
-		}
-	})
-	defer waiting.Wait()
-	defer cancel()
-	over := time.NewTimer(time.Until(in.until))
-	defer over.Stop()
-	again := time.NewTicker(signInLook)
-	defer again.Stop()
-	for {
-		select {
-		case <-again.C:
-			if found, err := p.look(ctx); err == nil && found.State == control.PortalOpen {
-				return control.SignInDone, nil
-			}
-		case err := <-left:
-			return control.SignInClosed, err
-		case <-over.C:
-			return control.SignInTime, nil
-		case <-p.svc.ended:
-			return control.SignInRemoved, nil
-		case <-ctx.Done():
-			return "", ctx.Err() // the user's program has left, and hears no more
-		}
-	}
-}
-
-// end closes the way before what was let out is ended.
-func (p *portals) end(in *signIn) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	err := p.svc.OpenPortal(nil)
-	p.open = nil
-	p.svc.shown.touch()
-	return errors.Join(err, in.group.Close())
 }

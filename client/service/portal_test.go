@@ -37,7 +37,7 @@ type fakeGroup struct {
 }
 
 func (g *fakeGroup) Path() string { return "homeward/portal" }
-func (g *fakeGroup) Admit(pid int) error {
+func (g *fakeGroup) Admit(pid int, _ uint32) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.members = append(g.members, pid)
@@ -260,10 +260,12 @@ func TestSignInIsRefused(t *testing.T) {
 		if s := r.signIn(ada); code(s.err) != control.CodeConflict {
 			t.Errorf("a network that lets us out: %v", s.err)
 		}
+		<-time.After(lookPause)
 		h.set(portal.Finding{State: portal.Unknown}, errors.New("silence"))
 		if s := r.signIn(ada); code(s.err) != control.CodeUnavailable {
 			t.Errorf("a network that is not known: %v", s.err)
 		}
+		<-time.After(lookPause)
 		h.set(held, nil)
 		h.mu.Lock()
 		h.noGroups = errors.New("no groups")

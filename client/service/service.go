@@ -208,11 +208,11 @@ func (s *Service) handle(state supervisor.State, m message) supervisor.State {
 	}
 	s.remember(next)
 	s.auto.saw(state, next)
-	s.portals.failed(state, next)
 	s.cfg.Logs.concern(next)
 	if len(effects) > 0 && refused == nil {
 		s.shown.post(next, s.line(next.Tunnel()))
 	}
+	s.portals.saw(state, next)
 	if len(batch) > 0 {
 		s.batches.put(work{effects: batch})
 	}

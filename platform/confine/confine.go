@@ -6,7 +6,10 @@
 //
 // A socket belongs to the group in which it was made, and what a member starts is a
 // member, too: so a program is let in first and starts its browser then. What it had
-// open before stays outside.
+// open before stays outside. Nobody but root gets in or out by himself, for the group
+// is root's. A member can hand a socket to another program, which can use it as long
+// as the group is there: a group that is made later is another one to the kernel, also
+// where it has the same name.
 //
 // It owns the group and ends what is in it at Close, for a sign-in has an end. It
 // never starts a program and knows nothing of packets. app/homewardd joins it with
@@ -38,9 +41,15 @@ func (g *Group) Path() string { return g.path }
 // former run has left is ended first. ErrNoGroups where there can be none.
 func New(name string) (*Group, error) { return newGroup(name) }
 
-// Admit takes a process in, by its number. It must not have begun yet what it is to do
-// inside.
-func (g *Group) Admit(pid int) error { return g.admit(pid) }
+// Admit takes a process of the user uid in, by its number. It must not have begun yet
+// what it is to do inside. Numbers are given out anew: one that by now is another
+// user's, or a program that has taken another's rights, is refused, for it would be
+// let out, and ended, at a stranger's wish.
+func (g *Group) Admit(pid int, uid uint32) error { return g.admit(pid, uid) }
+
+// EndFormer ends what a former run that was killed has left in the group of this name,
+// and takes the group away. Nothing to do is no error.
+func EndFormer(name string) error { return endFormer(name) }
 
 // Ended waits until no process is left in the group, or ctx ends. A group that nobody
 // was let into has ended.

@@ -28,6 +28,32 @@ const (
 const endTime = 5 * time.Second
 
 func newGroup(name string) (*Group, error) {
+	g, err := place(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.remove(); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(g.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoGroups, err)
+	}
+	return g, nil
+}
+
+func endFormer(name string) error {
+	g, err := place(name)
+	if errors.Is(err, ErrNoGroups) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return g.remove()
+}
+
+// place says where the group of a name is, or would be.
+func place(name string) (*Group, error) {
 	mount, err := mounted("/proc/self/mountinfo", func(dir string) bool {
 		_, err := os.Stat(filepath.Join(dir, membersFile))
 		return err == nil
@@ -47,14 +73,7 @@ func below(mount, own, name string) (*Group, error) {
 		return nil, fmt.Errorf("confine: %q is no name of a group", name)
 	}
 	inside := strings.TrimPrefix(path.Join(own, name), "/")
-	g := &Group{path: inside, dir: filepath.Join(mount, inside)}
-	if err := g.remove(); err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(g.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoGroups, err)
-	}
-	return g, nil
+	return &Group{path: inside, dir: filepath.Join(mount, inside)}, nil
 }
 
 // mounted finds where cgroup2 is mounted. A mount that another has covered is still
@@ -97,14 +116,49 @@ func membership(file string) (string, error) {
 	return "", ErrNoGroups
 }
 
-func (g *Group) admit(pid int) error {
+func (g *Group) admit(pid int, uid uint32) (err error) {
 	if pid <= 1 {
 		return fmt.Errorf("confine: %d is no program of a user", pid)
+	}
+	// The descriptor stays with the process, whoever has its number later.
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("confine: taking process %d in: %w", pid, err)
+	}
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	if err := belongs(filepath.Join("/proc", strconv.Itoa(pid), "status"), uid); err != nil {
+		return err
 	}
 	if err := g.write(membersFile, strconv.Itoa(pid)); err != nil {
 		return fmt.Errorf("confine: taking process %d in: %w", pid, err)
 	}
+	// It was there all the time, or somebody else could have come in under its number.
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0); n != 0 || err != nil {
+		return errors.Join(fmt.Errorf("confine: process %d has ended meanwhile", pid), err)
+	}
 	return nil
+}
+
+// belongs looks whether a process is a user's, by all the numbers that say on whose
+// behalf it acts (proc(5), status): a program that has taken others' rights is not.
+func belongs(status string, uid uint32) error {
+	raw, err := os.ReadFile(status)
+	if err != nil {
+		return fmt.Errorf("confine: whose process it is: %w", err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		users, ok := strings.CutPrefix(line, "Uid:")
+		if !ok {
+			continue
+		}
+		for _, u := range strings.Fields(users) {
+			if u != strconv.FormatUint(uint64(uid), 10) {
+				return fmt.Errorf("confine: a process of user %s is not let in for user %d", u, uid)
+			}
+		}
+		return nil
+	}
+	return errors.New("confine: the system does not say whose process it is")
 }
 
 // ended follows cgroup.events, which the kernel marks as changed when the group

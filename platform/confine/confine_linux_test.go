@@ -86,7 +86,7 @@ func TestGroup(t *testing.T) {
 	if at := p.tell(t, "grep ^0:: /proc/self/cgroup"); strings.HasSuffix(at, g.Path()) {
 		t.Fatalf("the program is in the group before it was let in: %s", at)
 	}
-	if err := g.Admit(p.Process.Pid); err != nil {
+	if err := g.Admit(p.Process.Pid, uint32(os.Getuid())); err != nil {
 		t.Fatal(err)
 	}
 	if at := p.tell(t, "grep ^0:: /proc/self/cgroup"); at != "0::/"+g.Path() {
@@ -118,7 +118,7 @@ func TestGroup(t *testing.T) {
 	if _, err := os.Stat(g.dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the group is still there: %v", err)
 	}
-	if err := g.Admit(p.Process.Pid); err == nil {
+	if err := g.Admit(p.Process.Pid, uint32(os.Getuid())); err == nil {
 		t.Error("a group that is closed takes somebody in")
 	}
 }
@@ -127,7 +127,7 @@ func TestGroup(t *testing.T) {
 func TestEndsByItself(t *testing.T) {
 	g := group(t, fmt.Sprintf("homeward-test-%d-b", os.Getpid()))
 	p := start(t)
-	if err := g.Admit(p.Process.Pid); err != nil {
+	if err := g.Admit(p.Process.Pid, uint32(os.Getuid())); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
@@ -150,7 +150,7 @@ func TestLeftByAFormerRun(t *testing.T) {
 	name := fmt.Sprintf("homeward-test-%d-c", os.Getpid())
 	former := group(t, name)
 	p := start(t)
-	if err := former.Admit(p.Process.Pid); err != nil {
+	if err := former.Admit(p.Process.Pid, uint32(os.Getuid())); err != nil {
 		t.Fatal(err)
 	}
 	g := group(t, name)
@@ -160,7 +160,7 @@ func TestLeftByAFormerRun(t *testing.T) {
 	if err := p.Wait(); err == nil {
 		t.Error("what the former run had let in ended well")
 	}
-	if err := g.Admit(1); err == nil {
+	if err := g.Admit(1, 0); err == nil {
 		t.Error("process 1 was let in")
 	}
 }
