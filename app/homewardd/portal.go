@@ -78,12 +78,13 @@ func newDetector(around surroundings, names *locate.Locator, open holes, probe p
 			return portal.Word{API: w.API, Unrestricted: w.Unrestricted}, err
 		},
 		Lookup: names.Find,
-		Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+		Own:    func() ([]netip.Prefix, error) { return inside(netmon.Now(around.config)) },
+		Dial: func(ctx context.Context, device string, to netip.AddrPort) (net.Conn, error) {
 			shut, err := open.probes([]netip.AddrPort{to})
 			if err != nil {
 				return nil, fmt.Errorf("a way to %s: %w", to, err)
 			}
-			conn, err := transport.DialMarked(ctx, mark, "tcp", to)
+			conn, err := transport.DialMarkedBy(ctx, mark, device, "tcp", to)
 			if err != nil {
 				shut()
 				return nil, err
@@ -125,6 +126,24 @@ func devices(now netmon.Snapshot, err error) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// inside are the addresses of this machine, and the networks of what is no way out of
+// it: tunnels, containers, virtual machines.
+func inside(now netmon.Snapshot, err error) ([]netip.Prefix, error) {
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return nil, err
+	}
+	var own []netip.Prefix
+	for _, l := range now.Links {
+		for _, a := range l.Addresses {
+			if l.Physical {
+				a = netip.PrefixFrom(a.Addr(), a.Addr().BitLen())
+			}
+			own = append(own, a.Masked())
+		}
+	}
+	return own, nil
 }
 
 func rank(now netmon.Snapshot, l netmon.Link) int {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -25,14 +24,14 @@ type answer struct {
 // longestSession bounds what a network may say of how long a sign-in lasts.
 const longestSession = 365 * 24 * time.Hour
 
-// api asks a portal's API. Its server must prove the name in the address, or the
+// api asks a portal's API by a device. Its server must prove the name in the address, or the
 // answer could be anybody's (RFC 8908 4, 7).
-func (d *Detector) api(ctx context.Context, at string) (Finding, error) {
+func (d *Detector) api(ctx context.Context, device, at string) (Finding, error) {
 	u, err := address(at)
 	if err != nil || u.Scheme != "https" {
 		return Finding{}, errors.Join(fmt.Errorf("portal: %.100q cannot be an API's address", at), err)
 	}
-	resp, body, err := d.get(ctx, u, mediaType)
+	resp, body, err := d.get(ctx, device, u, mediaType)
 	if err != nil {
 		return Finding{}, fmt.Errorf("portal: asking the API: %w", err)
 	}
@@ -63,24 +62,12 @@ func read(body []byte, now time.Time) (Finding, error) {
 	}
 	f.State = Captive
 	u, err := address(a.UserPortal)
+	if err == nil && u.Scheme != "https" {
+		err = fmt.Errorf("%.100q, which is not https (RFC 8908 5)", a.UserPortal)
+	}
 	if err != nil {
 		return Finding{}, fmt.Errorf("portal: the network holds this machine, and names no page to sign in at: %w", err)
 	}
 	f.SignIn = u.String()
 	return f, nil
-}
-
-// address takes a URL that a browser may be sent to: http or https, of a host.
-func address(raw string) (*url.URL, error) {
-	if len(raw) > urlLimit {
-		return nil, fmt.Errorf("an address of %d characters", len(raw))
-	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, err
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Opaque != "" {
-		return nil, fmt.Errorf("%.100q is no address of a page", raw)
-	}
-	return u, nil
 }

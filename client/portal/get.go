@@ -14,13 +14,15 @@ import (
 	"time"
 )
 
-// get asks for a page once: no redirect is followed, no proxy asked, nothing kept.
+// get asks for a page once, by a device: no redirect is followed, no proxy asked, nothing kept.
 // It gives the beginning of the body, as far as bodyLimit.
-func (d *Detector) get(ctx context.Context, u *url.URL, accept string) (_ *http.Response, _ []byte, err error) {
+func (d *Detector) get(ctx context.Context, device string, u *url.URL, accept string) (_ *http.Response, _ []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	transport := &http.Transport{
-		DialContext:            d.dial,
+		DialContext: func(ctx context.Context, _, hostport string) (net.Conn, error) {
+			return d.dial(ctx, device, hostport)
+		},
 		TLSClientConfig:        &tls.Config{RootCAs: d.cfg.Roots, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
@@ -46,7 +48,7 @@ func (d *Detector) get(ctx context.Context, u *url.URL, accept string) (_ *http.
 
 // dial connects to a host by its name: the addresses in turn, each a part of the
 // patience that is left.
-func (d *Detector) dial(ctx context.Context, _, hostport string) (net.Conn, error) {
+func (d *Detector) dial(ctx context.Context, device, hostport string) (net.Conn, error) {
 	host, service, err := net.SplitHostPort(hostport)
 	if err != nil {
 		return nil, err
@@ -61,7 +63,7 @@ func (d *Detector) dial(ctx context.Context, _, hostport string) (net.Conn, erro
 	}
 	var errs []error
 	for i, a := range addrs {
-		conn, err := d.dialOne(ctx, netip.AddrPortFrom(a, uint16(port)), len(addrs)-i)
+		conn, err := d.dialOne(ctx, device, netip.AddrPortFrom(a, uint16(port)), len(addrs)-i)
 		if err == nil {
 			return conn, nil
 		}
@@ -70,26 +72,38 @@ func (d *Detector) dial(ctx context.Context, _, hostport string) (net.Conn, erro
 	return nil, errors.Join(errs...)
 }
 
+// addresses are those of a host at which a portal can be. A name of which one address
+// is inside this machine has been set there to lead us astray, and is not followed.
 func (d *Detector) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
+	var addrs []netip.Addr
 	if a, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{a.Unmap()}, nil
-	}
-	addrs, err := d.cfg.Lookup(ctx, host)
-	if err != nil {
+		addrs = []netip.Addr{a}
+	} else if addrs, err = d.cfg.Lookup(ctx, host); err != nil {
 		return nil, err
 	}
 	if len(addrs) == 0 {
 		return nil, fmt.Errorf("portal: %s has no address", host)
 	}
-	return addrs[:min(len(addrs), mostAddresses)], nil
+	own, err := d.cfg.Own()
+	if err != nil {
+		return nil, fmt.Errorf("portal: the addresses of this machine: %w", err)
+	}
+	addrs = addrs[:min(len(addrs), mostAddresses)]
+	for i, a := range addrs {
+		if err := habitable(a, own); err != nil {
+			return nil, err
+		}
+		addrs[i] = a.Unmap()
+	}
+	return addrs, nil
 }
 
 // dialOne tries one address, where left are still to be tried.
-func (d *Detector) dialOne(ctx context.Context, to netip.AddrPort, left int) (net.Conn, error) {
+func (d *Detector) dialOne(ctx context.Context, device string, to netip.AddrPort, left int) (net.Conn, error) {
 	if deadline, ok := ctx.Deadline(); ok && left > 1 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
 		defer cancel()
 	}
-	return d.cfg.Dial(ctx, to)
+	return d.cfg.Dial(ctx, device, to)
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -59,8 +60,11 @@ type Config struct {
 	Word func(ctx context.Context, device string) (Word, error)
 	// Lookup finds a host's addresses at the network's own resolvers.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	// Dial opens a TCP connection.
-	Dial   func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+	// Own are this machine's addresses, and the networks inside it: of tunnels, of
+	// containers. Nobody's portal is there.
+	Own func() ([]netip.Prefix, error)
+	// Dial opens a TCP connection by a device, wherever else the routes lead.
+	Dial   func(ctx context.Context, device string, to netip.AddrPort) (net.Conn, error)
 	Roots  *x509.CertPool // who vouches for an API's server; nil: the system's
 	Probe  Probe
 	Logger *slog.Logger     // nil: nothing is told
@@ -83,7 +87,7 @@ type Detector struct{ cfg Config }
 
 // New makes a detector. It asks nothing yet.
 func New(c Config) (*Detector, error) {
-	if c.Devices == nil || c.Word == nil || c.Lookup == nil || c.Dial == nil {
+	if c.Devices == nil || c.Word == nil || c.Lookup == nil || c.Own == nil || c.Dial == nil {
 		return nil, errors.New("portal: a part is missing")
 	}
 	if c.Probe.URL != "" {
@@ -103,8 +107,9 @@ func New(c Config) (*Detector, error) {
 	return &Detector{c}, nil
 }
 
-// Look finds out what the network is now. It takes some seconds at most, and less
-// where ctx ends. The error says why the state is Unknown; nil with any other.
+// Look finds out what the network is now. It takes some seconds at most (three times
+// the patience of one question), and less where ctx ends. The error says why the state
+// is Unknown; nil with any other.
 func (d *Detector) Look(ctx context.Context) (Finding, error) {
 	devices, err := d.cfg.Devices()
 	if err != nil {
@@ -113,15 +118,19 @@ func (d *Detector) Look(ctx context.Context) (Finding, error) {
 	if len(devices) == 0 {
 		return Finding{State: Unknown}, errors.New("portal: there is no network to look at")
 	}
-	var errs []error
-	for _, device := range devices[:min(len(devices), mostDevices)] {
-		f, err := d.byWord(ctx, device)
-		if err == nil {
+	devices = devices[:min(len(devices), mostDevices)]
+	found, errs := make([]Finding, len(devices)), make([]error, len(devices), len(devices)+1)
+	var all sync.WaitGroup
+	for i, device := range devices {
+		all.Go(func() { found[i], errs[i] = d.byWord(ctx, device) })
+	}
+	all.Wait()
+	for i, f := range found {
+		if errs[i] == nil {
 			return f, nil
 		}
-		errs = append(errs, err)
 	}
-	f, err := d.probe(ctx)
+	f, err := d.probe(ctx, devices[0])
 	if err == nil {
 		return f, nil
 	}
@@ -139,7 +148,7 @@ func (d *Detector) byWord(ctx context.Context, device string) (Finding, error) {
 	case w.Unrestricted:
 		return Finding{State: Open, Device: device, By: "network"}, nil
 	}
-	f, err := d.api(ctx, w.API)
+	f, err := d.api(ctx, device, w.API)
 	if err != nil {
 		d.cfg.Logger.Info("the network names a portal's API that cannot be asked", "device", device, "api", w.API, "error", err)
 		return Finding{}, err

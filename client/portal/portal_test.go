@@ -33,6 +33,9 @@ type world struct {
 
 const known = "you are through"
 
+// server is where the world's servers are, as the network tells it.
+var server = netip.MustParseAddr("192.0.2.1")
+
 // detector starts the world's servers.
 func (w *world) detector(t *testing.T) *Detector {
 	t.Helper()
@@ -61,10 +64,14 @@ func (w *world) detector(t *testing.T) *Detector {
 				return nil, errors.New("no such host")
 			}
 			// The first address answers nobody; the second is the server's.
-			return []netip.Addr{netip.MustParseAddr("127.0.0.9"), netip.MustParseAddr("127.0.0.1")}, nil
+			return []netip.Addr{netip.MustParseAddr("192.0.2.9"), server}, nil
 		},
-		Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "tcp", to.String())
+		Own: func() ([]netip.Prefix, error) { return nil, nil },
+		Dial: func(ctx context.Context, device string, to netip.AddrPort) (net.Conn, error) {
+			if device != w.devices[0] || to.Addr() != server {
+				return nil, fmt.Errorf("nobody is at %v by %s", to, device)
+			}
+			return (&net.Dialer{}).DialContext(ctx, "tcp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), to.Port()).String())
 		},
 		Roots: x509.NewCertPool(),
 		Now:   func() time.Time { return noon },

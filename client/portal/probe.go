@@ -9,8 +9,8 @@ import (
 )
 
 // probe asks for a page whose content is known. Whatever else comes in its place
-// comes from the network.
-func (d *Detector) probe(ctx context.Context) (Finding, error) {
+// comes from the network of the device.
+func (d *Detector) probe(ctx context.Context, device string) (Finding, error) {
 	if d.cfg.Probe.URL == "" {
 		return Finding{}, errors.New("portal: no page to probe with is set")
 	}
@@ -18,7 +18,7 @@ func (d *Detector) probe(ctx context.Context) (Finding, error) {
 	if err != nil {
 		return Finding{}, err
 	}
-	resp, body, err := d.get(ctx, u, "")
+	resp, body, err := d.get(ctx, device, u, "")
 	if err != nil {
 		return Finding{}, fmt.Errorf("portal: the probe: %w", err)
 	}

@@ -116,6 +116,9 @@ func read(raw string) (Word, error) {
 	case strings.EqualFold(raw, unrestricted):
 		return Word{Unrestricted: true}, nil
 	}
+	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return Word{}, errors.New("captive: the portal's URI has characters that no URI has (RFC 3986 2)")
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		return Word{}, fmt.Errorf("captive: the portal's URI: %w", err)

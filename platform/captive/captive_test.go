@@ -26,7 +26,11 @@ func TestReadURI(t *testing.T) {
 		{name: "with a password", raw: "https://a:b@portal.example/", bad: "scheme"},
 		{name: "no host", raw: "https:///api", bad: "scheme"},
 		{name: "a relative one", raw: "/api", bad: "scheme"},
-		{name: "control characters", raw: "https://portal.example/\r\nx", bad: "control character"},
+		{name: "line breaks", raw: "https://portal.example/\r\nx", bad: "characters that no URI has"},
+		{name: "a zero inside", raw: "https://portal.example/\x00x", bad: "characters that no URI has"},
+		{name: "no UTF-8", raw: "https://portal.example/?\xff\xfe", bad: "characters that no URI has"},
+		{name: "written backwards", raw: "https://portal.example/?\u202emoc.elpmaxe", bad: "characters that no URI has"},
+		{name: "nothing but padding", raw: "\x00\x00", bad: "scheme"},
 		{name: "too long", raw: "https://portal.example/" + strings.Repeat("a", longest), bad: "octets"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

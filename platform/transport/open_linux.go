@@ -153,6 +153,19 @@ func markControl(mark uint32) func(network, address string, c syscall.RawConn) e
 	}
 }
 
+// markDeviceControl does that, and ties the socket to a device.
+func markDeviceControl(mark uint32, device string) func(network, address string, c syscall.RawConn) error {
+	return func(_, _ string, raw syscall.RawConn) error {
+		var inner error
+		err := raw.Control(func(fd uintptr) {
+			inner = errors.Join(
+				unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark)),
+				unix.SetsockoptString(int(fd), unix.SOL_SOCKET, unix.SO_BINDTODEVICE, device))
+		})
+		return errors.Join(err, inner)
+	}
+}
+
 // connectedMTU asks a connected socket for the path MTU, 0: unknown.
 func connectedMTU(c *net.UDPConn, is4 bool) int {
 	raw, err := c.SyscallConn()
