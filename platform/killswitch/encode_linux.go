@@ -240,6 +240,9 @@ func bits(mask []byte) expr.Any {
 	return &expr.Bitwise{SourceRegister: first, DestRegister: first, Len: uint32(len(mask)), Mask: mask, Xor: make([]byte, len(mask))}
 }
 
+// metaInKind is NFT_META_IIFKIND, which golang.org/x/sys/unix lacks.
+const metaInKind = 26
+
 var errUnknown = errors.New("a rule has a part that has no message")
 
 func (o *of) match(m match) ([]expr.Any, error) {
@@ -259,9 +262,9 @@ func (o *of) match(m match) ([]expr.Any, error) {
 		if m.other {
 			op = expr.CmpOpNeq
 		}
-		name := make([]byte, unix.IFNAMSIZ)
-		copy(name, m.name)
-		return []expr.Any{&expr.Meta{Key: key, Register: first}, &expr.Cmp{Op: op, Register: first, Data: name}}, nil
+		return []expr.Any{&expr.Meta{Key: key, Register: first}, &expr.Cmp{Op: op, Register: first, Data: padded(m.name)}}, nil
+	case behind:
+		return []expr.Any{&expr.Meta{Key: metaInKind, Register: first}, equal(padded(m.kind))}, nil
 	case family:
 		o.family = unix.NFPROTO_IPV4
 		if m.six {
@@ -335,6 +338,13 @@ func (m sourceRoute) encode(o *of) []expr.Any {
 		find.Type, find.Op, o.family = unix.IPPROTO_ROUTING, expr.ExthdrOpIpv6, unix.NFPROTO_IPV6
 	}
 	return []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: first}, equal([]byte{o.family}), find, equal([]byte{1})}
+}
+
+// padded is a device's name, or a kind of devices, as the kernel has it.
+func padded(name string) []byte {
+	out := make([]byte, unix.IFNAMSIZ)
+	copy(out, name)
+	return out
 }
 
 func native(v uint32) []byte { return binary.NativeEndian.AppendUint32(nil, v) }

@@ -33,7 +33,9 @@
 //   - One control group, where the policy names one, may sign in to a captive
 //     portal: TCP, and DNS to the resolvers that are named.
 //   - Forwarded packets (containers, virtual machines) go through the tunnel
-//     and to local networks, by the same rules; and answers come back.
+//     and to local networks, by the same rules; and answers come back. Those
+//     that may not are answered where they come from a bridge or a pair of
+//     devices, as containers do; nobody else can make this machine send anything.
 //   - Packets to the tunnel's addresses that come in by another device are
 //     dropped (CVE-2019-14899).
 //
@@ -50,10 +52,12 @@
 //
 // # What it does not see
 //
-// A packet socket (AF_PACKET, CAP_NET_RAW) writes below nftables, as do
-// bridged virtual machines and macvlan devices: they are other machines on the
-// link. DHCP clients rely on that. An administrator can take the table away;
-// Watch notices.
+// A packet socket (AF_PACKET, CAP_NET_RAW) writes below nftables, as do sockets of
+// other protocols than IP (PPPoE), bridged virtual machines, and macvlan and ipvlan
+// devices in other namespaces: they are other machines on the link. DHCP clients
+// rely on that. So do flows of others that a flowtable forwards, until the kernel
+// misses what was cut, within a second. Who may make raw packets may send neighbour
+// discovery anywhere. An administrator can take the table away; Watch notices.
 //
 // # Other systems
 //

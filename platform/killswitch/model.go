@@ -105,6 +105,8 @@ type (
 		in, other bool
 		name      string
 	}
+	// behind: the device that it came in by is of this kind, by the kernel's name.
+	behind struct{ kind string }
 	// family is that of the packet.
 	family struct{ six bool }
 	// marked: by this packet mark.

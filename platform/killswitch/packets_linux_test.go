@@ -63,6 +63,8 @@ func kinds() []kind {
 	echo4 := func(to string) how { return raw(unix.IPPROTO_ICMP, to, []byte{8, 0, 0xf7, 0xff, 0, 0, 0, 0}) }
 	echo6 := func(to string) how { return raw(unix.IPPROTO_ICMPV6, to, []byte{128, 0, 0, 0, 0, 0, 0, 0}) }
 
+	stranger := func(a string, h how) how { h.stranger = true; return from(a, h) }
+
 	reset := []error{unix.ECONNREFUSED}
 	denied := []error{unix.EPERM}
 	source := udp("198.51.100.1:4005")
@@ -117,12 +119,14 @@ func kinds() []kind {
 		{"DHCPv4, looking", by("eth0", from("0.0.0.0:68", udp("255.255.255.255:67"))), false, always, nil},
 		{"DHCPv4, renewing", from("192.168.77.2:68", udp("192.168.77.1:67")), false, always, nil},
 		{"to the port of DHCP from another", udp("198.51.100.1:67"), false, never, denied},
+		{"from the port of DHCP to far away", from("192.168.77.2:68", udp("198.51.100.1:67")), false, never, denied},
 		{"DHCPv6", by("eth0", from("[::]:546", udp("[ff02::1:2]:547"))), false, always, nil},
 		{"to the port of DHCPv6 elsewhere", from("[fd77::2]:546", udp("[2001:db8:1::1]:547")), false, never, denied},
 		{"neighbour solicitation", icmp6(135, 255, "ff02::1:ff00:aaaa"), false, always, nil},
 		{"neighbour advertisement", icmp6(136, 255, "ff02::1"), false, always, nil},
 		{"router solicitation", icmp6(133, 255, "ff02::2"), false, always, nil},
 		{"multicast listener report", icmp6(143, 1, "ff02::16"), false, always, nil},
+		{"router solicitation to far away", icmp6(133, 255, "2001:db8:1::1"), false, never, denied},
 		{"router advertisement", icmp6(134, 255, "ff02::1:ff00:bbbb"), false, local("ff02::1:ff00:bbbb"), denied},
 		{"solicitation from afar", icmp6(135, 64, "ff02::1:ff00:cccc"), false, local("ff02::1:ff00:cccc"), denied},
 		{"listener report that travels", icmp6(143, 64, "ff02::1:ff00:dddd"), false, local("ff02::1:ff00:dddd"), denied},
@@ -146,6 +150,27 @@ func kinds() []kind {
 		{"source route by the local network", source, false, never, denied},
 		{"routing header by the local network", raw(unix.IPPROTO_RAW, "fd77::9", routed), false, never, denied},
 
+		{"from an address of nobody's", stranger("203.0.113.77:4011", udp("198.51.100.1:4011")), false, never, denied},
+		{"from an address of nobody's, IPv6", stranger("[2001:db8:77::7]:4011", udp("[2001:db8:1::1]:4011")), false, never, denied},
+		{"from an address of nobody's to the gateway", stranger("203.0.113.77:4012", udp("192.0.2.1:4500")), false, never, denied},
+		{"IGMP", by("eth0", raw(unix.IPPROTO_IGMP, "224.0.0.22", []byte{0x22, 0, 0xdd, 0xfd, 0, 0, 0, 0})), false, local("224.0.0.22"), denied},
+		{"IPv4 in IPv4", raw(unix.IPPROTO_IPIP, "198.51.100.1", header4("192.0.2.1", udpNumber, 0, datagram(500))), false, never, denied},
+		{"IPv6 in IPv4, marked", service(raw(unix.IPPROTO_IPV6, "192.0.2.1", header6("fd77::2", "2001:db8::1", udpNumber, datagram(500)))), false, never, denied},
+		{"IPv4 in IPv6", raw(unix.IPPROTO_IPIP, "2001:db8:1::1", header4("192.0.2.1", udpNumber, 0, datagram(500))), false, never, denied},
+		{"ESP", raw(unix.IPPROTO_ESP, "192.0.2.1", datagram(1)), false, never, denied},
+		{"AH", raw(unix.IPPROTO_AH, "192.0.2.1", datagram(1)), false, never, denied},
+		{"DCCP", raw(unix.IPPROTO_DCCP, "198.51.100.1", datagram(500)), false, never, denied},
+		{"SCTP", raw(unix.IPPROTO_SCTP, "198.51.100.1", datagram(500)), false, never, denied},
+		{"SCTP to the gateway, marked", service(raw(unix.IPPROTO_SCTP, "2001:db8::1", datagram(4500))), false, never, denied},
+		{"UDP-Lite to the gateway, marked", service(raw(unix.IPPROTO_UDPLITE, "192.0.2.1", datagram(500))), false, never, denied},
+		{"no protocol at all", raw(unix.IPPROTO_NONE, "2001:db8:1::1", datagram(1)), false, never, denied},
+		{"options in front, IPv6", raw(unix.IPPROTO_RAW, "2001:db8:1::1", header6("fd77::2", "2001:db8:1::1", unix.IPPROTO_DSTOPTS, behindOptions(udpNumber, datagram(4013)))), false, never, denied},
+		{"hop by hop in front, IPv6", raw(unix.IPPROTO_RAW, "2001:db8:1::1", header6("fd77::2", "2001:db8:1::1", unix.IPPROTO_HOPOPTS, behindOptions(udpNumber, datagram(4014)))), false, never, denied},
+		{"names behind options, through the tunnel", raw(unix.IPPROTO_RAW, "2001:db8:99::1", header6("fd98::2", "2001:db8:99::1", unix.IPPROTO_DSTOPTS, behindOptions(udpNumber, datagram(53)))), false, never, denied},
+		{"solicitation behind options from afar", raw(unix.IPPROTO_RAW, "2001:db8:1::1", header6("fd77::2", "2001:db8:1::1", unix.IPPROTO_DSTOPTS, behindOptions(unix.IPPROTO_ICMPV6, []byte{135, 0, 0, 0, 0, 0, 0, 0}))), false, never, denied},
+		{"a fragment that is all, IPv6", raw(unix.IPPROTO_RAW, "2001:db8:1::1", header6("fd77::2", "2001:db8:1::1", unix.IPPROTO_FRAGMENT, append([]byte{unix.IPPROTO_UDP, 0, 0, 0, 0, 0, 0, 7}, datagram(4015)...))), false, never, denied},
+		{"a first fragment, IPv6", raw(unix.IPPROTO_RAW, "2001:db8:1::1", header6("fd77::2", "2001:db8:1::1", unix.IPPROTO_FRAGMENT, append([]byte{unix.IPPROTO_UDP, 0, 0, 1, 0, 0, 0, 8}, datagram(4016)...))), false, never, nil}, // kept for the rest of it
+		{"a later fragment, IPv6", raw(unix.IPPROTO_RAW, "2001:db8:1::1", header6("fd77::2", "2001:db8:1::1", unix.IPPROTO_FRAGMENT, append([]byte{unix.IPPROTO_UDP, 0, 0, 0x51, 0, 0, 0, 9}, datagram(4017)...))), false, never, nil},
 		{"raw, another protocol", raw(47, "198.51.100.1", datagram(1)), false, never, denied},
 		{"raw, header and all", raw(unix.IPPROTO_RAW, "198.51.100.1", header4("198.51.100.1", 17, 0, datagram(4003))), false, never, denied},
 		{"raw, a later fragment", raw(unix.IPPROTO_RAW, "198.51.100.1", header4("198.51.100.1", 17, 100, datagram(4004))), false, never, nil}, // kept for the rest of it
@@ -190,7 +215,7 @@ func (k kind) is(p packet) bool {
 	case h.protocol == unix.IPPROTO_ICMP || h.protocol == unix.IPPROTO_ICMPV6:
 		return int(p.protocol) == h.protocol && p.kind == h.raw[0]
 	case h.protocol == unix.IPPROTO_RAW:
-		return p.protocol == unix.IPPROTO_UDP
+		return p.protocol == unix.IPPROTO_UDP || p.protocol == unix.IPPROTO_ICMPV6
 	case h.protocol == unix.IPPROTO_TCP || h.protocol == 0:
 		return p.port == h.to.Port()
 	}
@@ -226,7 +251,7 @@ func TestPackets(t *testing.T) {
 }
 
 // quick is far below what a program waits where nobody answers.
-const quick = time.Second
+const quick = 3 * time.Second
 
 func (w *world) try(t *testing.T, state string, k kind, leaves bool) {
 	t.Helper()

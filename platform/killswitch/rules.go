@@ -140,13 +140,17 @@ func (b builder) prerouting() []rule {
 }
 
 // turnedAway notes where a forwarded packet came from, so that the answer to it
-// finds its way there, and nowhere else.
+// finds its way there, and nowhere else. Containers and guests are behind bridges
+// and pairs of devices; what anybody else sends through this machine is not
+// answered, for that would be a packet that leaves.
 func turnedAway() []rule {
-	return []rule{
-		{do: []action{learn{[]field{ip4Source, inDevice}, "answers4"}}},
-		{do: []action{learn{[]field{ip6Source, inDevice}, "answers6"}}},
-		{do: []action{enter{"refused"}}},
+	var out []rule
+	for _, kind := range []string{"bridge", "veth"} {
+		out = append(out,
+			rule{when: []match{behind{kind}}, do: []action{learn{[]field{ip4Source, inDevice}, "answers4"}}},
+			rule{when: []match{behind{kind}}, do: []action{learn{[]field{ip6Source, inDevice}, "answers6"}}})
 	}
+	return append(out, rule{do: []action{enter{"refused"}}})
 }
 
 // refused tells the sender.
@@ -200,10 +204,11 @@ func (b builder) own(r *rules) {
 
 // needed lets out what a host has a network by.
 func (builder) needed(r *rules) {
-	r.add("DHCPv4", accept{}, family{}, number{udpSource, 68}, number{udpDestination, 67})
+	r.add("DHCPv4", accept{}, within{[]field{ip4Destination}, "dhcp4"}, number{udpSource, 68}, number{udpDestination, 67})
 	r.add("DHCPv6", accept{}, prefix{ip6Source, linkLocal6}, within{[]field{ip6Destination}, "dhcp6"},
 		number{udpSource, 546}, number{udpDestination, 547})
 	r.add("NDP", accept{}, within{[]field{icmp6Type}, "neighbours"}, number{ip6HopLimit, 255})
+	r.add("NDP", accept{}, number{icmp6Type, 133}, number{ip6HopLimit, 255}, prefix{ip6Destination, linkGroups6})
 	r.add("MLD", accept{}, within{[]field{icmp6Type}, "listeners"}, number{ip6HopLimit, 1}, prefix{ip6Destination, linkGroups6})
 }
 
@@ -292,13 +297,23 @@ func (b builder) ways(r *rules, no action) {
 func (b builder) sets() []set {
 	all := []set{
 		{name: "name_ports", kind: ports, numbers: []uint16{53, 853}},
+		{name: "dhcp4", kind: networks4, networks: dhcp4},
 		{name: "dhcp6", kind: networks6, networks: dhcp6},
-		{name: "neighbours", kind: messages6, numbers: []uint16{133, 135, 136}},
+		{name: "neighbours", kind: messages6, numbers: []uint16{135, 136}},
 		{name: "listeners", kind: messages6, numbers: []uint16{131, 132, 143}},
 		{name: "answers4", kind: answers4},
 		{name: "answers6", kind: answers6},
 	}
 	return append(all, b.chosen...)
+}
+
+// dhcp4 are where servers of DHCPv4 are: on the link, or on private networks (RFC
+// 1918, RFC 6598, RFC 3927). A lease from a server elsewhere is renewed by broadcast
+// (RFC 2131, 4.4.5); a program of anybody's that may use the port reaches nobody far
+// away by it.
+var dhcp4 = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("169.254.0.0/16"),
+	netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("255.255.255.255/32"),
 }
 
 // dhcp6 are the servers of DHCPv6 and their groups (RFC 8415, 7.1).

@@ -21,6 +21,8 @@ type how struct {
 	options  []byte // of the IPv4 header
 	mapped   bool   // IPv4 by a socket of IPv6
 	answer   bool   // wait for what comes back
+	asRaw    bool   // TCP, with the segment in raw
+	stranger bool   // from an address that is not the machine's (IP_TRANSPARENT)
 }
 
 // send does it, in the place of the thread that it is called on, and returns
@@ -32,7 +34,7 @@ func (h how) send() (err error) {
 		domain = unix.AF_INET6
 	}
 	switch {
-	case h.protocol == unix.IPPROTO_TCP:
+	case h.protocol == unix.IPPROTO_TCP && !h.asRaw:
 		kind = unix.SOCK_STREAM
 	case h.protocol != 0:
 		kind, protocol = unix.SOCK_RAW, h.protocol
@@ -75,10 +77,10 @@ func (h how) send() (err error) {
 }
 
 func (h how) prepare(fd int, six bool) error {
-	second := unix.NsecToTimeval(2e9)
+	wait := unix.NsecToTimeval(int64(patient))
 	errs := []error{
-		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &second),
-		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &second),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &wait),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait),
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1),
 	}
 	if h.mark != 0 {
@@ -93,6 +95,14 @@ func (h how) prepare(fd int, six bool) error {
 	}
 	if h.options != nil {
 		errs = append(errs, unix.SetsockoptString(fd, unix.IPPROTO_IP, unix.IP_OPTIONS, string(h.options)))
+	}
+	if h.hops != 0 && !six {
+		errs = append(errs, unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TTL, h.hops))
+	}
+	if h.stranger && six {
+		errs = append(errs, unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_TRANSPARENT, 1))
+	} else if h.stranger {
+		errs = append(errs, unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1))
 	}
 	if h.from.IsValid() {
 		from, err := h.address(h.from)
@@ -113,7 +123,7 @@ func (h how) address(a netip.AddrPort) (unix.Sockaddr, error) {
 		}
 		out.ZoneId = uint32(link.Index)
 	}
-	if h.protocol != 0 && h.protocol != unix.IPPROTO_TCP {
+	if h.protocol != 0 && (h.protocol != unix.IPPROTO_TCP || h.asRaw) {
 		out.Port = 0 // a raw socket takes it for a protocol
 	}
 	return out, nil
@@ -135,4 +145,11 @@ func header6(from, to string, next byte, payload []byte) []byte {
 	a, b := netip.MustParseAddr(from).As16(), netip.MustParseAddr(to).As16()
 	out := append([]byte{0x60, 0, 0, 0, 0, byte(len(payload)), next, 64}, a[:]...)
 	return append(append(out, b[:]...), payload...)
+}
+
+const udpNumber = unix.IPPROTO_UDP
+
+// behindOptions is an extension header of IPv6 that says nothing, and what follows.
+func behindOptions(next byte, payload []byte) []byte {
+	return append([]byte{next, 0, 1, 4, 0, 0, 0, 0}, payload...)
 }

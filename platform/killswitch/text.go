@@ -135,6 +135,8 @@ func (m device) text() string {
 	return text + strconv.Quote(m.name)
 }
 
+func (m behind) text() string { return "meta iifkind " + strconv.Quote(m.kind) }
+
 func (m family) text() string {
 	if m.six {
 		return "meta nfproto ipv6"

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,8 @@ import (
 	"github.com/homeward-vpn/homeward/platform/platformtest/namespace"
 )
 
-// A machine with a network: eth0 leads to the rest of the world, homeward0 to the
+// A machine with a network: eth0 (which is no pair of devices, as those of containers
+// are, but on one) leads to the rest of the world, homeward0 to the
 // company, guest0 to a container. What leaves eth0 and homeward0 is seen on the
 // other side, where everything that packets are sent to has its address.
 
@@ -97,7 +99,9 @@ func newWorld(t *testing.T) *world {
 	}
 	w.machine.run(`
 		ip link set lo up
-		ip link add eth0 address 02:00:00:00:00:02 type veth peer name wire address 02:00:00:00:00:01
+		ip link add socket0 type veth peer name wire address 02:00:00:00:00:01
+		ip link set socket0 up
+		ip link add link socket0 name eth0 address 02:00:00:00:00:02 type macvlan mode private
 		ip link add homeward0 address 02:00:00:00:01:02 type veth peer name inner address 02:00:00:00:01:01
 		ip link add guest0 address 02:00:00:00:02:01 type veth peer name uplink address 02:00:00:00:02:02
 		ip link set wire netns ` + w.far.path + `
@@ -284,6 +288,11 @@ type packet struct {
 	kind     uint8  // of ICMP
 }
 
+// extension tells the headers of IPv6 that others follow.
+func extension(protocol uint8) bool {
+	return slices.Contains([]uint8{unix.IPPROTO_HOPOPTS, unix.IPPROTO_ROUTING, unix.IPPROTO_DSTOPTS, unix.IPPROTO_FRAGMENT}, protocol)
+}
+
 // decode reads a frame; ok is false for what is not IP.
 func decode(f []byte) (p packet, ok bool) {
 	if len(f) < 14+20 {
@@ -302,8 +311,12 @@ func decode(f []byte) (p packet, ok bool) {
 		p.from, _ = netip.AddrFromSlice(ip[8:24])
 		p.to, _ = netip.AddrFromSlice(ip[24:40])
 		p.protocol, above = ip[6], ip[40:]
-		for (p.protocol == unix.IPPROTO_HOPOPTS || p.protocol == unix.IPPROTO_ROUTING) && len(above) > 8 {
-			p.protocol, above = above[0], above[min(len(above), int(above[1])*8+8):]
+		for extension(p.protocol) && len(above) > 8 {
+			length := int(above[1])*8 + 8
+			if p.protocol == unix.IPPROTO_FRAGMENT {
+				length = 8
+			}
+			p.protocol, above = above[0], above[min(len(above), length):]
 		}
 	default:
 		return p, false
