@@ -84,7 +84,9 @@ func TestElicited(t *testing.T) {
 	w.far.run(`
 		ip route add 172.30.0.2 via 192.168.77.2
 		ip -6 route add fd30::/64 via fd77::2
-		ip route add 198.51.100.200 via 192.168.77.2`)
+		ip route add 198.51.100.200 via 192.168.77.2
+		ip neigh add 192.168.77.2 lladdr 02:00:00:00:00:02 dev wire nud permanent
+		ip neigh add fd77::2 lladdr 02:00:00:00:00:02 dev wire nud permanent`)
 	s := newSwitch(t)
 	try := func(state string, name string, h how, answered bool) {
 		t.Helper()
