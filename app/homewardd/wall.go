@@ -56,8 +56,8 @@ func newWall(logger *slog.Logger) service.KillSwitch {
 type stance struct {
 	store *posture.Store
 	boot  string // this one; "": this system does not tell boots apart
-	// always says whether a profile, by its ID, is one that is always connected.
-	always func(id string) bool
+	// always gives a profile that is always connected, by its ID.
+	always func(id string) (profile.Stored, bool)
 
 	mu sync.Mutex
 }
@@ -71,9 +71,9 @@ func openStance(dir string, profiles *profile.Store, logger *slog.Logger) (*stan
 	if err := store.Mend(); err != nil {
 		logger.Error("the state of the kill switch could not be mended", "error", err)
 	}
-	always := func(id string) bool {
+	always := func(id string) (profile.Stored, bool) {
 		st, err := profiles.Get(id)
-		return err == nil && st.Profile.OnDemand.When == profile.WhenAlways
+		return st, err == nil && st.Profile.OnDemand.When == profile.WhenAlways
 	}
 	return &stance{store: store, boot: posture.ThisBoot(), always: always}, nil
 }
@@ -90,8 +90,13 @@ func (s *stance) Load() (service.Standing, error) {
 		Settings:     control.Settings{KillSwitch: p.Mode, LocalNetwork: p.LocalWord},
 		LocalNetwork: p.LocalNetwork,
 	}
-	if p.Engaged && (p.BootID == s.boot || p.BootID == "" || s.boot == "") {
+	anew := p.BootID != s.boot && p.BootID != "" && s.boot != ""
+	if p.Engaged && !anew {
 		now.Engaged, now.Profile, now.Owner, now.Automatic = true, p.Profile, p.Owner, p.Automatic
+	}
+	// In a new start of the computer nobody has ended a line that is always on.
+	if of, always := s.always(p.AlwaysOn); always && anew && p.Mode != posture.Off {
+		now.Engaged, now.Profile, now.Owner, now.Automatic = true, of.Profile.ID, of.Owner, true
 	}
 	return now, err
 }
@@ -106,11 +111,13 @@ func (s *stance) Save(now service.Standing) error {
 		return err
 	}
 	p.Mode, p.LocalWord, p.LocalNetwork = now.Settings.KillSwitch, now.Settings.LocalNetwork, now.LocalNetwork
-	p.Engaged, p.Profile, p.Owner, p.Automatic, p.BootID = now.Engaged, now.Profile, now.Owner, now.Automatic, ""
+	p.Engaged, p.Profile, p.Owner, p.Automatic, p.BootID = now.Engaged, now.Profile, now.Owner, now.Automatic, s.boot
 	if now.Engaged {
-		p.BootID, p.AlwaysOn = s.boot, now.Profile
+		p.AlwaysOn = now.Profile
 	}
-	if !s.always(p.AlwaysOn) { // or no longer
+	// A profile that is no longer always on, or wants no kill switch any more.
+	of, always := s.always(p.AlwaysOn)
+	if !always || !now.Engaged && p.Mode == posture.Unset && of.Profile.Traffic.KillSwitch != profile.KillSwitchOn {
 		p.AlwaysOn = ""
 	}
 	return s.store.Put(p)

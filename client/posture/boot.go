@@ -39,12 +39,17 @@ func (s *Store) decide(boot string) Decision {
 		d.Block, d.Reason = true, "lockdown is set"
 	case p.Mode == Off:
 		d.Reason = "the kill switch is off"
+	case p.AlwaysOn != "" && p.anew(boot):
+		d.Block, d.Reason = true, "a line that is always on is wanted whenever the computer is started"
 	case !p.Engaged:
 		d.Reason = "nobody has connected"
-	case p.BootID != boot && boot != "" && p.BootID != "":
+	case p.anew(boot):
 		d.Reason = "the computer has been started anew since somebody connected"
 	default:
 		d.Block, d.Reason = true, "the line was wanted when the service ended"
 	}
 	return d
 }
+
+// anew says that the posture is of an earlier boot than this one, as far as is known.
+func (p Posture) anew(boot string) bool { return p.BootID != boot && boot != "" && p.BootID != "" }

@@ -54,7 +54,8 @@ type Posture struct {
 	// Engaged: a kill switch in mode On (the machine's or a profile's) has
 	// been put up by Connect, and the user has not disconnected since.
 	Engaged bool `json:"engaged"`
-	// BootID is the boot in which Engaged was set; see ThisBoot.
+	// BootID is the boot in which all this was written; see ThisBoot. A later one knows
+	// nothing of Engaged, and wants the line that is AlwaysOn.
 	BootID string `json:"boot_id"`
 	// Profile and Owner say, with Engaged, by which profile (its ID) and for which
 	// user (by number) it was.

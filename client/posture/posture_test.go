@@ -20,7 +20,7 @@ func TestDecision(t *testing.T) {
 						for _, local := range []bool{false, true} {
 							p := Posture{Mode: mode, LocalNetwork: local, Engaged: engaged, BootID: boots[0], AlwaysOn: always, Profiled: profiled}
 							anew := boots[0] != boots[1] && boots[0] != "" && boots[1] != ""
-							want := profiled && (mode == Lockdown || mode != Off && engaged && !anew)
+							want := profiled && (mode == Lockdown || mode != Off && (engaged && !anew || always != "" && anew))
 							s := &Store{dir: "/state", disk: newCrashDisk()}
 							if err := s.Put(p); err != nil {
 								t.Fatal(err)

@@ -156,6 +156,7 @@ func (s *Service) AddProfile(c control.Caller, p *profile.Profile) error {
 		return control.Refuse(control.CodeForbidden, "a profile with this ID belongs to another user; import the file again")
 	case err == nil:
 		s.logger.Info("profile stored", "profile", p.Name, uidKey, c.UID)
+		s.guard.profiled()
 		s.auto.changed(p.ID)
 	}
 	return err
@@ -188,6 +189,7 @@ func (s *Service) DeleteProfile(c control.Caller, name string) error {
 	if err == nil {
 		s.prompts.trials.drop(stored.Profile.ID)
 		s.forgetMachine(stored.Profile.ID)
+		s.guard.profiled()
 		s.logger.Info("profile forgotten", "profile", stored.Profile.Name, uidKey, c.UID)
 	}
 	return err

@@ -79,6 +79,19 @@ func (g *guard) note(how func(*Standing)) {
 	g.alarm(alarmPosture, "")
 }
 
+// profiled saves once more what is to be held back, for it is held against the profiles,
+// one of which has changed.
+func (g *guard) profiled() {
+	g.setting.Lock()
+	defer g.setting.Unlock()
+	g.mu.Lock()
+	now := g.standing
+	g.mu.Unlock()
+	if err := g.posture.Save(now); err != nil {
+		g.logger.Error("what the kill switch is to hold back could not be held against the profiles", "error", err)
+	}
+}
+
 // set takes new settings of the machine: they hold when they are on disk.
 func (g *guard) set(to control.Settings) error {
 	g.setting.Lock()
