@@ -65,6 +65,8 @@ func portalWords(p control.Portal, now time.Time) string {
 		return fmt.Sprintf("The network lets you out; it wants the next sign-in %s.", until(*p.SessionUntil, now))
 	case p.State == control.PortalOpen:
 		return "The network lets you out; it wants no sign-in."
+	case p.State == control.PortalNamed:
+		return "The network has a sign-in page; whether it wants you there was not asked yet."
 	default:
 		return "Whether the network wants a sign-in could not be found out; see «homewardctl logs»."
 	}

@@ -52,7 +52,8 @@ func newPortals(around surroundings, resolver *dns.Configurator, open holes, pro
 		return service.Portals{}, err
 	}
 	return service.Portals{
-		Look: detector.Look,
+		Look:   detector.Look,
+		Listen: detector.Listen,
 		Resolvers: func() (addrs []netip.Addr, err error) {
 			u, err := resolver.Underlay()
 			for _, s := range u.Servers {

@@ -13,6 +13,7 @@ const (
 	PortalUnknown = "unknown" // it could not be found out
 	PortalOpen    = "open"    // it lets this computer out
 	PortalCaptive = "captive" // it wants a sign-in first
+	PortalNamed   = "named"   // it says that it has a sign-in page; whether it wants us there was not asked
 )
 
 // Portal is what is known of the sign-in page of the network that this computer is

@@ -20,6 +20,7 @@ const (
 	Unknown State = "unknown" // neither the API nor the probe could be asked
 	Open    State = "open"    // it lets everybody out, or us
 	Captive State = "captive" // it wants a sign-in first
+	Named   State = "named"   // it says that it has a portal; whether it holds us was not asked
 )
 
 // Finding is what Look has found out.

@@ -19,6 +19,9 @@ type Portals struct {
 	// Look finds out what the network wants; *portal.Detector does. The error says why
 	// it is not known.
 	Look func(ctx context.Context) (portal.Finding, error)
+	// Listen is the same without a question to anybody beyond the link: what it sends
+	// may leave in every state of the kill switch.
+	Listen func(ctx context.Context) (portal.Finding, error)
 	// Resolvers are those of the network.
 	Resolvers func() ([]netip.Addr, error)
 	// Confine makes a group that holds one program, and ends what is in it at Close.
@@ -45,17 +48,20 @@ const (
 
 // portals is what the service does about the network's own sign-in:
 //
-//	another network, an attempt that takes long, a gateway that is not reached
-//	  -> suspect -> look -> status
+//	an attempt that takes long, a gateway that is not reached, another network then
+//	  -> suspect -> look, or listen where the kill switch holds -> status
+//	LookPortal, by a person -> look
 //	SignInPortal (signin.go)
 //
-// Nobody signs in by himself here, and no page is opened that no user wants.
+// Nobody signs in by himself here, no page is opened that no user wants, and under the
+// kill switch nobody beyond the link is asked anything unless a user wants to know.
 type portals struct {
 	cfg   Portals
 	svc   *Service
 	now   func() time.Time // the wall's
 	doubt chan struct{}    // of one: the network may want a sign-in
 	tried chan struct{}    // of one: an attempt has begun
+	left  chan struct{}    // of one: a person's sign-in has ended, and whether it is done was not seen
 
 	looking sync.Mutex // one look at a time
 	last    look       // the last one; with looking
@@ -78,12 +84,12 @@ type look struct {
 }
 
 func newPortals(cfg Portals, s *Service) *portals {
-	return &portals{cfg: cfg, svc: s, now: time.Now, doubt: make(chan struct{}, 1), tried: make(chan struct{}, 1)}
+	return &portals{cfg: cfg, svc: s, now: time.Now, doubt: make(chan struct{}, 1), tried: make(chan struct{}, 1), left: make(chan struct{}, 1)}
 }
 
 // run looks at the network whenever there is a doubt, until ctx ends.
 func (p *portals) run(ctx context.Context) {
-	if p.cfg.Look == nil {
+	if p.cfg.Look == nil || p.cfg.Listen == nil {
 		return
 	}
 	long := time.NewTimer(0)
@@ -93,26 +99,36 @@ func (p *portals) run(ctx context.Context) {
 		select {
 		case <-p.tried:
 			long.Reset(doubtTime)
-			continue
 		case <-long.C:
-			if p.svc.shown.now().Phase != supervisor.Connecting {
-				continue
+			if state := p.svc.shown.now(); state.Phase == supervisor.Connecting {
+				p.lookAgain(ctx, state)
 			}
+		case <-p.left:
+			p.lookBy(ctx, p.look)
 		case <-p.doubt:
+			if state := p.svc.shown.now(); unreached(state) {
+				p.lookAgain(ctx, state)
+			}
 		case <-ctx.Done():
 			return
-		}
-		if p.wanted() {
-			p.lookAgain(ctx)
 		}
 	}
 }
 
-// lookAgain looks, and has the line tried at once where the network has begun to let
-// this computer out: somebody has signed in.
-func (p *portals) lookAgain(ctx context.Context) {
+// lookAgain looks by itself.
+func (p *portals) lookAgain(ctx context.Context, state supervisor.State) {
+	if state.Mode() == supervisor.Off {
+		p.lookBy(ctx, p.look)
+	} else {
+		p.lookBy(ctx, p.listen)
+	}
+}
+
+// lookBy looks, and has the line tried at once where the network has begun to let this
+// computer out: somebody has signed in.
+func (p *portals) lookBy(ctx context.Context, way func(context.Context) (control.Portal, error)) {
 	before := p.show()
-	found, err := p.look(ctx)
+	found, err := way(ctx)
 	if err != nil && ctx.Err() == nil {
 		p.svc.logger.Info("whether the network wants a sign-in is not known", "error", err)
 	}
@@ -121,16 +137,29 @@ func (p *portals) lookAgain(ctx context.Context) {
 	}
 }
 
-// wanted says that somebody wants out and has no line: nobody else's network is asked.
-func (p *portals) wanted() bool {
-	switch state := p.svc.shown.now(); state.Phase {
-	case supervisor.Connecting, supervisor.NeedsInput, supervisor.Blocked:
-		return true
-	case supervisor.Disconnected:
-		return state.Failure != nil
-	default:
+// notSeen has the network looked at once more, for a person who has signed in to it.
+func (p *portals) notSeen() {
+	select {
+	case p.left <- struct{}{}:
+	default: // it will be
+	}
+}
+
+// unreached says that somebody wants a line, and that the last attempt did not reach
+// the gateway: a network that answers in everybody's place lets none be found.
+func unreached(state supervisor.State) bool {
+	switch state.Phase {
+	case supervisor.Connected, supervisor.Disconnecting:
 		return false
 	}
+	if state.Failure == nil {
+		return false
+	}
+	switch state.Failure.Cause {
+	case diagnose.CauseNameNotFound, diagnose.CauseGatewaySilent, diagnose.CauseNoNetwork, diagnose.CauseTimeout:
+		return true
+	}
+	return false
 }
 
 // suspect has the network looked at when there is time.
@@ -166,13 +195,7 @@ func (p *portals) saw(before, after supervisor.State) {
 		default: // it is known
 		}
 	}
-	// A network that answers in everybody's place lets no gateway be found or reached.
-	f := after.Failure
-	if f == nil || f == before.Failure {
-		return
-	}
-	switch f.Cause {
-	case diagnose.CauseNameNotFound, diagnose.CauseGatewaySilent, diagnose.CauseNoNetwork, diagnose.CauseTimeout:
+	if after.Failure != before.Failure && unreached(after) {
 		p.suspect()
 	}
 }
@@ -190,11 +213,7 @@ func (p *portals) look(ctx context.Context) (control.Portal, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	f, err := p.cfg.Look(ctx)
-	found := control.Portal{State: string(f.State), LookedAt: p.now().Round(0), Device: f.Device, By: f.By, URL: f.SignIn}
-	if !f.Until.IsZero() {
-		until := f.Until.Round(0)
-		found.SessionUntil = &until
-	}
+	found := p.told(f)
 	if !errors.Is(err, context.Canceled) { // who asked has left, which says nothing of the network
 		p.last = look{found: found, err: err, ended: time.Now(), changes: changes}
 		p.learn(found, changes)
@@ -202,10 +221,40 @@ func (p *portals) look(ctx context.Context) (control.Portal, error) {
 	return found, err
 }
 
+// listen takes the network's own word.
+func (p *portals) listen(ctx context.Context) (control.Portal, error) {
+	p.looking.Lock()
+	defer p.looking.Unlock()
+	p.mu.Lock()
+	changes := p.changes
+	p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	f, err := p.cfg.Listen(ctx)
+	found := p.told(f)
+	if !errors.Is(err, context.Canceled) {
+		p.learn(found, changes)
+	}
+	return found, err
+}
+
+// told is a finding as the status shows it.
+func (p *portals) told(f portal.Finding) control.Portal {
+	found := control.Portal{State: string(f.State), LookedAt: p.now().Round(0), Device: f.Device, By: f.By, URL: f.SignIn}
+	if !f.Until.IsZero() {
+		until := f.Until.Round(0)
+		found.SessionUntil = &until
+	}
+	return found
+}
+
 // learn takes over what was found, where the network is still the same.
 func (p *portals) learn(found control.Portal, changes uint64) {
 	p.mu.Lock()
 	before, fresh := p.known, changes == p.changes
+	if found.State == control.PortalNamed && before != nil && before.State == control.PortalCaptive {
+		fresh = false // more is known already
+	}
 	if fresh {
 		p.known = &found
 	}
@@ -238,7 +287,7 @@ func (p *portals) show() *control.Portal {
 }
 
 // warning is the sentence for the status, "" where there is nothing to say.
-func portalWarning(p *control.Portal) string {
+func portalWarning(p *control.Portal, state supervisor.State) string {
 	switch {
 	case p == nil:
 		return ""
@@ -246,6 +295,10 @@ func portalWarning(p *control.Portal) string {
 		return "A browser may leave beside the kill switch to sign in to the network, until " + p.SigningInUntil.Local().Format("15:04") + "."
 	case p.State == control.PortalCaptive:
 		return "The network wants you to sign in first; run «homewardctl portal sign-in»."
+	case p.State == control.PortalNamed:
+		return "The network has a sign-in page; «homewardctl portal» asks whether it wants you to sign in."
+	case p.State == control.PortalUnknown && unreached(state):
+		return "In a hotel or a train the network may want you to sign in first; «homewardctl portal» asks it."
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,6 +25,7 @@ type hotel struct {
 	finding  portal.Finding
 	err      error
 	looks    int
+	heard    int
 	noGroups error
 	groups   []*fakeGroup
 }
@@ -70,6 +72,12 @@ func (h *hotel) looked() int {
 	return h.looks
 }
 
+func (h *hotel) listened() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.heard
+}
+
 func (h *hotel) group() *fakeGroup {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -86,6 +94,12 @@ func (h *hotel) parts() Portals {
 			defer h.mu.Unlock()
 			h.looks++
 			return h.finding, h.err
+		},
+		Listen: func(context.Context) (portal.Finding, error) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.heard++
+			return portal.Finding{State: portal.Named, Device: "wlan0", By: "network"}, nil
 		},
 		Resolvers: func() ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("192.168.1.1")}, nil },
 		Confine: func() (Confinement, error) {
@@ -318,6 +332,11 @@ func TestWhenTheNetworkIsLookedAt(t *testing.T) {
 			t.Errorf("looked %d times although nobody wants a line", n)
 		}
 		r.connect("office")
+		changes <- tunnel.NetworkChange{} // the tunnel's own device, say
+		synctest.Wait()
+		if n := h.looked(); n != 0 {
+			t.Errorf("looked %d times although nothing has failed", n)
+		}
 		r.tunnel().die(&diagnose.Failure{Cause: diagnose.CauseWrongPassword})
 		if n := h.looked(); n != 0 {
 			t.Errorf("looked %d times because of a wrong password", n)
@@ -341,6 +360,30 @@ func TestWhenTheNetworkIsLookedAt(t *testing.T) {
 		synctest.Wait()
 		if n := h.looked(); n != 2 {
 			t.Errorf("looked %d times although the line stands", n)
+		}
+	})
+}
+
+// Under the kill switch nobody beyond the link is asked unless a person wants to know.
+func TestUnderTheKillSwitchTheNetworkIsHeard(t *testing.T) {
+	inHotel(t, func(t *testing.T, r *rig, h *hotel, policy func() *Policy) {
+		r.tunnel().die(&diagnose.Failure{Cause: diagnose.CauseGatewaySilent, Expected: "203.0.113.1"})
+		h.mu.Lock()
+		looks, heard := h.looks, h.heard
+		h.mu.Unlock()
+		if looks != 0 || heard != 1 {
+			t.Errorf("the network was asked %d times and heard %d times, want 0 and 1", looks, heard)
+		}
+		st := r.svc.Status(ada)
+		if st.Portal == nil || st.Portal.State != control.PortalNamed || st.Portal.URL != "" || !strings.Contains(strings.Join(st.Warnings, " "), "homewardctl portal") {
+			t.Errorf("the status shows %+v, %q", st.Portal, st.Warnings)
+		}
+		if p := policy(); p == nil || len(p.Probes) != 0 || len(p.Resolvers) != 0 {
+			t.Errorf("the policy is %+v", p)
+		}
+		found, err := r.svc.LookPortal(t.Context(), ada)
+		if err != nil || found.State != control.PortalCaptive || h.looked() != 1 {
+			t.Errorf("a person finds %+v, %v, with %d questions", found, err, h.looked())
 		}
 	})
 }

@@ -91,7 +91,7 @@ func (s *Service) SignInPortal(ctx context.Context, c control.Caller, emit func(
 	if line.Ended == control.SignInDone {
 		s.inbox.put(message{event: supervisor.NetworkChanged{}})
 	} else {
-		p.suspect() // it may be done, and the browser was closed before that was noticed
+		p.notSeen() // it may be done, and the browser was closed before that was noticed
 	}
 	if line.Ended != "" {
 		err = errors.Join(err, emit(line))

@@ -265,16 +265,30 @@ func TestClosedBeforeItWasSeen(t *testing.T) {
 // An attempt that takes long has the network looked at, before it has failed.
 func TestALongAttemptIsADoubt(t *testing.T) {
 	asGuest(t, nil, func(t *testing.T, g *guest) {
-		g.connect("vault")
-		<-time.After(doubtTime - time.Millisecond)
-		synctest.Wait()
-		if n := g.looked(); n != 0 {
-			t.Errorf("looked %d times at once", n)
-		}
-		<-time.After(time.Millisecond)
-		synctest.Wait()
-		if st := g.svc.Status(bob); g.looked() != 1 || st.Portal == nil || st.Portal.State != control.PortalCaptive {
-			t.Errorf("after %v: looked %d times, the status shows %+v", doubtTime, g.looked(), st.Portal)
+		for _, tc := range []struct {
+			profile      string
+			looks, heard int // once the attempt is long
+			state        string
+		}{
+			{"vault", 0, 1, control.PortalNamed}, // under the kill switch
+			{"office", 1, 1, control.PortalCaptive},
+		} {
+			g.connect(tc.profile)
+			<-time.After(doubtTime - time.Millisecond)
+			synctest.Wait()
+			looks, heard := g.looked(), g.listened()
+			<-time.After(time.Millisecond)
+			synctest.Wait()
+			if looks+heard != tc.looks+tc.heard-1 || g.looked() != tc.looks || g.listened() != tc.heard {
+				t.Errorf("%s: looked %d times and listened %d before %v, and %d and %d then", tc.profile, looks, heard, doubtTime, g.looked(), g.listened())
+			}
+			if st := g.svc.Status(ada); st.Portal == nil || st.Portal.State != tc.state {
+				t.Errorf("%s: the status shows %+v", tc.profile, st.Portal)
+			}
+			if _, err := g.svc.Disconnect(t.Context(), ada); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
 		}
 	})
 }

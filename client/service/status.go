@@ -34,7 +34,7 @@ func (s *Service) Status(c control.Caller) control.Status {
 	st.Step = state.Step
 	st.KillSwitch = s.guard.describe(state)
 	st.Portal = s.portals.show()
-	if w := portalWarning(st.Portal); w != "" {
+	if w := portalWarning(st.Portal, state); w != "" {
 		st.Warnings = append(st.Warnings, w)
 	}
 	describeFailure(&st, state)
