@@ -31,19 +31,12 @@ var Kinds = []Kind{TCP, UDP, DNSoverUDP, DNSoverTCP, Echo}
 // Allowed is what may leave the client's machine by a physical device beside
 // what every state allows: ARP, neighbor discovery, MLD and DHCP.
 type Allowed struct {
-	Gateways []netip.Addr // IKE and ESP to ports 500 and 4500 of these
-	Names    []string     // questions for the addresses of these, by UDP
-	// Probe is the name that the service asks for to find out whether the network
-	// wants a sign-in; empty: it may not. Such questions are counted as PortalProbe and
-	// never among the others, for security.md names them in no state.
-	Probe string
-	Local []netip.Prefix // the local network, by the user's choice
+	Gateways []netip.Addr   // IKE and ESP to ports 500 and 4500 of these
+	Names    []string       // questions for the addresses of these, by UDP
+	Local    []netip.Prefix // the local network, by the user's choice
 	// Pages are read by TCP, to sign in to a captive portal; no Stranger's flow may go there.
 	Pages []netip.AddrPort
 }
-
-// PortalProbe is what a Tally calls a question for Allowed.Probe.
-const PortalProbe Protocol = "portal-probe"
 
 // GatewayOnly is what the service may need for the lab's gateway, whichever of its names the
 // profile has.
@@ -136,7 +129,7 @@ func (a Allowed) may(f Frame, octets []byte) bool {
 			return true
 		}
 	case DNS:
-		if f.Transport == protocolUDP && (asks(octets, a.Names...) || a.probes(f, octets)) {
+		if f.Transport == protocolUDP && a.asks(octets) {
 			return true
 		}
 	}
@@ -146,20 +139,15 @@ func (a Allowed) may(f Frame, octets []byte) bool {
 	return slices.ContainsFunc(a.Local, func(p netip.Prefix) bool { return p.Contains(to) })
 }
 
-// probes: is this frame a question for the probe's name?
-func (a Allowed) probes(f Frame, octets []byte) bool {
-	return a.Probe != "" && f.Protocol == DNS && f.Transport == protocolUDP && asks(octets, a.Probe)
-}
-
-// asks: is this Ethernet frame one question for an address of one of these names?
-func asks(octets []byte, names ...string) bool {
+// asks: is this Ethernet frame one question for an address of an allowed name?
+func (a Allowed) asks(octets []byte) bool {
 	payload := udpPayload(octets)
 	var m dns.Msg
 	if payload == nil || m.Unpack(payload) != nil || m.Response || len(m.Question) != 1 {
 		return false
 	}
 	q := m.Question[0]
-	return q.Qclass == dns.ClassINET && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeAAAA) && slices.ContainsFunc(names, func(name string) bool {
+	return q.Qclass == dns.ClassINET && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeAAAA) && slices.ContainsFunc(a.Names, func(name string) bool {
 		return strings.EqualFold(dns.Fqdn(name), q.Name)
 	})
 }

@@ -75,15 +75,11 @@ func (s *Sniffer) judge(device string, f Frame, octets []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.allowed.may(f, octets) {
-		if s.armed != "" && slices.Contains(s.by, f.Protocol) && !s.allowed.probes(f, octets) {
+		if s.armed != "" && slices.Contains(s.by, f.Protocol) {
 			t := s.turn(now, s.armed)
 			s.ended, s.armed = &t, ""
 		}
-		if s.allowed.probes(f, octets) {
-			s.tally.Allowed[PortalProbe]++
-		} else {
-			s.tally.Allowed[f.Protocol]++
-		}
+		s.tally.Allowed[f.Protocol]++
 		return
 	}
 	sort := f.sort()

@@ -28,8 +28,6 @@ func TestAllowed(t *testing.T) {
 	elsewhere := func(frame []byte) []byte { frame[14+19] = 99; return frame }
 	esp := []byte{1, 2, 3, 4, 0, 0, 0, 1}
 	stranger := append(append([]byte{}, esp...), signature...)
-	probing := GatewayOnly()
-	probing.Probe = "probe.example"
 	local := GatewayOnly()
 	local.Local = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
 	for name, tc := range map[string]struct {
@@ -54,9 +52,6 @@ func TestAllowed(t *testing.T) {
 		"the same over IPv6":              {frame6(protocolUDP, query(t, GatewayName6+".", dns.TypeAAAA, nil)), GatewayOnly(), true},
 		"another type asked for":          {frame4(protocolUDP, query(t, GatewayName+".", dns.TypeTXT, nil)), GatewayOnly(), false},
 		"another name asked for":          {frame4(protocolUDP, query(t, PublicName+".", dns.TypeA, nil)), GatewayOnly(), false},
-		"the probe's name asked for":      {frame4(protocolUDP, query(t, "probe.example.", dns.TypeA, nil)), probing, true},
-		"the same where it may not be":    {frame4(protocolUDP, query(t, "probe.example.", dns.TypeA, nil)), GatewayOnly(), false},
-		"its text asked for":              {frame4(protocolUDP, query(t, "probe.example.", dns.TypeTXT, nil)), probing, false},
 		"an answer":                       {frame4(protocolUDP, query(t, GatewayName+".", dns.TypeA, func(m *dns.Msg) { m.Response = true })), GatewayOnly(), false},
 		"two questions": {frame4(protocolUDP, query(t, GatewayName+".", dns.TypeA, func(m *dns.Msg) {
 			m.Question = append(m.Question, m.Question[0])

@@ -79,7 +79,7 @@ func TestLocalNetworkByChoice(t *testing.T) {
 	if e := sum(refused, atRouter); e.Refused == 0 || e.Silent > 0 {
 		t.Errorf("at the router: %+v, want all refused", e)
 	}
-	local := mayLeave()
+	local := lab.GatewayOnly()
 	for _, p := range []string{"192.168.77.0/24", "fd00:77::/64", "fe80::/10", "224.0.0.251/32", "ff02::fb/128"} {
 		local.Local = append(local.Local, netip.MustParsePrefix(p))
 	}
@@ -100,7 +100,7 @@ func TestLocalNetworkByChoice(t *testing.T) {
 	}
 	g.must("", "killswitch", "on", "--local-network", "refuse")
 	g.phase(interlude)
-	g.sniffer.Allow(mayLeave())
+	g.sniffer.Allow(lab.GatewayOnly())
 	g.phase(interlude)
 	g.scene("the local network is refused again", func() {})
 	g.reopens("the user's Disconnect", func() { g.must("", "disconnect") })

@@ -23,7 +23,7 @@ type guarded struct {
 // watch begins to watch.
 func (r *rig) watch() *guarded {
 	r.t.Helper()
-	return r.watchFor(mayLeave(), r.StrangerFlows())
+	return r.watchFor(lab.GatewayOnly(), r.StrangerFlows())
 }
 
 // watchFor begins to watch for what is not allowed, with a stranger who tries these.
@@ -48,18 +48,6 @@ func (r *rig) watchFor(may lab.Allowed, flows []lab.Flow) *guarded {
 		r.t.Fatalf("%v: missing are %v", err, missing(g.sniffer.Leaked()))
 	}
 	return g
-}
-
-// portalProbe is the name that the service asks for, by default, where it wants to know
-// whether the network is a captive portal.
-const portalProbe = "nmcheck.gnome.org"
-
-// mayLeave is what the scenes let pass. The table counts the portal's probe in a column
-// of its own: it is the service's, and it is not in security.md's list of what may leave.
-func mayLeave() lab.Allowed {
-	a := lab.GatewayOnly()
-	a.Probe = portalProbe
-	return a
 }
 
 // count is what the stranger has tried so far.
@@ -163,8 +151,8 @@ func (g *guarded) row(t lab.Tally, ends map[lab.Flow]lab.Ends) {
 		}
 		attempts = append(attempts, fmt.Sprintf("%5d/%-5d", of[0], of[1]))
 	}
-	g.rows = append(g.rows, fmt.Sprintf("%-44s %6.1fs %s %6d %6d %6d %5d %5d %5d", t.Phase, t.Took.Seconds(), strings.Join(attempts, " "),
-		sum.Answered, sum.Refused, sum.Silent+sum.Unreachable, t.Seen()-t.Allowed[lab.PortalProbe], t.Allowed[lab.PortalProbe], t.Leaks()))
+	g.rows = append(g.rows, fmt.Sprintf("%-44s %6.1fs %s %6d %6d %6d %5d %5d", t.Phase, t.Took.Seconds(), strings.Join(attempts, " "),
+		sum.Answered, sum.Refused, sum.Silent+sum.Unreachable, t.Seen(), t.Leaks()))
 }
 
 // print prints the table.
@@ -173,7 +161,7 @@ func (g *guarded) print() {
 	for _, k := range lab.Kinds {
 		kinds = append(kinds, fmt.Sprintf("%-11s", fmt.Sprintf("%s v4/v6", k)))
 	}
-	head := fmt.Sprintf("%-44s %7s %s %6s %6s %6s %5s %5s %5s", "scene", "took", strings.Join(kinds, " "), "answer", "refuse", "other", "may", "probe", "leaks")
+	head := fmt.Sprintf("%-44s %7s %s %6s %6s %6s %5s %5s", "scene", "took", strings.Join(kinds, " "), "answer", "refuse", "other", "may", "leaks")
 	g.t.Log("what a stranger tried, how it ended, and what the sniffer saw leave:\n" + head + "\n" + strings.Join(g.rows, "\n"))
 }
 
