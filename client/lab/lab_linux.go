@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -122,6 +123,9 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 		return err
 	}
 	l.Client, l.Router, l.Internet, l.Intranet = l.network.client, l.network.router, l.network.internet, l.network.intranet
+	if err := l.awaitCable(ctx); err != nil {
+		return err
+	}
 	if err := l.startServers(); err != nil {
 		return err
 	}
@@ -163,6 +167,19 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 		l.Second, err = l.startGateway(ctx, "second", l.network.second, secondSite, *o.Second)
 	}
 	return err
+}
+
+// awaitCable waits until the kernel has noticed that the client's cable is in: until
+// then the device has no link-local address, and looks otherwise than a moment later.
+func (l *Lab) awaitCable(ctx context.Context) error {
+	return Until(ctx, "the client's cable is in", func() (bool, error) {
+		out, err := l.Client.Run(ctx, "ip", "-oneline", "address", "show", "dev", "eth0", "up", "scope", "link")
+		if err != nil || !strings.Contains(out, "fe80:") {
+			return false, err
+		}
+		out, err = l.Client.Run(ctx, "ip", "-oneline", "link", "show", "dev", "eth0")
+		return strings.Contains(out, "state UP"), err
+	})
 }
 
 // buildNetwork builds what the options want of the network.
