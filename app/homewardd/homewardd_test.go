@@ -11,19 +11,34 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/service"
 	"github.com/homeward-vpn/homeward/platform/ledger"
 	"github.com/homeward-vpn/homeward/platform/localsock"
 )
+
+// paperWall is a kill switch that holds nobody back: a service that a test starts in
+// the machine's own network must never touch its firewall, where the tests are root's.
+type paperWall struct {
+	service.NoKillSwitch
+	cleared atomic.Int32
+}
+
+// Clear implements service.KillSwitch.
+func (w *paperWall) Clear() error {
+	w.cleared.Add(1)
+	return nil
+}
 
 // start runs a service until stop is called.
 func start(t *testing.T, dir string) (o options, stop func() error) {
 	t.Helper()
 	listening := make(chan struct{})
-	o = options{stateDir: filepath.Join(dir, "state"), socket: filepath.Join(dir, "s"), handler: slog.NewTextHandler(io.Discard, nil), listening: listening}
+	o = options{stateDir: filepath.Join(dir, "state"), socket: filepath.Join(dir, "s"), handler: slog.NewTextHandler(io.Discard, nil), listening: listening, wall: &paperWall{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, o) }()
@@ -35,6 +50,9 @@ func start(t *testing.T, dir string) (o options, stop func() error) {
 			t.Skipf("the service does not run on this system yet: %v", err)
 		}
 		t.Fatal(err)
+	}
+	if o.wall.(*paperWall).cleared.Load() == 0 {
+		t.Error("the service does not use the kill switch that it was given")
 	}
 	return o, func() error { cancel(); return <-ended }
 }
@@ -110,9 +128,14 @@ func TestTwoServicesDoNotShare(t *testing.T) {
 	second = o
 	second.listening = nil
 	second.stateDir = filepath.Join(dir, "state2")
+	other := &paperWall{}
+	second.wall = other
 	var inUse *localsock.InUseError
 	if err := run(t.Context(), second); !errors.As(err, &inUse) || !strings.Contains(sentence(err), "--socket") {
 		t.Errorf("the same socket: %v", err)
+	}
+	if other.cleared.Load() > 0 {
+		t.Error("a service that may not start has lifted the policy of the one that runs")
 	}
 	if err := cleanup(cleaningOf(o.stateDir, io.Discard)); !errors.As(err, &locked) {
 		t.Errorf("cleaning up under a running service: %v", err)
@@ -161,7 +184,7 @@ func TestStateDirectoriesThatAreRefused(t *testing.T) {
 		open:    {open, "written to by others", "chmod 700", "--state-dir"},
 		damaged: {file, "line 1 is damaged", "move that file away", "resolv.conf"},
 	} {
-		o := options{stateDir: dir, socket: filepath.Join(t.TempDir(), "s"), handler: slog.DiscardHandler}
+		o := options{stateDir: dir, socket: filepath.Join(t.TempDir(), "s"), handler: slog.DiscardHandler, wall: &paperWall{}}
 		for name, err := range map[string]error{"run": run(t.Context(), o), "cleanup": cleanup(cleaningOf(dir, io.Discard))} {
 			if err == nil {
 				t.Errorf("%s takes %s", name, dir)

@@ -29,7 +29,8 @@ type options struct {
 	handler          slog.Handler
 	// listening is closed when callers are answered. nil: nobody wants to know.
 	listening chan<- struct{}
-	probe     portal.Probe // of networks that say nothing of their sign-in page
+	probe     portal.Probe       // of networks that say nothing of their sign-in page
+	wall      service.KillSwitch // nil: this computer's own
 }
 
 const (
@@ -42,8 +43,9 @@ const (
 	farewell = 2 * time.Second
 )
 
-// run is the service's life. Its order: the lock, the parts, the block that an earlier
-// run or early boot left, what a crash left, the door; and back again.
+// run is the service's life. Its order: the lock, the parts, the door, which nobody is
+// let in by yet, the block that an earlier run or early boot left, what a crash left,
+// the callers; and back again.
 func run(ctx context.Context, o options) (err error) {
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(memoryLimit)
@@ -59,8 +61,12 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	svc.Recover()
 	door, err := localsock.Listen(o.socket, localsock.DefaultMode)
+	var inUse *localsock.InUseError
+	if errors.As(err, &inUse) {
+		return err // what holds and what is left belongs to the service that runs
+	}
+	svc.Recover()
 	if err != nil {
 		return err
 	}
@@ -127,6 +133,10 @@ func join(l *ledger.Ledger, o options, logs *service.LogRing) (*service.Service,
 	if err != nil {
 		return nil, err
 	}
+	wall := o.wall
+	if wall == nil {
+		wall = newWall(logger)
+	}
 	parts := tunnelParts(l, logger, checker, around)
 	parts.Resolve, parts.Translate = locator.Find, locator.Translate
 	svc, err = service.New(service.Config{
@@ -135,7 +145,7 @@ func join(l *ledger.Ledger, o options, logs *service.LogRing) (*service.Service,
 		Profiles:   store,
 		Router:     &routes{Router: router},
 		Resolver:   names{resolver},
-		KillSwitch: newWall(logger),
+		KillSwitch: wall,
 		Posture:    held,
 		Proof:      proof{logger},
 		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return tunnel.New(cfg) },
