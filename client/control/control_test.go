@@ -203,6 +203,8 @@ func TestBadRequests(t *testing.T) {
 		{"an answer to nothing", "POST", "/v1/answer", `{"secret":"aaaa"}`, good, CodeBadRequest},
 		{"an answer without a secret", "POST", "/v1/answer", `{"prompt":1}`, good, CodeBadRequest},
 		{"an answer of both kinds", "POST", "/v1/answer", `{"prompt":1,"secret":"aaaa","declined":true}`, good, CodeBadRequest},
+		{"a kill switch of no kind", "PUT", "/v1/settings", `{"kill_switch":"lock"}`, good, CodeBadRequest},
+		{"a local network of no kind", "PUT", "/v1/settings", `{"local_network":"yes"}`, good, CodeBadRequest},
 		{"an unknown call", "GET", "/v1/shell", ``, good, CodeNotFound},
 		{"a wrong method", "DELETE", "/v1/status", ``, good, CodeNotFound},
 		{"an older program", "GET", "/v1/status", ``, http.Header{headerAPI: {"0"}}, CodeVersion},
