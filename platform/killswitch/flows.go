@@ -59,8 +59,20 @@ func (k *keeper) keeps(f flow) bool {
 // near says whether an address is in a local network; the machine's own one is.
 // The networks are sorted, and none holds another.
 func (k *keeper) near(a netip.Addr) bool {
+	_, ok := k.around(a)
+	return ok
+}
+
+// around is the local network that holds an address.
+func (k *keeper) around(a netip.Addr) (netip.Prefix, bool) {
 	i, found := slices.BinarySearchFunc(k.LocalNetworks, a, func(n netip.Prefix, a netip.Addr) int { return n.Addr().Compare(a) })
-	return found || i > 0 && k.LocalNetworks[i-1].Contains(a)
+	if !found {
+		i--
+	}
+	if i < 0 || !k.LocalNetworks[i].Contains(a) {
+		return netip.Prefix{}, false
+	}
+	return k.LocalNetworks[i], true
 }
 
 // hole says whether a flow is one of the service's own.
@@ -86,9 +98,11 @@ func (k *keeper) keepsAll(other Policy) bool {
 		k.keepsWay(other.Tunnel) && other.Portal == nil
 }
 
-// covers says whether a network is within the local ones.
+// covers says whether a network is within one of the local ones: between two of them
+// there may be others.
 func (k *keeper) covers(n netip.Prefix) bool {
-	return k.near(n.Addr()) && k.near(lastOf(n))
+	around, ok := k.around(n.Addr())
+	return ok && around.Bits() <= n.Bits()
 }
 
 // keepsWay says whether what another tunnel let through goes on. A tunnel that

@@ -99,6 +99,11 @@ func TestKeepsAll(t *testing.T) {
 	if newKeeper(away).keepsAll(home) {
 		t.Error("the flows of what is the tunnel's address now are kept")
 	}
+	// Two networks that hold both ends of a larger one do not hold all of it.
+	wide, ends := Policy{LocalNetworks: networksOf("10.0.0.0/16")}, Policy{LocalNetworks: networksOf("10.0.0.0/24 10.0.255.0/24")}
+	if newKeeper(ends).keepsAll(wide) || !newKeeper(wide).keepsAll(ends) {
+		t.Error("networks are not held against each other as a whole")
+	}
 	// Every flow that one kept, the other keeps, where it says so.
 	flows := []flow{}
 	for _, a := range []string{"192.168.77.2:1", "10.98.0.2:1", "[fd98::2]:1", "[fd77::2]:1"} {
