@@ -46,6 +46,7 @@ func TestNoSecretIsTold(t *testing.T) {
 	r.must("", "disconnect")
 	w.signInAgain(gateway, password)
 	w.signInByEAP(gateway)
+	w.signInByMachine(gateway)
 
 	if _, err := r.StartKeychain(r.ctx, r.Lab); errors.Is(err, lab.ErrNoKeyring) {
 		t.Log("no keychain on this machine, so nobody signs in by certificate or shared key: ", err)
@@ -235,7 +236,7 @@ func (w *secretsWalk) search() {
 
 	texts := map[string]string{"the service's log": log, "what homewardctl has said": w.said.String()}
 	err := filepath.WalkDir(w.StateDir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
+		if err != nil || e.IsDir() || w.inMachineStore(path) {
 			return err
 		}
 		b, err := os.ReadFile(path)
