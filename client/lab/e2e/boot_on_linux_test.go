@@ -78,7 +78,8 @@ func TestOnAcrossAReboot(t *testing.T) {
 	}})
 	m.run("sh", "-c", "echo none | homewardctl machine set always --password-stdin")
 	m.says("the line is wanted", func(status string) bool { return strings.Contains(status, `"engaged": true`) })
-	m.run("systemctl", "disable", "--now", "homewardd")
+	m.run("systemctl", "stop", "homewardd")
+	m.write("/etc/systemd/system/homewardd.service.d/never.conf", "[Unit]\nConditionPathExists=/never\n")
 	for _, name := range []string{"whole", "damaged"} {
 		m.cut()
 		if name == "damaged" {
