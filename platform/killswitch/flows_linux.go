@@ -67,9 +67,6 @@ func (s *socket) cut(policy *keeper) (n int, err error) {
 		}
 		return nil
 	})
-	if errors.Is(err, errChanged) {
-		err = nil // the kernel's table of flows changes all the time
-	}
 	errs := []error{err}
 	for _, u := range all {
 		err := s.ask(ctDelete, unix.NLM_F_ACK, u.family, func(p *packer) { p.b = append(p.b, u.name...) }, nil)

@@ -219,7 +219,7 @@ func (s *Switch) Set(p Policy) error {
 	s.seen = got.generation
 	// Where nobody else changed anything since, a policy that only allows more
 	// leaves all packets and flows as they are.
-	s.clean(t, held != nil && s.seen == seen+1 && newKeeper(t.policy).keepsAll(*held))
+	s.clean(t, held != nil && seen != 0 && s.seen == seen+1 && newKeeper(t.policy).keepsAll(*held))
 	return nil
 }
 

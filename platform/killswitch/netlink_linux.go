@@ -18,6 +18,7 @@ type socket struct {
 	fd   int
 	seq  uint32 // of the next message
 	buf  []byte // of one answer
+	torn bool   // while something was listed, somebody changed something
 }
 
 const (
@@ -120,8 +121,8 @@ func (s *socket) commit(p *packer) error {
 	}
 }
 
-// dump asks for all things of a kind, and hands over each. What another program
-// changed meanwhile makes it fail with errChanged.
+// dump asks for all things of a kind, and hands over each. Where another program
+// changed something meanwhile, the socket is torn.
 func (s *socket) dump(kind uint16, family uint8, about func(*packer), each func(body []byte) error) error {
 	return s.ask(kind, unix.NLM_F_DUMP, family, about, each)
 }
@@ -146,11 +147,11 @@ func (s *socket) ask(kind uint16, flags uint16, family uint8, about func(*packer
 			return err
 		}
 		for m := range messages(got) {
-			switch {
-			case m.seq != mine:
+			if m.seq != mine {
 				continue
-			case m.flags&unix.NLM_F_DUMP_INTR != 0:
-				return errChanged
+			}
+			s.torn = s.torn || m.flags&unix.NLM_F_DUMP_INTR != 0
+			switch {
 			case m.kind == unix.NLMSG_DONE:
 				return m.err()
 			case m.kind == unix.NLMSG_ERROR:
@@ -162,9 +163,6 @@ func (s *socket) ask(kind uint16, flags uint16, family uint8, about func(*packer
 		}
 	}
 }
-
-// errChanged: what was being read is not what it was at the beginning.
-var errChanged = errors.New("the firewall was changed while it was read")
 
 // answer is a message of the kernel's; body begins behind its headers.
 type answer struct {

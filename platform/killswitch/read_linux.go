@@ -21,41 +21,51 @@ const insist = 2 * time.Second
 
 // read asks for every part. What a part holds that is not understood here is
 // part of its line all the same.
+//
+// Between two lists the table may change, and the kernel only tells that any table
+// did. Then it is read again, until nobody changed anything, or it is what it was
+// just before.
 func (k *nfTables) read() (got *standing, err error) {
-	for end := time.Now().Add(insist); ; {
-		err = k.talking(func(s *socket) (err error) {
-			got, err = s.readTable()
-			return err
-		})
-		if !errors.Is(err, errChanged) && !errors.Is(err, unix.EINTR) || time.Now().After(end) {
-			break
+	err = k.talking(func(s *socket) (err error) {
+		var last *standing
+		for end := time.Now().Add(insist); ; {
+			var whole bool
+			if got, whole, err = s.readTable(); whole || err == nil && got.same(last) {
+				return err
+			}
+			if time.Now().After(end) {
+				return errors.Join(err, errChanged)
+			}
+			last = got
 		}
-	}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the policy: %w", explain(err))
 	}
 	return got, nil
 }
 
-// readTable reads it once; nil: there is none. Between two lists it may change:
-// the kernel counts changes, and a table that was read while there was one is
-// read again.
-func (s *socket) readTable() (*standing, error) {
+// errChanged: others changed the firewall all the time.
+var errChanged = errors.New("the firewall was changed while it was read")
+
+// readTable reads it once; nil: there is none. whole says that nobody changed
+// anything meanwhile.
+func (s *socket) readTable() (got *standing, whole bool, err error) {
+	s.torn = false
 	before, err := s.generation()
 	if err != nil {
-		return nil, err
+		return nil, true, err
 	}
-	got, err := s.readParts()
+	got, err = s.readParts()
 	after, lost := s.generation()
-	switch {
-	case lost != nil:
-		return nil, lost
-	case before != after:
-		return nil, errChanged
-	case got != nil:
+	if lost != nil {
+		return nil, true, lost
+	}
+	whole = before == after && !s.torn
+	if whole && got != nil {
 		got.generation = after
 	}
-	return got, err
+	return got, whole, err
 }
 
 // generation is the number of the last change, by anybody.

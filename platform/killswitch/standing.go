@@ -3,6 +3,7 @@ package killswitch
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 )
 
@@ -12,8 +13,14 @@ import (
 type standing struct {
 	lines []string
 	note  string // the fingerprint that Set left in the kernel
-	// generation is the number of the last change of the firewall, by anybody.
+	// generation is the number of the last change of the firewall, by anybody; 0
+	// where it was not still while the table was read.
 	generation uint32
+}
+
+// same says whether two are one table, and there is one.
+func (s *standing) same(o *standing) bool {
+	return s != nil && o != nil && s.note == o.note && slices.Equal(s.lines, o.lines)
 }
 
 // fingerprint of the lines. It finds what was changed by mistake or by another

@@ -27,7 +27,7 @@ func TestFlushedAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	var open []time.Duration
-	for range 50 {
+	for range 20 {
 		if err := other.remove(); err != nil {
 			t.Fatal(err)
 		}
