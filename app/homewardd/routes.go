@@ -20,7 +20,7 @@ type routes struct {
 // Set implements service.Router.
 func (r *routes) Set(n tunnel.Network) error {
 	err := r.Router.Set(route.Config{
-		Interface: n.Interface, Addresses: n.Addresses, Mark: mark, Routes: n.Routes, Exclude: n.Exclude, Hosts: n.DNS, Keep: n.Keep, Full: n.Full,
+		Interface: n.Interface, Addresses: n.Addresses, Mark: mark, Routes: n.Routes, Exclude: n.Exclude, Hosts: n.DNS, Keep: n.Keep, HeldBack: n.HeldBack, Full: n.Full,
 	})
 	var contested *route.ContestedError
 	r.mu.Lock()

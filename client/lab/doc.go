@@ -20,6 +20,9 @@
 // real systemd-resolved or openresolv keeps the client's resolv.conf; its files
 // come from Debian packages that are unpacked, never installed.
 //
+// A Rogue in the client's Wi-Fi answers DHCP and announces itself as a router, to have
+// the client's traffic.
+//
 // A Sniffer at the far ends of the client's cables counts what leaves the client and
 // should not, while a Stranger, another user of the client's machine, talks to
 // everybody in every way without a pause.

@@ -125,7 +125,11 @@ func Prefixes(answer []netip.Addr) (found []netip.Prefix) {
 
 // Holds says whether an IPv6 address has an IPv4 one where a translator's would: it
 // may be the network's word for it, or an administrator's idea of a good address.
-func Holds(v6, v4 netip.Addr) bool { return len(holds(v6, []netip.Addr{v4.Unmap()})) > 0 }
+func Holds(v6, v4 netip.Addr) bool { return len(Between(v6, v4)) > 0 }
+
+// Between are the prefixes by which an IPv6 address stands for an IPv4 one; hardly ever
+// more than one.
+func Between(v6, v4 netip.Addr) []netip.Prefix { return holds(v6, []netip.Addr{v4.Unmap()}) }
 
 // holds lists the prefixes by which an address can be one of these.
 func holds(a netip.Addr, those []netip.Addr) (prefixes []netip.Prefix) {

@@ -189,8 +189,11 @@ type Network struct {
 	Full      bool           // nothing may go beside the tunnel, also of a family that Routes leave out
 	Routes    []netip.Prefix // includes 0.0.0.0/0 and ::/0 of a full tunnel
 	Exclude   []netip.Prefix
-	Keep      []netip.Prefix // of Routes, what the local network does not get, whatever it claims
-	DNS       []netip.Addr
+	// HeldBack is what the translator of the network that this machine is in takes for
+	// Routes of IPv4: no way for what belongs into the tunnel.
+	HeldBack []netip.Prefix
+	Keep     []netip.Prefix // of Routes, what the local network does not get, whatever it claims
+	DNS      []netip.Addr
 	// Domains: names that go to DNS. Empty with DNS set: every name.
 	Domains []string
 	Search  []string
@@ -207,7 +210,7 @@ func (n Network) equal(o Network) bool {
 	return n.Interface == o.Interface && n.Gateway == o.Gateway && n.MTU == o.MTU && n.Full == o.Full &&
 		slices.Equal(n.Addresses, o.Addresses) && slices.Equal(n.Routes, o.Routes) && slices.Equal(n.Exclude, o.Exclude) &&
 		slices.Equal(n.DNS, o.DNS) && slices.Equal(n.Domains, o.Domains) && slices.Equal(n.Search, o.Search) &&
-		slices.Equal(n.Refused, o.Refused) && slices.Equal(n.Keep, o.Keep) && slices.Equal(n.Overlaps, o.Overlaps)
+		slices.Equal(n.Refused, o.Refused) && slices.Equal(n.Keep, o.Keep) && slices.Equal(n.HeldBack, o.HeldBack) && slices.Equal(n.Overlaps, o.Overlaps)
 }
 
 // Info describes the live line for the status. Times are wall clock.

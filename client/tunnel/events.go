@@ -78,7 +78,7 @@ func (l *line) active(e ike.ChildActive) {
 		return
 	}
 	l.world.remote = l.carried()
-	n := l.world.network()
+	n := l.decide()
 	n.Gateway = l.info.GatewayAddress.Addr()
 	n.MTU = l.mtu()
 	tun, err := l.cfg.OpenTUN(TUNConfig{Addresses: n.Addresses, MTU: n.MTU})
@@ -113,7 +113,7 @@ func (l *line) active(e ike.ChildActive) {
 // they carry no more keeps them as long as the line stands: the plane drops it, and
 // it never leaves in clear.
 func (l *line) follow() {
-	next := l.world.network()
+	next := l.decide()
 	if lost := missing(l.net.Routes, next.Routes); len(lost) > 0 {
 		l.log.Warn("the gateway does not carry any more what it did", "networks", lost)
 	}

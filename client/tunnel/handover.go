@@ -326,7 +326,7 @@ func (l *line) takeOver(s *strand, inboundSPI uint32) {
 // adapt makes device, routes and DNS follow what the new session was given, or
 // what the network is that the machine has come to, where that differs from before.
 func (l *line) adapt() {
-	n := l.world.network()
+	n := l.decide()
 	// A gateway that narrows selectors one by one carries little at first.
 	kept := slices.DeleteFunc(missing(l.net.Routes, n.Routes), func(p netip.Prefix) bool {
 		return l.world.localPart(p) != "" // of the network that the machine has come to

@@ -36,6 +36,8 @@ type world struct {
 	local   []netip.Prefix         // on-link prefixes
 	// mayClaim says which of those a network may have for itself; nil: all.
 	mayClaim func(netip.Prefix) bool
+	// translators are the prefixes by which the network leads to IPv4.
+	translators []netip.Prefix
 }
 
 // network says what routes and DNS should be. The gateway may claim only what
@@ -65,6 +67,10 @@ func (w world) decide() Network {
 		}
 	}
 	n.Keep, n.Overlaps = w.overlaps(n)
+	if !n.Full { // else all of IPv6 is the tunnel's, or held back
+		n.HeldBack = w.translated(n.Routes)
+		n.Exclude = append(n.Exclude, w.translated(n.Exclude)...)
+	}
 	n.Search = slices.Clone(w.profile.DNS.Search)
 	if n.Full {
 		return n // every name goes to the company's servers, whoever names domains

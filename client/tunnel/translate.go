@@ -126,3 +126,38 @@ func (l *line) translatedTo(ctx context.Context, hosts []netip.Addr, c NetworkCh
 	l.log.Info("this network has no IPv4; the gateway is asked by its translator", "addresses", hosts)
 	l.takeWay(c)
 }
+
+// decide says what the system should do for the line where it is now.
+func (l *line) decide() Network {
+	l.world.translators = l.translators()
+	return l.world.network()
+}
+
+// translators are the prefixes of the network's translator, as far as the line goes by it:
+// a program may find the company's addresses in them, too (RFC 6147), past all routes of
+// IPv4.
+func (l *line) translators() (found []netip.Prefix) {
+	hosts := l.gatewayHosts()
+	for _, h := range slices.Concat(l.translate.hosts, []netip.Addr{l.info.GatewayAddress.Addr().Unmap()}) {
+		for _, o := range hosts {
+			for _, p := range nat64.Between(h, o) {
+				if !slices.Contains(found, p) && len(found) < nat64.MaxPrefixes {
+					found = append(found, p)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// translated is what the network's translator takes for these networks.
+func (w world) translated(networks []netip.Prefix) (out []netip.Prefix) {
+	for _, p := range w.translators {
+		for _, n := range networks {
+			if v6, ok := nat64.EmbedPrefix(p, n); ok && !slices.Contains(w.translators, v6) {
+				out = append(out, v6)
+			}
+		}
+	}
+	return out
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/nat64"
+	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/ike/iketest"
 )
 
@@ -217,4 +218,28 @@ func TestHostsInOrder(t *testing.T) {
 			t.Errorf("%v with %v: %v, want %v", c.hosts, c.known, got, c.want)
 		}
 	}
+}
+
+// TestTranslatedHeldBack: beside a split tunnel what the network would translate into its
+// networks has no way; in another network it has again.
+func TestTranslatedHeldBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr, cfg, _ := in64(t)
+		cfg.Profile.Traffic = profile.Traffic{Include: prefixes("10.99.0.0/16"), Exclude: prefixes("10.99.7.0/24")}
+		tr.clients = lte
+		r := run(t, cfg)
+		n := r.up().Network
+		if !slices.Equal(n.HeldBack, prefixes("2001:db8:64::a63:0/112")) || !slices.Equal(n.Exclude, prefixes("10.99.7.0/24", "2001:db8:64::a63:700/120")) {
+			t.Errorf("held back %v, excluded %v", n.HeldBack, n.Exclude)
+		}
+		tr.goTo(cafe)
+		for n := n; len(n.HeldBack) > 0; {
+			switch e := (<-r.events).(type) {
+			case Up:
+				n = e.Network
+			}
+		}
+		r.stop()
+	})
 }

@@ -115,6 +115,12 @@ func wanted(c Config, w world, p *plan) map[netip.Prefix]routeEntry {
 	if c.Full {
 		holdBack(want, w, p)
 	}
+	for _, prefix := range c.HeldBack {
+		prefix = prefix.Masked()
+		if _, carried := want[prefix]; !carried && (prefix.Addr().Is4() || w.hasIPv6) {
+			want[prefix] = routeEntry{prefix: prefix, refuse: true}
+		}
+	}
 	tunnel := maps.Clone(want)
 	for _, prefix := range localPrefixes(w.local) {
 		if kept(prefix, c.Keep) {

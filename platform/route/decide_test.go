@@ -117,6 +117,11 @@ func TestDecide(t *testing.T) {
 			world{ipv6: true, local: prefixes("192.168.77.2/24 fd77::2/64 fe80::2/64"), routers: addrs("192.168.77.1")},
 			"+0.0.0.0/0 dev 5\n+::/0 dev 5\n+throw fe80::/10\n+rule4 not 0x1\n+rule6 not 0x1\n" + taken + "note fd77::/64: the company has addresses of the local network\n",
 		},
+		"what would be translated into the tunnel's networks is held back, but not what is excluded": {
+			Config{Routes: prefixes("10.99.0.0/16"), HeldBack: prefixes("2001:db8:64::a63:0/112"), Exclude: prefixes("10.99.7.0/24 2001:db8:64::a63:700/120")},
+			world{ipv6: true, hasIPv6: true},
+			"+10.99.0.0/16 dev 5\n+throw 10.99.7.0/24\n+refuse 2001:db8:64::a63:0/112\n+throw 2001:db8:64::a63:700/120\n+rule4 not 0x1\n+rule6 not 0x1\n",
+		},
 		"a full tunnel keeps a part of what the network claims": {
 			Config{Routes: prefixes("0.0.0.0/0"), Keep: prefixes("192.168.77.128/25 172.16.0.0/12"), Full: true},
 			world{local: prefixes("192.168.77.2/24 172.16.3.4/24")},

@@ -32,6 +32,9 @@
 // tunnel's default route like all else of a full tunnel: on the physical side
 // they would be a leak.
 //
+// Config.HeldBack have no way at all: where a network translates between IPv6 and IPv4,
+// what it would translate into the tunnel's networks goes past all routes of IPv4.
+//
 // A family without a route to the tunnel is left alone by a split tunnel. A full
 // one holds it back, for half of what programs send would leave in clear
 // otherwise, and nobody would notice.
@@ -97,6 +100,8 @@ type Config struct {
 	// Keep are networks inside Routes that the local network does not get, whatever it
 	// claims. Link-local addresses are the link's own all the same.
 	Keep []netip.Prefix
+	// HeldBack have no way at all: what a network would translate into Routes.
+	HeldBack []netip.Prefix
 	// Full says that nothing may leave beside the tunnel but what is excluded
 	// or local: a family that Routes leave out, in part or whole, is held back.
 	Full bool
@@ -217,7 +222,7 @@ func (c Config) check() error {
 	if c.Interface == "" {
 		return errors.New("setting routes: no interface is named")
 	}
-	for _, p := range slices.Concat(c.Routes, c.Exclude, c.Keep) {
+	for _, p := range slices.Concat(c.Routes, c.Exclude, c.Keep, c.HeldBack) {
 		if !p.IsValid() {
 			return errors.New("setting routes: a prefix is not valid")
 		}

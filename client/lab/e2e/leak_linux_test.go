@@ -23,10 +23,18 @@ type guarded struct {
 // watch begins to watch.
 func (r *rig) watch() *guarded {
 	r.t.Helper()
-	return r.watchFor(lab.GatewayOnly(), r.StrangerFlows())
+	g := r.watchFor(lab.GatewayOnly(), r.StrangerFlows())
+	// Neighbours that have just come up may take a second to be found.
+	if err := lab.Until(r.ctx, "the sniffer sees everything that the stranger sends", func() (bool, error) {
+		return len(missing(g.sniffer.Leaked())) == 0, nil
+	}); err != nil {
+		r.t.Fatalf("%v: missing are %v", err, missing(g.sniffer.Leaked()))
+	}
+	return g
 }
 
-// watchFor begins to watch for what is not allowed, with a stranger who tries these.
+// watchFor begins to watch for what is not allowed, with a stranger who tries these, and
+// of whom nothing may leave already.
 func (r *rig) watchFor(may lab.Allowed, flows []lab.Flow) *guarded {
 	r.t.Helper()
 	g := &guarded{rig: r, open: true}
@@ -41,12 +49,6 @@ func (r *rig) watchFor(may lab.Allowed, flows []lab.Flow) *guarded {
 		r.t.Log("this user namespace has one user only, so the stranger is no second one: package uidmap and an entry in /etc/subuid give it more")
 	}
 	r.t.Cleanup(g.print)
-	// Neighbours that have just come up may take a second to be found.
-	if err := lab.Until(r.ctx, "the sniffer sees everything that the stranger sends", func() (bool, error) {
-		return len(missing(g.sniffer.Leaked())) == 0, nil
-	}); err != nil {
-		r.t.Fatalf("%v: missing are %v", err, missing(g.sniffer.Leaked()))
-	}
 	return g
 }
 

@@ -156,3 +156,40 @@ func TestNAT64Roaming(t *testing.T) {
 	v.arrive()
 	r.must("", "killswitch", "off")
 }
+
+// TestNAT64Split: beside a split tunnel nothing of its IPv4 networks goes by the network's
+// translator, whose resolver would lead programs there past every route of IPv4. What is
+// not the tunnel's goes that way as before.
+func TestNAT64Split(t *testing.T) {
+	t.Parallel()
+	const name = "split"
+	r := in64(t, nat64Prefix)
+	r.native(lab.Native{Name: name, CA: [][]byte{r.PKI.CA.DER()}, Fields: map[string]any{
+		"traffic.full": nil, "traffic.include": []string{lab.IntranetPrefix.String(), "203.0.113.48/28"},
+	}})
+	r.switchTo(r.Uplinks.NAT64, r.Uplinks.WiFi)
+	company := lab.Translated(nat64Prefix, lab.PublicAddress)
+	flows := slices.DeleteFunc(r.StrangerFlows(), func(f lab.Flow) bool { return f.Device != "" || f.To.Addr() != company })
+	g := r.watch64(nat64Prefix, flows)
+	if tally, _ := g.play("without a line", func() {}); tally.Leaks() == 0 {
+		t.Error("the sniffer does not see what goes to the translator")
+	}
+	g.play("connecting", func() { r.connect(name) })
+	ends := g.scene("connected", func() {
+		r.opens("http://"+lab.PublicAddress.String()+"/", lab.PublicGreeting)
+		r.opens("http://"+lab.IntranetAddress.String()+"/", lab.IntranetGreeting)
+	})
+	for f, e := range ends {
+		if e.Refused+e.Unreachable == 0 {
+			t.Errorf("%s is not told at once: %+v", f, e)
+		}
+	}
+	other := lab.Translated(nat64Prefix, lab.GatewayAddress).String()
+	if out, err := r.Client.Run(r.ctx, "ping", "-n", "-c", "1", "-W", "2", other); err != nil {
+		t.Errorf("what is not the tunnel's cannot be reached: %v: %s", err, out)
+	}
+	r.must("", "disconnect")
+	if err := r.Uplinks.Home(); err != nil {
+		t.Error(err)
+	}
+}
