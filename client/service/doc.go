@@ -5,9 +5,11 @@
 // These goroutines carry it. The loop owns the supervisor's state: it takes one
 // event after the other and never waits for anything else. The performer does
 // the effects that change the system, strictly in order, and may take its
-// time. Each tunnel runs on one of its own, and so does what makes the wishes of
-// profiles that connect by themselves (automation.go), for it asks the network. What they share is behind small
-// locks that are held for a copy and no longer, so a status call never waits.
+// time. Each tunnel runs on one of its own, and so does what asks the network: for the
+// wishes of profiles that connect by themselves (automation.go), for a sign-in that the
+// network wants (portal.go), and for the proof that nothing leaves (proof.go). What they
+// share is behind small locks that are held for a copy and no longer, so a status call
+// never waits.
 //
 //	control call, tunnel event, timer -> inbox -> loop -> supervisor.Step
 //	  -> Announce, Ask, Refuse: at once, by the loop
