@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -148,4 +149,47 @@ func TestNothingLeaksInAFight(t *testing.T) {
 		t.Errorf("given up: %+v, warned: %v", s.KillSwitch, warned())
 	}
 	g.reopens("the user's Disconnect", func() { g.must("", "disconnect") })
+}
+
+// TestHolesOfAnotherAddress: the gateway's name is found again when its line is lost, to
+// another address. The way there is open before the first packet, the ways to those of
+// before are closed, and nothing else leaves meanwhile.
+func TestHolesOfAnotherAddress(t *testing.T) {
+	t.Parallel()
+	r := start(t, lab.Options{Second: &lab.GatewayOptions{Identity: lab.GatewayName}})
+	r.native(lab.Native{Name: guardedProfile, CA: [][]byte{r.PKI.CA.DER()}, Fields: map[string]any{"session.liveness": "1s"}})
+	may := lab.GatewayOnly()
+	may.Gateways = append(may.Gateways, lab.SecondGatewayAddress, lab.SecondGatewayAddress6)
+	g := r.watchFor(may, r.StrangerFlows())
+	r.must("", "killswitch", "on")
+	g.round()
+	g.closes("connect", g.signIn)
+	holes := func(open, shut []netip.Addr) {
+		t.Helper()
+		last := ""
+		if err := lab.Until(g.ctx, "the ways are open to the addresses of now alone", func() (bool, error) {
+			last = g.rules()
+			fits := func(a netip.Addr) bool { return strings.Contains(last, a.String()+" . 4500") }
+			return !slices.ContainsFunc(shut, fits) && !slices.ContainsFunc(open, func(a netip.Addr) bool { return !fits(a) }), nil
+		}); err != nil {
+			t.Errorf("%v\n%s", err, last)
+		}
+	}
+	first := []netip.Addr{lab.GatewayAddress, lab.GatewayAddress6}
+	holes(first[:1], []netip.Addr{lab.SecondGatewayAddress, lab.SecondGatewayAddress6})
+	second := lab.SecondGatewayAddress
+	g.scene("the name has another address", func() {
+		g.PublicDNS.Set(lab.GatewayName, second)
+		g.do(g.Gateway.Kill)
+		g.await("a line to the address of now", func() bool {
+			now := g.status()
+			return now.State == "connected" && now.Gateway.Address == second.String()
+		})
+		holes([]netip.Addr{second}, first)
+	})
+	g.scene("connected there", func() { g.holds("connected", "") })
+	g.reopens("the user's Disconnect", func() { g.must("", "disconnect") })
+	if rules := g.rules(); rules != "" {
+		t.Errorf("left behind:\n%s", rules)
+	}
 }
