@@ -110,7 +110,7 @@ test: setup $(LAB) ## every test, with the race detector, end to end included
 		else cat $(CACHE)/check; echo "Tests that need the lab will be skipped."; fi; \
 	fi; \
 	go build -o $(CACHE)/bin/summary ./.ci/summary; \
-	go test -race -shuffle=on -timeout 20m -json "$${exec[@]}" ./... | $(CACHE)/bin/summary
+	go test -race -shuffle=on -timeout 30m -json "$${exec[@]}" ./... | $(CACHE)/bin/summary
 
 lint: go-setup $(STATICCHECK) ## formatting, vet for every system, staticcheck, module files, shell scripts
 	@files=$$(find . -name .cache -prune -o -name '*.go' -print | xargs gofmt -l); \
