@@ -38,7 +38,7 @@ func (a *app) portalCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.AddCommand(a.portalSignInCommand(), a.portalEnterCommand(), confinedCommand())
+	cmd.AddCommand(a.portalSignInCommand(), a.portalEnterCommand(), a.confinedCommand())
 	return cmd
 }
 
@@ -84,6 +84,9 @@ func (a *app) portalSignInCommand() *cobra.Command {
 	}
 }
 
+// rootsBrowser is told to root, whose browser is root's, too. Some refuse to start so.
+const rootsBrowser = "homewardctl: the browser runs as root and shows a stranger's page; run this as yourself where you can."
+
 // lastWord is how long the service has to say why a sign-in has ended, when the browser
 // has.
 const lastWord = 2 * time.Second
@@ -103,6 +106,9 @@ func (a *app) signInPortal(ctx context.Context, browser []string) error {
 			return nil
 		}
 		fmt.Fprintf(a.errOut, "Sign in at %s; the browser may leave until %s.\n", plain(v.URL), at(v.Until, time.Now()))
+		if os.Getuid() == 0 {
+			fmt.Fprintln(a.errOut, rootsBrowser)
+		}
 		command, err := browserCommand(browser, v.URL, dir, exec.LookPath)
 		if err != nil {
 			return err
@@ -117,12 +123,13 @@ func (a *app) signInPortal(ctx context.Context, browser []string) error {
 		}()
 		return nil
 	})
+	err = unlessStopped(ctx, err)
 	var exit error
 	if running != nil {
 		cancel()
-		exit = <-ended // by the service's hand at the latest
+		exit = <-ended // by the service's hand at the latest, or its next start's
 	}
-	err = errors.Join(unlessStopped(ctx, err), os.RemoveAll(dir))
+	err = errors.Join(err, os.RemoveAll(dir))
 	if err != nil || last == "" && running == nil {
 		return err
 	}
@@ -138,8 +145,8 @@ func (a *app) signInEnded(why string, exit error) error {
 	case control.SignInTime:
 		return errors.New("the sign-in took longer than it may, and everything is blocked again; try once more with «homewardctl portal sign-in»")
 	case control.SignInRemoved:
-		return errors.New("the service ended the sign-in; see «homewardctl status» for why")
-	case "":
+		return errors.New("the service ended the sign-in, for the network, the line or the kill switch is not what it was; look with «homewardctl status», and begin another where it is still needed")
+	case control.SignInClosed, "":
 		var code *exec.ExitError
 		if errors.As(exit, &code) && code.ExitCode() > 0 {
 			return fmt.Errorf("the browser failed with exit code %d; name another with «homewardctl portal sign-in -- BROWSER»", code.ExitCode())

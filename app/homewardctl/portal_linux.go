@@ -75,8 +75,8 @@ func (a *app) portalEnterCommand() *cobra.Command {
 			browser.Stdin, browser.Stdout, browser.Stderr = os.Stdin, os.Stdout, os.Stderr
 			browser.SysProcAttr = apart(os.Getuid(), os.Getgid())
 			err = browser.Start()
-			if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EACCES) {
-				fmt.Fprintln(a.errOut, "homewardctl: this system lets no user replace files for one program, so the browser asks names as all programs do, which may find nobody.")
+			if mayNotMount(err) {
+				fmt.Fprintln(a.errOut, ownNamesMissing)
 				browser = exec.Command(args[2], args[3:]...)
 				browser.Stdin, browser.Stdout, browser.Stderr = os.Stdin, os.Stdout, os.Stderr
 				err = browser.Start()
@@ -87,6 +87,15 @@ func (a *app) portalEnterCommand() *cobra.Command {
 			return browser.Wait()
 		},
 	}
+}
+
+// ownNamesMissing is told where the files cannot be replaced: distributions that let no
+// ordinary user have namespaces (user.max_user_namespaces, AppArmor) do not.
+const ownNamesMissing = "homewardctl: this system lets no user replace files for one program, so the browser asks names as all programs do, which may find nobody. If the page does not open, run «sudo homewardctl portal sign-in -- BROWSER» with one for terminals, such as w3m."
+
+// mayNotMount says that the system forbids it, or has too many of it already.
+func mayNotMount(err error) bool {
+	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EACCES)
 }
 
 // apart starts a program with a view of the file system that is its own. An ordinary
@@ -103,11 +112,15 @@ func apart(uid, gid int) *syscall.SysProcAttr {
 }
 
 // confinedCommand puts the files in place and becomes the browser.
-func confinedCommand() *cobra.Command {
+func (a *app) confinedCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "confined DIR -- BROWSER...", Hidden: true, Args: cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := replaceFiles(args[0]); err != nil {
+			// Some systems let a user begin a namespace and then do nothing in it.
+			switch err := replaceFiles(args[0]); {
+			case mayNotMount(err):
+				fmt.Fprintln(a.errOut, ownNamesMissing)
+			case err != nil:
 				return err
 			}
 			if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {

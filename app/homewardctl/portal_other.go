@@ -19,6 +19,6 @@ func (*app) portalEnterCommand() *cobra.Command {
 	return &cobra.Command{Use: "enter", Hidden: true, RunE: func(*cobra.Command, []string) error { return errors.ErrUnsupported }}
 }
 
-func confinedCommand() *cobra.Command {
+func (*app) confinedCommand() *cobra.Command {
 	return &cobra.Command{Use: "confined", Hidden: true, RunE: func(*cobra.Command, []string) error { return errors.ErrUnsupported }}
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -108,6 +110,22 @@ func TestSignInEnded(t *testing.T) {
 		}
 		if (err != nil) != want.fails || !strings.Contains(text, want.words) {
 			t.Errorf("%s is told as %q, an error: %v", why, text, err != nil)
+		}
+	}
+}
+
+// A browser that fails at once is told as that, and not as closed by its user.
+func TestBrowserFails(t *testing.T) {
+	t.Parallel()
+	exit := func(script string) error { return exec.Command("sh", "-c", script).Run() }
+	for why, exit := range map[string]error{control.SignInClosed: exit("exit 3"), "": exit("exit 3")} {
+		if err := (&app{errOut: io.Discard}).signInEnded(why, exit); err == nil || !strings.Contains(err.Error(), "exit code 3") {
+			t.Errorf("ended as %q: %v", why, err)
+		}
+	}
+	for _, exit := range []error{nil, exit("kill -9 $$")} { // by its user, or by the sign-in's end
+		if err := (&app{errOut: io.Discard}).signInEnded(control.SignInClosed, exit); err != nil {
+			t.Errorf("ended with %v: %v", exit, err)
 		}
 	}
 }

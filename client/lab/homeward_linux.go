@@ -73,6 +73,8 @@ type Homeward struct {
 	Home     string // of the person who uses homewardctl
 	Binaries Binaries
 	LogLevel string // of the service, from its next start on; empty: its own choice
+	// Arguments are more of the service's, from its next start on.
+	Arguments []string
 
 	machine *Namespace
 	mu      sync.Mutex
@@ -136,7 +138,7 @@ func (h *Homeward) Start(ctx context.Context) error {
 	if h.LogLevel != "" {
 		args = append(args, "--log-level", h.LogLevel)
 	}
-	cmd := h.machine.Command(context.Background(), h.Binaries.Service, args...)
+	cmd := h.machine.Command(context.Background(), h.Binaries.Service, append(args, h.Arguments...)...)
 	cmd.Env = h.Environment()
 	cmd.Stdout, cmd.Stderr = h.output, h.output
 	p, err := startProcess("homewardd", cmd)

@@ -20,7 +20,9 @@ func (d *Detector) get(ctx context.Context, device string, u *url.URL, accept st
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, hostport string) (net.Conn, error) {
+		// Within the time of this question: a transport's own context has no end, for it
+		// could use the connection for another.
+		DialContext: func(_ context.Context, _, hostport string) (net.Conn, error) {
 			return d.dial(ctx, device, hostport)
 		},
 		TLSClientConfig:        &tls.Config{RootCAs: d.cfg.Roots, MinVersion: tls.VersionTLS12},
@@ -47,7 +49,8 @@ func (d *Detector) get(ctx context.Context, device string, u *url.URL, accept st
 }
 
 // dial connects to a host by its name: the addresses in turn, each a part of the
-// patience that is left.
+// patience that is left. IPv4 goes first, for many a portal answers there and only
+// swallows IPv6.
 func (d *Detector) dial(ctx context.Context, device, hostport string) (net.Conn, error) {
 	host, service, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -88,14 +91,18 @@ func (d *Detector) addresses(ctx context.Context, host string) ([]netip.Addr, er
 	if err != nil {
 		return nil, fmt.Errorf("portal: the addresses of this machine: %w", err)
 	}
-	addrs = addrs[:min(len(addrs), mostAddresses)]
-	for i, a := range addrs {
+	var four, six []netip.Addr
+	for _, a := range addrs {
 		if err := habitable(a, own); err != nil {
 			return nil, err
 		}
-		addrs[i] = a.Unmap()
+		if a = a.Unmap(); a.Is4() {
+			four = append(four, a)
+		} else {
+			six = append(six, a)
+		}
 	}
-	return addrs, nil
+	return append(four[:min(len(four), mostAddresses)], six[:min(len(six), mostAddresses)]...), nil
 }
 
 // dialOne tries one address, where left are still to be tried.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -183,6 +184,40 @@ func TestSilentNetworksTogether(t *testing.T) {
 		}
 		if took := time.Since(before); took != patience || len(by) != 1 || by[0] != "wlan0" {
 			t.Errorf("after %v the probe was asked by %q", took, by)
+		}
+	})
+}
+
+// Addresses that swallow everything share the time of one question, IPv4 first, and
+// nothing of it goes on behind its end.
+func TestAddressesThatSwallow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var tried []string
+		d, err := New(Config{
+			Devices: func() ([]string, error) { return []string{"wlan0"}, nil },
+			Word:    func(context.Context, string) (Word, error) { return Word{}, errors.New("silence") },
+			Lookup: func(context.Context, string) ([]netip.Addr, error) {
+				return []netip.Addr{netip.MustParseAddr("2001:db8::1"), server}, nil
+			},
+			Own: func() ([]netip.Prefix, error) { return nil, nil },
+			Dial: func(ctx context.Context, _ string, to netip.AddrPort) (net.Conn, error) {
+				tried = append(tried, to.String())
+				<-ctx.Done()
+				return nil, ctx.Err()
+			},
+			Probe: Probe{URL: "http://probe.example/", Body: known},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := time.Now()
+		if f, err := d.Look(t.Context()); f.State != Unknown || err == nil {
+			t.Errorf("found %+v, %v", f, err)
+		}
+		synctest.Wait()
+		if took := time.Since(before); took != patience || !slices.Equal(tried, []string{"192.0.2.1:80", "[2001:db8::1]:80"}) {
+			t.Errorf("after %v these were tried: %q", took, tried)
 		}
 	})
 }

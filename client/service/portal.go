@@ -44,6 +44,10 @@ const (
 	lookPause = time.Second
 	// doubtTime is how long an attempt may take before the network is suspected.
 	doubtTime = 5 * time.Second
+	// What could not be found out is asked again, as long as a line is being tried, and
+	// where nothing is held back: at first after doubtFirst, then each time after twice as long, to doubtMost.
+	doubtFirst = 10 * time.Second
+	doubtMost  = 5 * time.Minute
 )
 
 // portals is what the service does about the network's own sign-in:
@@ -92,22 +96,38 @@ func (p *portals) run(ctx context.Context) {
 	if p.cfg.Look == nil || p.cfg.Listen == nil {
 		return
 	}
-	long := time.NewTimer(0)
+	long, unknown := time.NewTimer(0), time.NewTimer(0)
 	long.Stop()
+	unknown.Stop()
 	defer long.Stop()
+	defer unknown.Stop()
+	wait := doubtFirst
+	again := func(state supervisor.State) {
+		unknown.Stop()
+		if p.lookAgain(ctx, state) == control.PortalUnknown && state.Mode() == supervisor.Off {
+			unknown.Reset(wait)
+		}
+	}
 	for {
 		select {
 		case <-p.tried:
 			long.Reset(doubtTime)
 		case <-long.C:
 			if state := p.svc.shown.now(); state.Phase == supervisor.Connecting {
-				p.lookAgain(ctx, state)
+				wait = doubtFirst
+				again(state)
+			}
+		case <-unknown.C:
+			if state := p.svc.shown.now(); state.Phase == supervisor.Connecting {
+				wait = min(2*wait, doubtMost)
+				again(state)
 			}
 		case <-p.left:
 			p.lookBy(ctx, p.look)
 		case <-p.doubt:
 			if state := p.svc.shown.now(); unreached(state) {
-				p.lookAgain(ctx, state)
+				wait = doubtFirst
+				again(state)
 			}
 		case <-ctx.Done():
 			return
@@ -116,17 +136,16 @@ func (p *portals) run(ctx context.Context) {
 }
 
 // lookAgain looks by itself.
-func (p *portals) lookAgain(ctx context.Context, state supervisor.State) {
+func (p *portals) lookAgain(ctx context.Context, state supervisor.State) (found string) {
 	if state.Mode() == supervisor.Off {
-		p.lookBy(ctx, p.look)
-	} else {
-		p.lookBy(ctx, p.listen)
+		return p.lookBy(ctx, p.look)
 	}
+	return p.lookBy(ctx, p.listen)
 }
 
 // lookBy looks, and has the line tried at once where the network has begun to let this
 // computer out: somebody has signed in.
-func (p *portals) lookBy(ctx context.Context, way func(context.Context) (control.Portal, error)) {
+func (p *portals) lookBy(ctx context.Context, way func(context.Context) (control.Portal, error)) (state string) {
 	before := p.show()
 	found, err := way(ctx)
 	if err != nil && ctx.Err() == nil {
@@ -135,6 +154,7 @@ func (p *portals) lookBy(ctx context.Context, way func(context.Context) (control
 	if before != nil && before.State == control.PortalCaptive && found.State == control.PortalOpen {
 		p.svc.inbox.put(message{event: supervisor.NetworkChanged{}})
 	}
+	return found.State
 }
 
 // notSeen has the network looked at once more, for a person who has signed in to it.
@@ -297,7 +317,7 @@ func portalWarning(p *control.Portal, state supervisor.State) string {
 		return "The network wants you to sign in first; run «homewardctl portal sign-in»."
 	case p.State == control.PortalNamed:
 		return "The network has a sign-in page; «homewardctl portal» asks whether it wants you to sign in."
-	case p.State == control.PortalUnknown && unreached(state):
+	case p.State == control.PortalUnknown && (unreached(state) || state.Phase == supervisor.Connecting): // which takes long
 		return "In a hotel or a train the network may want you to sign in first; «homewardctl portal» asks it."
 	}
 	return ""

@@ -12,6 +12,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/client/portal"
+	"github.com/homeward-vpn/homeward/client/supervisor"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 )
 
@@ -313,4 +314,59 @@ func TestLooksAreNotAFlood(t *testing.T) {
 			t.Errorf("a moment later it was looked at %d times, %v", g.looked(), err)
 		}
 	})
+}
+
+// What could not be found out is asked again, less and less often, as long as a line is
+// being tried; under the kill switch it is not.
+func TestUnknownIsLookedAtAgain(t *testing.T) {
+	asGuest(t, nil, func(t *testing.T, g *guest) {
+		g.hotel.set(portal.Finding{State: portal.Unknown}, errors.New("silence"))
+		g.connect("office")
+		for i, wait := range []time.Duration{doubtTime, doubtFirst, 2 * doubtFirst, 4 * doubtFirst} {
+			<-time.After(wait - time.Nanosecond) // and one more, so the next time is as far away
+			synctest.Wait()
+			if n := g.looked(); n != i {
+				t.Errorf("looked %d times too early, want %d", n, i)
+			}
+			<-time.After(time.Nanosecond)
+			synctest.Wait()
+			if n := g.looked(); n != i+1 {
+				t.Errorf("looked %d times, want %d", n, i+1)
+			}
+		}
+		<-time.After(time.Hour)
+		if n := g.looked(); n > 20 {
+			t.Errorf("looked %d times in an hour", n)
+		}
+		if _, err := g.svc.Disconnect(t.Context(), ada); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		n := g.looked()
+		<-time.After(time.Hour)
+		g.connect("vault")
+		<-time.After(time.Minute)
+		if g.looked() != n {
+			t.Error("looked although nobody waits for a line, or under the kill switch")
+		}
+	})
+}
+
+// Who may open a way beside whose line.
+func TestMaySignIn(t *testing.T) {
+	for _, tc := range []struct {
+		who  control.Caller
+		line supervisor.Request
+		want bool
+	}{
+		{ada, supervisor.Request{}, true},
+		{ada, supervisor.Request{ProfileID: "1", Owner: ada.UID}, true},
+		{ada, supervisor.Request{ProfileID: "1", Owner: bob.UID}, false},
+		{ada, supervisor.Request{ProfileID: "1", Owner: root.UID}, true},
+		{root, supervisor.Request{ProfileID: "1", Owner: bob.UID}, true},
+	} {
+		if got := maySignIn(tc.who, supervisor.State{Request: tc.line}); got != tc.want {
+			t.Errorf("%+v beside %+v: %v", tc.who, tc.line, got)
+		}
+	}
 }

@@ -59,23 +59,11 @@ func (r *rig) portal() *portal {
 func TestCaptivePortal(t *testing.T) {
 	t.Parallel()
 	r := start(t, lab.Options{})
-	// The machine's own control groups, where this lab sees them; else others are mounted.
-	const groups = "test -e /sys/fs/cgroup/cgroup.controllers || test -e /sys/fs/cgroup/unified/cgroup.controllers || mount -t cgroup2 none /sys/fs/cgroup"
-	if _, err := r.Client.Run(r.ctx, "sh", "-c", groups); err != nil {
-		t.Skip("no control groups in this lab (real root is needed), so no program can be let out alone: ", err)
-	}
-	hotel, err := r.StartCaptivePortal()
-	if err != nil {
-		t.Fatal(err)
-	}
+	hotel := r.hotel()
 	r.restartWith("SSL_CERT_FILE", hotel.Roots)
 	r.importFile(lab.OfficeProfile)
 	r.must("", "killswitch", "lockdown")
-	// What the service asks, and what the browser reads, at ports that the stranger has
-	// nothing to do with.
-	signingIn := lab.Allowed{Names: []string{lab.PortalName}, Gateways: lab.GatewayOnly().Gateways,
-		Pages: []netip.AddrPort{netip.AddrPortFrom(lab.RouterInside, 443), netip.AddrPortFrom(lab.PublicAddress, 80)}}
-	sniffer, err := r.Sniff("looking", signingIn)
+	sniffer, err := r.Sniff("looking", signingIn())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,6 +138,29 @@ func TestCaptivePortal(t *testing.T) {
 		t.Error(err)
 	}
 	r.must("", "killswitch", "off")
+}
+
+// hotel makes the client's network one of a hotel, or skips where no program can be let
+// out alone.
+func (r *rig) hotel() *lab.CaptivePortal {
+	r.t.Helper()
+	// The machine's own control groups, where this lab sees them; else others are mounted.
+	const groups = "test -e /sys/fs/cgroup/cgroup.controllers || test -e /sys/fs/cgroup/unified/cgroup.controllers || mount -t cgroup2 none /sys/fs/cgroup"
+	if _, err := r.Client.Run(r.ctx, "sh", "-c", groups); err != nil {
+		r.t.Skip("no control groups in this lab (real root is needed), so no program can be let out alone: ", err)
+	}
+	hotel, err := r.StartCaptivePortal()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return hotel
+}
+
+// signingIn is what the service asks in a hotel, and what the browser reads, at ports
+// that the stranger has nothing to do with.
+func signingIn() lab.Allowed {
+	return lab.Allowed{Names: []string{lab.PortalName, lab.GatewayName, lab.PublicName}, Gateways: lab.GatewayOnly().Gateways,
+		Pages: []netip.AddrPort{netip.AddrPortFrom(lab.RouterInside, 443), netip.AddrPortFrom(lab.PublicAddress, 80), netip.AddrPortFrom(lab.PublicAddress6, 80)}}
 }
 
 // openBrowser starts `homewardctl portal sign-in` with the script as the browser, as an
