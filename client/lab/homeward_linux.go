@@ -77,6 +77,7 @@ type Homeward struct {
 	Arguments []string
 
 	machine *Namespace
+	group   string // of control groups, which the service starts in; empty: the lab's own
 	mu      sync.Mutex
 	service *Process
 	output  *syncBuffer
@@ -106,6 +107,22 @@ func (l *Lab) InstallHomeward() (*Homeward, error) {
 	}
 	l.onClose(h.close)
 	return h, nil
+}
+
+// OwnGroup gives the service, from its next start on, a control group of its own, as its
+// unit would: labs beside each other share the machine's. The error is a *CommandError
+// where none can be had.
+func (h *Homeward) OwnGroup(ctx context.Context) error {
+	// The machine's own groups, where the lab sees them; else others are mounted.
+	out, err := h.machine.Run(ctx, "sh", "-ec", `
+		at=/sys/fs/cgroup
+		test -e $at/unified/cgroup.controllers && at=$at/unified
+		test -e $at/cgroup.controllers || mount -t cgroup2 none $at
+		mktemp -d $at/homeward-lab-XXXXXX`)
+	if err == nil {
+		h.group = strings.TrimSpace(out)
+	}
+	return err
 }
 
 // Setenv adds to the environment of both programs from their next start on.
@@ -138,7 +155,11 @@ func (h *Homeward) Start(ctx context.Context) error {
 	if h.LogLevel != "" {
 		args = append(args, "--log-level", h.LogLevel)
 	}
-	cmd := h.machine.Command(context.Background(), h.Binaries.Service, append(args, h.Arguments...)...)
+	args = append(args, h.Arguments...)
+	cmd := h.machine.Command(context.Background(), h.Binaries.Service, args...)
+	if h.group != "" {
+		cmd = h.machine.Command(context.Background(), "sh", append([]string{"-c", `echo 0 > "$0/cgroup.procs" && exec "$@"`, h.group, h.Binaries.Service}, args...)...)
+	}
 	cmd.Env = h.Environment()
 	cmd.Stdout, cmd.Stderr = h.output, h.output
 	p, err := startProcess("homewardd", cmd)
@@ -180,7 +201,12 @@ func (h *Homeward) Kill() error {
 func (h *Homeward) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopWait)
 	defer cancel()
-	return h.Stop(ctx)
+	err := h.Stop(ctx)
+	if h.group != "" {
+		_, gerr := h.machine.Run(ctx, "find", h.group, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+")
+		err = errors.Join(err, gerr)
+	}
+	return err
 }
 
 // CleanUp runs `homewardd cleanup`, as an administrator does who wants the machine
