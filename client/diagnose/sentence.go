@@ -89,9 +89,9 @@ func (f *Failure) line(seen, expected string) string {
 		return "Lockdown is on, so nothing leaves this computer outside a connection; connect, or ask an administrator to lift it with «sudo homewardctl killswitch off»."
 	case CauseServiceRestarted:
 		if expected != "" {
-			return "The Homeward service was restarted while you wanted a connection, and lockdown is on, so nothing leaves this computer; connect again, or ask an administrator to lift it with «sudo homewardctl killswitch off»."
+			return "The Homeward service or this computer was restarted while you wanted a connection, and lockdown is on, so nothing leaves this computer; connect again, or ask an administrator to lift it with «sudo homewardctl killswitch off»."
 		}
-		return "The Homeward service was restarted while you wanted a connection, so nothing leaves this computer; connect again, or open the network with «homewardctl disconnect»."
+		return "The Homeward service or this computer was restarted while you wanted a connection, so nothing leaves this computer; connect again, or open the network with «homewardctl disconnect»."
 	case CauseProfile:
 		return "This profile cannot be used" + inBrackets(seen) + "; ask your administrator for a new one and import it again."
 	case CauseCancelled:
