@@ -217,13 +217,15 @@ func (g *guarded) tellsTruth(mode string) {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(g.ctx, 10*time.Second)
 	defer cancel()
+	var k killSwitch // what was read when it was proven: the next policy begins anew
 	if err := lab.Until(ctx, "it is proven that nothing leaves", func() (bool, error) {
-		return g.killSwitch().KillSwitch.Verified != nil, nil
+		k = g.killSwitch()
+		return k.KillSwitch.Verified != nil, nil
 	}); err != nil {
-		g.t.Errorf("%v: %+v", err, g.killSwitch().KillSwitch)
+		g.t.Errorf("%v: %+v", err, k.KillSwitch)
 		return
 	}
-	if k := g.killSwitch().KillSwitch; k.Mode != mode || !k.Engaged || k.Alarm != "" || time.Since(*k.Verified) > time.Minute {
+	if k := k.KillSwitch; k.Mode != mode || !k.Engaged || k.Alarm != "" || time.Since(*k.Verified) > time.Minute {
 		g.t.Errorf("the status says %+v, want %s, engaged, verified and no alarm", k, mode)
 	}
 }

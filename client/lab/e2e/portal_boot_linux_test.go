@@ -91,6 +91,9 @@ func TestPortalUnderSystemd(t *testing.T) {
 	if err := hotel.Forget(m.ctx); err != nil {
 		t.Fatal(err)
 	}
+	m.until("the network wants a sign-in again", func() bool { // what was found a moment ago is told once more
+		return strings.Contains(m.run("homewardctl", "portal"), "wants you to sign in first")
+	})
 	m.signIn()
 	m.run("systemctl", "kill", "--kill-who=main", "--signal=KILL", "homewardd")
 	m.unseen()
