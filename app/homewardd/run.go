@@ -43,9 +43,9 @@ const (
 	farewell = 2 * time.Second
 )
 
-// run is the service's life. Its order: the lock, the parts, the door, which nobody is
-// let in by yet, the block that an earlier run or early boot left, what a crash left,
-// the callers; and back again.
+// run is the service's life. Its order: the lock, the parts, a look whether another
+// service answers, the block that an earlier run or early boot left, what a crash left,
+// the door; and back again.
 func run(ctx context.Context, o options) (err error) {
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(memoryLimit)
@@ -61,12 +61,11 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	door, err := localsock.Listen(o.socket, localsock.DefaultMode)
-	var inUse *localsock.InUseError
-	if errors.As(err, &inUse) {
+	if err := taken(ctx, o.socket); err != nil {
 		return err // what holds and what is left belongs to the service that runs
 	}
 	svc.Recover()
+	door, err := localsock.Listen(o.socket, localsock.DefaultMode)
 	if err != nil {
 		return err
 	}
@@ -88,6 +87,20 @@ func run(ctx context.Context, o options) (err error) {
 	err = errors.Join(err, server.Shutdown(bye), <-served)
 	logger.Info("service ends")
 	return err
+}
+
+// lookTime bounds the look for another service: a local socket answers at once.
+const lookTime = 2 * time.Second
+
+// taken is an error where a service answers at the socket already.
+func taken(ctx context.Context, socket string) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	conn, err := localsock.Dial(ctx, socket)
+	if err != nil {
+		return nil // nobody does; what else is there is Listen's to find out
+	}
+	return errors.Join(&localsock.InUseError{Path: socket}, conn.Close())
 }
 
 // join makes the service from its parts.
