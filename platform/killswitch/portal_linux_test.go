@@ -20,30 +20,12 @@ func TestPortal(t *testing.T) {
 	if !namespace.Enter(t) {
 		return
 	}
-	mount := t.TempDir()
-	if err := unix.Mount("cgroup2", mount, "cgroup2", 0, ""); err != nil {
-		t.Skip("control groups cannot be mounted here: ", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(mount, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	root, err := cgroupMount()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "homeward-test-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	root, name := controlGroups(t)
 	group := filepath.Join(root, name)
 	if err := os.MkdirAll(filepath.Join(group, "portal"), 0o755); err != nil {
 		t.Skip("a control group cannot be made here: ", err)
 	}
-	move := func(to string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(to, "cgroup.procs"), []byte("0"), 0); err != nil {
-			t.Fatal(err)
-		}
-	}
+	move := func(to string) { t.Helper(); enterGroup(t, to) }
 	t.Cleanup(func() {
 		move(root)
 		if err := errors.Join(os.Remove(filepath.Join(group, "portal")), os.Remove(group)); err != nil {
@@ -131,5 +113,33 @@ func TestBesideTheTunnel(t *testing.T) {
 		if err != nil || string(b[:n]) != c.hears {
 			t.Errorf("to %s by %s: heard %q (%v), want %q", c.to, c.device, b[:max(n, 0)], err, c.hears)
 		}
+	}
+}
+
+// controlGroups mounts control groups for a test and gives where they are, and a name
+// that no other test uses.
+func controlGroups(t *testing.T) (root, name string) {
+	t.Helper()
+	mount := t.TempDir()
+	if err := unix.Mount("cgroup2", mount, "cgroup2", 0, ""); err != nil {
+		t.Skip("control groups cannot be mounted here: ", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(mount, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	root, err := cgroupMount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root, "homeward-test-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+}
+
+// enterGroup moves this process into a group.
+func enterGroup(t *testing.T, group string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte("0"), 0); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -5,9 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,27 +19,9 @@ func TestPortalSocketOutlivesNothing(t *testing.T) {
 	if !namespace.Enter(t) {
 		return
 	}
-	mount := t.TempDir()
-	if err := unix.Mount("cgroup2", mount, "cgroup2", 0, ""); err != nil {
-		t.Skip("control groups cannot be mounted here: ", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(mount, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	root, err := cgroupMount()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "homeward-test-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	root, name := controlGroups(t)
 	group := filepath.Join(root, name)
-	move := func(to string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(to, "cgroup.procs"), []byte("0"), 0); err != nil {
-			t.Fatal(err)
-		}
-	}
+	move := func(to string) { t.Helper(); enterGroup(t, to) }
 	if err := os.Mkdir(group, 0o755); err != nil {
 		t.Skip("a control group cannot be made here: ", err)
 	}
