@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/machine"
@@ -58,12 +59,14 @@ func (r *rig) attending() *bytes.Buffer {
 	return &said
 }
 
-// wait waits for a status.
+// wait waits for a status, not for ever.
 func (r *rig) wait(what string, good func(control.Status) bool) control.Status {
 	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
 	var found control.Status
 	done := errors.New("done")
-	err := r.app.client.Watch(r.t.Context(), func(st control.Status) error {
+	err := r.app.client.Watch(ctx, func(st control.Status) error {
 		if found = st; good(st) {
 			return done
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
@@ -24,11 +25,32 @@ type accounts struct {
 	mu       sync.Mutex
 	password string
 	seen     map[string]int
-	lose     chan struct{}
+	lost     context.CancelCauseFunc // of the line that stands; nil: none does
+	came     chan struct{}           // closed at the next sign-in
 }
 
+var errLost = errors.New("the line was lost")
+
 func newAccounts(password string) *accounts {
-	return &accounts{password: password, seen: map[string]int{}, lose: make(chan struct{})}
+	return &accounts{password: password, seen: map[string]int{}, came: make(chan struct{})}
+}
+
+// lose has the line that stands lost, and waits until somebody signs in again. From
+// then on no status is of the line that was lost.
+func (a *accounts) lose(t *testing.T) {
+	t.Helper()
+	a.mu.Lock()
+	lost, came := a.lost, a.came
+	a.mu.Unlock()
+	if lost == nil {
+		t.Fatal("there is no line that could be lost")
+	}
+	lost(errLost)
+	select {
+	case <-came:
+	case <-time.After(time.Minute):
+		t.Fatal("nobody has signed in again")
+	}
 }
 
 func (a *accounts) change(password string) {
@@ -57,42 +79,21 @@ func (a *accounts) gateway(ctx context.Context, cfg tunnel.Config, emit func(tun
 	a.mu.Lock()
 	right := string(got.Secret) == a.password
 	a.seen[string(got.Secret)]++
+	close(a.came)
+	a.came, a.lost = make(chan struct{}), nil
+	up, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	if right {
+		a.lost = lost
+	}
 	a.mu.Unlock()
 	if !right {
 		return &diagnose.Failure{Cause: diagnose.CauseWrongPassword}
 	}
-	up, cancel := context.WithCancel(ctx)
-	defer cancel()
-	lost := make(chan struct{})
-	go func() {
-		select {
-		case <-a.lose:
-			close(lost)
-			cancel()
-		case <-up.Done():
-		}
-	}()
-	err = lineUp(up, emit)
-	select {
-	case <-lost:
-		return &diagnose.Failure{Cause: diagnose.CauseLineLost}
-	default:
+	if err := lineUp(up, emit); !errors.Is(context.Cause(up), errLost) {
 		return err
 	}
-}
-
-// until waits for a state of the line.
-func (r *rig) until(want control.State) {
-	r.t.Helper()
-	found := errors.New("found")
-	if err := r.app.client.Watch(r.t.Context(), func(st control.Status) error {
-		if st.State == want {
-			return found
-		}
-		return nil
-	}); !errors.Is(err, found) {
-		r.t.Fatal(err)
-	}
+	return &diagnose.Failure{Cause: diagnose.CauseLineLost}
 }
 
 // TestWrongPasswordIsSentOnce: the server counts. A password that was changed at the
@@ -108,15 +109,15 @@ func TestWrongPasswordIsSentOnce(t *testing.T) {
 	r.person.will("right")
 	r.ok("connect", "office")
 	r.person.will()
-	server.lose <- struct{}{}
-	r.until(control.StateConnected) // by itself, with what is kept
+	server.lose(t)
+	r.wait("the line", inState(control.StateConnected)) // by itself, with what is kept
 	server.mu.Lock()
 	server.seen = map[string]int{}
 	server.mu.Unlock()
 
 	server.change("changed")
-	server.lose <- struct{}{}
-	r.until(control.StateDisconnected)
+	server.lose(t)
+	r.wait("the end", inState(control.StateDisconnected))
 	if n := server.wrong(); n != 1 {
 		t.Fatalf("the line that comes back has sent %d wrong passwords, want one", n)
 	}
