@@ -1,3 +1,5 @@
+//go:build cgo
+
 // Command homeward is the desktop program: the window and the tray that an
 // employee sees. It speaks the local API and nothing else; whatever it can do,
 // homewardctl can do as well.
