@@ -102,15 +102,15 @@ $(STATICCHECK):
 	GOPATH=$(CACHE)/gopath GOBIN=$(@D) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 
 # Where only root may make namespaces and sudo asks no password, the test
-# programs run under sudo.
+# programs run under sudo. Each has ten minutes, the end-to-end tests thirty.
 test: setup $(LAB) ## every test, with the race detector, end to end included
-	@exec=(); \
+	@sudo=; \
 	if ! $(LAB) check 2>$(CACHE)/check; then \
-		if [ "$$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec=(-exec "sudo -n -E env PATH=$$PATH"); \
+		if [ "$$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then sudo="sudo -n -E env PATH=$$PATH"; \
 		else cat $(CACHE)/check; echo "Tests that need the lab will be skipped."; fi; \
 	fi; \
 	go build -o $(CACHE)/bin/summary ./.ci/summary; \
-	go test -race -shuffle=on -timeout 30m -json "$${exec[@]}" ./... | $(CACHE)/bin/summary
+	go test -race -shuffle=on -timeout 30m -json -exec "$$sudo '$(CURDIR)/.ci/limit'" ./... ./.ci/summary | $(CACHE)/bin/summary
 
 lint: go-setup $(STATICCHECK) ## formatting, vet for every system, staticcheck, module files, shell scripts
 	@files=$$(find . -name .cache -prune -o -name '*.go' -print | xargs gofmt -l); \
@@ -121,8 +121,8 @@ lint: go-setup $(STATICCHECK) ## formatting, vet for every system, staticcheck, 
 	go mod tidy -diff
 	go mod verify
 	@for f in .ci/run packaging/setup.sh; do bash -n $$f; done
-	@for f in packaging/scripts/*.sh; do sh -n $$f; done
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run packaging/setup.sh packaging/scripts/*.sh; fi
+	@for f in .ci/limit packaging/scripts/*.sh; do sh -n $$f; done
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/limit packaging/setup.sh packaging/scripts/*.sh; fi
 
 bench: setup build ## measure, beside wireguard-go and strongSwan, as ratios
 	@$(BUILD) -o $(CACHE)/bin/homeward-bench ./client/lab/bench

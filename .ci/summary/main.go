@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -87,12 +89,14 @@ func (s *summary) testEnd(e event) {
 	switch e.Action {
 	case "pass":
 		s.passed++
+		s.keepRest(e)
 	case "fail":
 		s.failed++
 		s.broken = append(s.broken, key)
-		fmt.Fprintf(s.out, "FAIL %s\n%s", key, strings.Join(s.output[key], ""))
+		fmt.Fprintf(s.out, "FAIL %s\n%s", key, strings.Join(telling(s.output[key]), ""))
 	case "skip":
 		s.skipped++
+		s.keepRest(e)
 		s.reasons[reason(s.output[key])]++
 	}
 }
@@ -106,14 +110,29 @@ func (s *summary) packageEnd(e event) {
 	case "fail":
 		s.packages++
 		s.broken = append(s.broken, e.Package)
-		fmt.Fprintf(s.out, "FAIL %s\n%s", e.Package, strings.Join(lines, ""))
+		fmt.Fprintf(s.out, "FAIL %s\n%s", e.Package, strings.Join(telling(lines), ""))
 		// A test that never ended has its output kept under its own name.
-		for key, lines := range s.output {
+		for _, key := range slices.Sorted(maps.Keys(s.output)) {
 			if strings.HasPrefix(key, e.Package+" ") && key != e.Package+" " {
-				fmt.Fprintf(s.out, "did not end: %s\n%s", key, strings.Join(lines, ""))
+				fmt.Fprintf(s.out, "did not end: %s\n%s", key, strings.Join(telling(s.output[key]), ""))
+				delete(s.output, key)
 			}
 		}
 	}
+}
+
+// keepRest gives the package what followed a test's last word: the go tool counts a
+// panic, or the stacks of a package that does not end, to the last test it has seen.
+func (s *summary) keepRest(e event) {
+	own, output := e.Package+" ", s.output[e.Package+" "+e.Test]
+	if last := slices.IndexFunc(output, isVerdict); last >= 0 {
+		s.output[own] = append(s.output[own], output[last+1:]...)
+	}
+}
+
+func isVerdict(line string) bool {
+	line = strings.TrimLeft(line, " ")
+	return strings.HasPrefix(line, "--- PASS: ") || strings.HasPrefix(line, "--- SKIP: ")
 }
 
 // reason is what a test said before it was skipped.
