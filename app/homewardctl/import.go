@@ -87,7 +87,8 @@ func (a *app) askFilePassword(ctx context.Context) func(string, int) ([]byte, er
 			return nil, errors.New("three passwords did not fit")
 		}
 		reply, err := a.ask.Prompt(ctx, credential.Prompt{
-			Kind: credential.KindPassword, Text: "Password of the certificate " + plain(name), Refused: attempt > 0,
+			Kind: credential.KindPassword, Text: "Password of the certificate " + plain(name),
+			Topic: credential.TopicFile, Subject: plain(name), Refused: attempt > 0,
 		})
 		return reply.Secret, err
 	}

@@ -40,10 +40,34 @@ const (
 	KindConsent       Kind = "consent"        // nothing: a no is ErrDeclined
 )
 
+// Topic says what a question is about where its kind does not.
+type Topic string
+
+// The topics.
+const (
+	TopicSignIn      Topic = ""            // signing in to Profile
+	TopicFurther     Topic = "further"     // KindPassword: of a sign-in behind the first; it is never kept
+	TopicFile        Topic = "file"        // KindPassword: that opens the private key in the file Subject
+	TopicCertificate Topic = "certificate" // KindChoice: Options are certificates of the user's
+)
+
 // Prompt is one question to a person.
 type Prompt struct {
 	Kind Kind
 	Text string // what is asked, one line, in Homeward's words
+
+	// What Text says is here in parts, for a window that has words of its own, in
+	// the person's language. What is not known is empty.
+	Topic    Topic
+	Profile  string // the profile's name
+	Username string // as whom the person signs in
+	Subject  string // KindPIN: the name of the card; TopicFile: of the file
+	Again    bool   // a line that stands is to be renewed
+
+	// KeptIn is where the answer is kept when it has worked, unless the Reply says
+	// otherwise; empty: it is not kept in any case.
+	KeptIn Mode
+
 	// Message is what somebody else has to say about it, and Speaker who: "The
 	// gateway", "The smart card". It is shown as theirs, for it may say anything.
 	// It is free of control characters but for line breaks.
@@ -60,12 +84,19 @@ type Prompt struct {
 }
 
 // Option is one of the things between which a person chooses, with a line of
-// detail that may be empty.
-type Option struct{ ID, Label, Detail string }
+// detail that may be empty. Certificate is what Label is about, with
+// TopicCertificate.
+type Option struct {
+	ID, Label, Detail string
+	Certificate       *Identity
+}
 
 // Reply is the answer to a Prompt. Its reader clears Secret after use.
 type Reply struct {
 	Text   string
 	Secret []byte
 	Choice string
+	// Once: the person does not want Secret to be kept. It counts where the Prompt
+	// has KeptIn.
+	Once bool
 }

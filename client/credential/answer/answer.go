@@ -3,7 +3,7 @@
 // stays here, or by asking the person.
 //
 // It owns the rules for what is answered without asking. A password that worked is
-// kept; one that was kept and did not work is not, and is never sent twice; what
+// kept, unless the person said that it is not to be; one that was kept and did not work is not, and is never sent twice; what
 // is good for one time is never kept. It shows nothing itself: a credential.Prompter
 // does, which is a window in one program and a terminal in another, so that both
 // behave alike. It never decides whether to connect.
@@ -42,6 +42,8 @@ type Store interface {
 	Put(ctx context.Context, profileID string, s profile.Secrets) error
 	// Update changes what is kept, while no other program does.
 	Update(ctx context.Context, profileID string, change func(*profile.Secrets) error) error
+	// Mode says where it keeps them.
+	Mode() (credential.Mode, error)
 }
 
 // Config is what an Answerer is made from. All but OpenWallet, Cards and Piped is
@@ -78,6 +80,7 @@ type sent struct {
 	used     []byte // a copy
 	fromKept bool   // it came out of the store
 	changed  bool   // it is a new one, which the server may have taken already
+	once     bool   // the person does not want it to be kept
 	username string // it was for this user
 }
 
@@ -167,8 +170,15 @@ func (w *Answerer) answer(ctx context.Context, p control.Prompt, a *control.Answ
 
 // ask puts a prompt of the service to the person.
 func (w *Answerer) ask(ctx context.Context, kind credential.Kind, p control.Prompt) (credential.Reply, error) {
+	return w.cfg.Prompter.Prompt(ctx, w.question(kind, p))
+}
+
+// question writes a prompt of the service as one for the person.
+func (w *Answerer) question(kind credential.Kind, p control.Prompt) credential.Prompt {
 	q := credential.Prompt{
 		Kind: kind, Text: oneLine(p.Text), Echo: p.Echo, Refused: p.Fresh && w.answered(p.Kind), Expires: p.Expires,
+		Topic: topic(p.Kind), Profile: oneLine(w.cfg.Profile.Name), Username: oneLine(p.Username), Again: p.Again,
+		KeptIn: w.keptIn(p),
 	}
 	if q.Message = lines(p.Message); q.Message != "" {
 		q.Speaker = "The gateway"
@@ -176,7 +186,14 @@ func (w *Answerer) ask(ctx context.Context, kind credential.Kind, p control.Prom
 	for _, o := range p.Options {
 		q.Options = append(q.Options, credential.Option{ID: o.ID, Label: oneLine(o.Label), Detail: oneLine(o.Detail)})
 	}
-	return w.cfg.Prompter.Prompt(ctx, q)
+	return q
+}
+
+func topic(kind control.PromptKind) credential.Topic {
+	if kind == control.PromptFurther {
+		return credential.TopicFurther
+	}
+	return credential.TopicSignIn
 }
 
 // answered says whether a question of this kind is the second one of its kind.
@@ -186,8 +203,13 @@ func (w *Answerer) answered(kind control.PromptKind) bool {
 
 // Worked keeps the password that brought the line up.
 func (w *Answerer) Worked(ctx context.Context) {
-	own := w.cfg.Profile.Username
-	if w.used == nil || w.fromKept || own != "" && w.username != own {
+	if w.used == nil || w.fromKept || !w.own(w.username) {
+		return
+	}
+	if w.once {
+		if w.changed {
+			w.discard(ctx) // what is kept is the old one
+		}
 		return
 	}
 	store, err := w.cfg.OpenStore()
@@ -200,7 +222,7 @@ func (w *Answerer) Worked(ctx context.Context) {
 	if err == nil {
 		err = w.stillThere(ctx, store)
 	}
-	if err == nil && own == "" {
+	if err == nil && w.cfg.Profile.Username == "" {
 		err = w.rememberUser(ctx)
 	}
 	if err != nil {

@@ -130,12 +130,15 @@ func (w *Answerer) oneOf(ctx context.Context, wallet *credential.Wallet, q contr
 			return id, nil
 		}
 	}
+	question := w.question(credential.KindChoice, q)
+	question.Topic = credential.TopicCertificate
+	question.Text = "Which of your certificates signs you in to " + oneLine(w.cfg.Profile.Name)
 	for _, id := range fit {
-		detail := id.Expiry(time.Now())
-		q.Options = append(q.Options, control.Option{ID: id.ID, Label: id.String(), Detail: detail})
+		question.Options = append(question.Options, credential.Option{
+			ID: id.ID, Label: oneLine(id.String()), Detail: oneLine(id.Expiry(time.Now())), Certificate: &id,
+		})
 	}
-	q.Text = "Which of your certificates signs you in to " + oneLine(w.cfg.Profile.Name)
-	reply, err := w.ask(ctx, credential.KindChoice, q)
+	reply, err := w.cfg.Prompter.Prompt(ctx, question)
 	if errors.Is(err, credential.ErrNobody) {
 		return credential.Identity{}, errors.New("several of your certificates fit, and there is no terminal to ask on; connect once where you can choose one, or remove the others with «homewardctl certificate remove»")
 	}

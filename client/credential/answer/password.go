@@ -13,29 +13,59 @@ import (
 
 // password answers for a user name and a password.
 func (w *Answerer) password(ctx context.Context, p control.Prompt) (string, []byte, error) {
-	username := p.Username
-	if username == "" {
+	if p.Username == "" {
 		var err error
-		if username, err = w.askUsername(ctx); err != nil {
+		if p.Username, err = w.askUsername(ctx); err != nil {
 			return "", nil, err
 		}
 	}
-	secret, kept, err := w.secret(ctx, credential.KindPassword, p, username, func(s profile.Secrets) []byte { return s.Password })
+	found, err := w.secret(ctx, credential.KindPassword, p, p.Username, func(s profile.Secrets) []byte { return s.Password })
 	if err != nil {
 		return "", nil, err
 	}
-	w.use(username, secret, kept)
-	return username, secret, nil
+	w.use(p.Username, found)
+	return p.Username, found.secret, nil
+}
+
+// own says whether a user name is the profile's own, whose password can be kept. A
+// profile without one takes over the first that works.
+func (w *Answerer) own(username string) bool {
+	own := w.cfg.Profile.Username
+	return own == "" || username == own
+}
+
+// keptIn says where an answer will be kept; empty: nowhere.
+func (w *Answerer) keptIn(p control.Prompt) credential.Mode {
+	if p.Kind != control.PromptPassword && p.Kind != control.PromptNewPassword || !w.own(p.Username) {
+		return ""
+	}
+	store, err := w.cfg.OpenStore()
+	if err != nil {
+		return ""
+	}
+	if mode, err := store.Mode(); err == nil && mode != credential.ModeAsk {
+		return mode
+	}
+	return ""
 }
 
 // use notes the password that is sent.
-func (w *Answerer) use(username string, secret []byte, kept bool) {
+func (w *Answerer) use(username string, a answerFound) {
 	clear(w.used)
-	w.used, w.fromKept, w.username = bytes.Clone(secret), kept, username
+	w.used, w.fromKept, w.once, w.username = bytes.Clone(a.secret), a.kept, a.once, username
+}
+
+// answerFound is what a question for a secret is answered with.
+type answerFound struct {
+	secret []byte
+	kept   bool // it comes from the store
+	once   bool // the person does not want it to be kept
 }
 
 func (w *Answerer) askUsername(ctx context.Context) (string, error) {
-	reply, err := w.cfg.Prompter.Prompt(ctx, credential.Prompt{Kind: credential.KindText, Text: "User name for " + oneLine(w.cfg.Profile.Name)})
+	reply, err := w.cfg.Prompter.Prompt(ctx, credential.Prompt{
+		Kind: credential.KindText, Text: "User name for " + oneLine(w.cfg.Profile.Name), Profile: oneLine(w.cfg.Profile.Name),
+	})
 	if errors.Is(err, credential.ErrNobody) {
 		return "", errors.New("this profile does not say with which user name to sign in, and there is no terminal to ask on; give it with --user")
 	}
@@ -59,7 +89,7 @@ func (w *Answerer) newPassword(ctx context.Context, p control.Prompt) (old, fres
 	if username == "" {
 		username = w.username
 	}
-	w.use(username, reply.Secret, false)
+	w.use(username, answerFound{secret: reply.Secret, once: reply.Once})
 	w.changed = true
 	return old, reply.Secret, nil
 }
@@ -81,11 +111,11 @@ func (w *Answerer) code(ctx context.Context, p control.Prompt) ([]byte, error) {
 
 // sharedKey answers for a PSK.
 func (w *Answerer) sharedKey(ctx context.Context, p control.Prompt) ([]byte, error) {
-	secret, kept, err := w.secret(ctx, credential.KindPSK, p, w.cfg.Profile.Username, func(s profile.Secrets) []byte { return s.PSK })
-	if kept || err != nil {
-		return secret, err
+	found, err := w.secret(ctx, credential.KindPSK, p, w.cfg.Profile.Username, func(s profile.Secrets) []byte { return s.PSK })
+	if found.kept || err != nil {
+		return found.secret, err
 	}
-	return credential.SharedKey(secret), nil
+	return credential.SharedKey(found.secret), nil
 }
 
 // piped gives what was given beforehand, once.
@@ -95,23 +125,23 @@ func (w *Answerer) piped() []byte {
 	return secret
 }
 
-// secret finds what to answer; isKept says that it comes from the store.
-func (w *Answerer) secret(ctx context.Context, kind credential.Kind, p control.Prompt, username string, pick func(profile.Secrets) []byte) (secret []byte, isKept bool, err error) {
-	if secret = w.piped(); secret != nil {
-		return secret, false, nil
+// secret finds what to answer.
+func (w *Answerer) secret(ctx context.Context, kind credential.Kind, p control.Prompt, username string, pick func(profile.Secrets) []byte) (answerFound, error) {
+	if secret := w.piped(); secret != nil {
+		return answerFound{secret: secret}, nil
 	}
 	// What is kept is the profile's own user's, and good for one try. In a
 	// profile without a user it came with the file, for anybody.
-	if own := w.cfg.Profile.Username; (own == "" || username == own) && w.used == nil && !p.Fresh {
-		if found := w.lookUp(ctx, pick); found != nil {
-			return found, true, nil
+	if w.own(username) && w.used == nil && !p.Fresh {
+		if secret := w.lookUp(ctx, pick); secret != nil {
+			return answerFound{secret: secret, kept: true}, nil
 		}
 	}
 	if w.fromKept {
 		w.discard(ctx) // the gateway asks again: it did not like what was kept
 	}
 	reply, err := w.ask(ctx, kind, p)
-	return reply.Secret, false, err
+	return answerFound{secret: reply.Secret, once: reply.Once}, err
 }
 
 // lookUp gives a copy of a kept secret, nil where there is none.

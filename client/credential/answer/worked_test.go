@@ -13,6 +13,7 @@ import (
 type drawer struct {
 	kept map[string]profile.Secrets
 	meet func() // before something is kept
+	mode credential.Mode
 }
 
 func (d *drawer) Get(_ context.Context, id string) (profile.Secrets, error) {
@@ -23,6 +24,9 @@ func (d *drawer) Get(_ context.Context, id string) (profile.Secrets, error) {
 }
 
 func (d *drawer) Put(_ context.Context, id string, s profile.Secrets) error {
+	if d.mode == credential.ModeAsk {
+		return credential.ErrKeepsNothing
+	}
 	d.meet()
 	delete(d.kept, id)
 	if !s.Empty() {
@@ -38,6 +42,8 @@ func (d *drawer) Update(ctx context.Context, id string, change func(*profile.Sec
 	}
 	return d.Put(ctx, id, s)
 }
+
+func (d *drawer) Mode() (credential.Mode, error) { return d.mode, nil }
 
 // forgetful is a service whose profile can be forgotten.
 type forgetful struct {
@@ -69,6 +75,64 @@ func TestForgottenMeanwhile(t *testing.T) {
 		w.Worked(t.Context())
 		if _, kept := store.kept[id]; kept == forgets || forgets != (told == 1) {
 			t.Errorf("forgotten %v: kept %v, told %d times", forgets, kept, told)
+		}
+	}
+}
+
+// person answers each question with the same, and notes it.
+type person struct {
+	reply func() credential.Reply
+	asked []credential.Prompt
+}
+
+func (p *person) Prompt(_ context.Context, q credential.Prompt) (credential.Reply, error) {
+	p.asked = append(p.asked, q)
+	return p.reply(), nil
+}
+
+// TestOnce: a password that worked is kept, and one that the person wants to enter each
+// time is not; where it takes the place of one that is kept, that one goes. The person
+// is asked only where something would be kept.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		once   bool
+		prompt control.Prompt
+		mode   credential.Mode
+		before string // what is kept
+		keptIn credential.Mode
+		after  string
+	}{
+		{"kept as ever", false, control.Prompt{Kind: control.PromptPassword, Username: "ada"}, credential.ModeKeychain, "", credential.ModeKeychain, "typed"},
+		{"this time only", true, control.Prompt{Kind: control.PromptPassword, Username: "ada"}, credential.ModeKeychain, "", credential.ModeKeychain, ""},
+		{"behind a passphrase", false, control.Prompt{Kind: control.PromptPassword, Username: "ada"}, credential.ModePassphrase, "", credential.ModePassphrase, "typed"},
+		{"somebody else's", false, control.Prompt{Kind: control.PromptPassword, Username: "eve"}, credential.ModeKeychain, "", "", ""},
+		{"in place of the old one", false, control.Prompt{Kind: control.PromptNewPassword, Username: "ada"}, credential.ModeKeychain, "old", credential.ModeKeychain, "typed"},
+		{"the old one is of no use", true, control.Prompt{Kind: control.PromptNewPassword, Username: "ada"}, credential.ModeKeychain, "old", credential.ModeKeychain, ""},
+		{"a code", false, control.Prompt{Kind: control.PromptCode, Username: "ada"}, credential.ModeKeychain, "", "", ""},
+		{"nothing is kept", false, control.Prompt{Kind: control.PromptPassword, Username: "ada"}, credential.ModeAsk, "", "", ""},
+	} {
+		id := profile.NewID()
+		store := &drawer{kept: map[string]profile.Secrets{}, meet: func() {}, mode: c.mode}
+		if c.before != "" {
+			store.kept[id] = profile.Secrets{Password: []byte(c.before)}
+		}
+		p := &person{reply: func() credential.Reply { return credential.Reply{Secret: []byte("typed"), Once: c.once} }}
+		w := New(Config{
+			Service: new(noted), Profile: control.ProfileInfo{ID: id, Name: "office", Username: "ada"},
+			Prompter: p, OpenStore: func() (Store, error) { return store, nil }, Tell: func(string) {},
+		})
+		c.prompt.ID, c.prompt.ProfileID = 1, id
+		if err := w.Give(t.Context(), c.prompt); err != nil {
+			t.Fatal(err)
+		}
+		w.Worked(t.Context())
+		if len(p.asked) != 1 || p.asked[0].KeptIn != c.keptIn || p.asked[0].Profile != "office" || p.asked[0].Username != c.prompt.Username {
+			t.Errorf("%s: asked %+v", c.name, p.asked)
+		}
+		if got := string(store.kept[id].Password); got != c.after {
+			t.Errorf("%s: %q is kept, want %q", c.name, got, c.after)
 		}
 	}
 }

@@ -262,7 +262,7 @@ func (c *Cards) ask(ctx context.Context, f found, flags uint, refused bool) (pin
 	if c.cfg.Prompter == nil {
 		return nil, credential.ErrNobody
 	}
-	q := credential.Prompt{Kind: credential.KindPIN, Text: "PIN of " + f.label, Refused: refused, TriesLeft: triesLeft(flags)}
+	q := credential.Prompt{Kind: credential.KindPIN, Text: "PIN of " + f.label, Subject: f.label, Refused: refused, TriesLeft: triesLeft(flags)}
 	if flags&pkcs11.CKF_USER_PIN_COUNT_LOW != 0 && q.TriesLeft == 0 {
 		q.Speaker, q.Message = "The smart card", "The PIN was wrong before; several more wrong ones lock the card."
 	}
