@@ -68,6 +68,27 @@ need dbus-daemon dbus
 need dbus-send dbus
 need gnome-keyring-daemon gnome-keyring
 need openssl openssl
+# The desktop: what its window is built with, and a screen that nobody sees.
+need clang clang
+need pkg-config pkg-config
+need /usr/include/GL/gl.h libgl1-mesa-dev
+need /usr/include/X11/Xlib.h libx11-dev
+need /usr/include/X11/Xcursor/Xcursor.h libxcursor-dev
+need /usr/include/X11/extensions/Xrandr.h libxrandr-dev
+need /usr/include/X11/extensions/Xinerama.h libxinerama-dev
+need /usr/include/X11/extensions/XInput2.h libxi-dev
+need /usr/include/X11/extensions/xf86vmode.h libxxf86vm-dev
+need /usr/include/wayland-client.h libwayland-dev
+need /usr/include/xkbcommon/xkbcommon.h libxkbcommon-dev
+need Xvfb xvfb
+need /usr/share/doc/libgl1-mesa-dri libgl1-mesa-dri
+need openbox openbox
+need xfce4-panel xfce4-panel
+need /usr/share/dbus-1/services/org.xfce.Xfconf.service xfconf
+need xdotool xdotool
+need xprop x11-utils
+need import imagemagick
+need /usr/share/fonts/truetype/vlgothic fonts-vlgothic
 need iperf3 iperf3
 need curl curl
 # Without newuidmap an ordinary user's lab has root as its only user.

@@ -16,6 +16,7 @@ import (
 type Binaries struct {
 	Service string // homewardd
 	Control string // homewardctl
+	Desktop string // homeward; see Homeward.StartDesktop
 }
 
 // Programs gives Homeward's programs, built once per process from the source
@@ -26,7 +27,7 @@ var Programs = sync.OnceValues(func() (Binaries, error) {
 	}
 	if dir := os.Getenv(BinariesVariable); dir != "" {
 		dir, err := filepath.Abs(dir)
-		return Binaries{Service: filepath.Join(dir, "homewardd"), Control: filepath.Join(dir, "homewardctl")}, err
+		return binariesIn(dir), err
 	}
 	root, err := sourceRoot()
 	if err != nil {
@@ -46,8 +47,12 @@ var Programs = sync.OnceValues(func() (Binaries, error) {
 			return Binaries{}, fmt.Errorf("lab: building Homeward: %w", err)
 		}
 	}
-	return Binaries{Service: filepath.Join(dir, "homewardd"), Control: filepath.Join(dir, "homewardctl")}, nil
+	return binariesIn(dir), nil
 })
+
+func binariesIn(dir string) Binaries {
+	return Binaries{Service: filepath.Join(dir, "homewardd"), Control: filepath.Join(dir, "homewardctl"), Desktop: filepath.Join(dir, "homeward")}
+}
 
 // sourceRoot is the folder of go.mod.
 func sourceRoot() (string, error) {
