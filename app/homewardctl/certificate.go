@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -16,6 +15,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
 	"github.com/homeward-vpn/homeward/client/credential/answer"
+	"github.com/homeward-vpn/homeward/client/intake"
 	"github.com/homeward-vpn/homeward/client/profile/keyfile"
 )
 
@@ -115,7 +115,7 @@ func (a *app) importCertificate(ctx context.Context, paths []string, stdin bool)
 
 // readKeyFile reads a file that is no larger than any with a key.
 func readKeyFile(path string) (data []byte, err error) {
-	f, err := openFile(path, "file with the certificate")
+	f, err := intake.Open(path, "file with the certificate")
 	if err != nil {
 		return nil, err
 	}
@@ -328,8 +328,8 @@ func (a *app) removeCertificate(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.tidy(ctx, store); err != nil {
-		return err
+	if err := store.Tidy(ctx); err != nil {
+		return &intake.Problem{Kind: intake.SealingKeyStays, Err: err}
 	}
 	_, err = fmt.Fprintf(a.out, "Forgotten: %s.\n", plain(list[0].String()))
 	return err
@@ -357,21 +357,4 @@ func (a *app) chooseCertificateCommand() *cobra.Command {
 			return err
 		},
 	}
-}
-
-// openFile opens a file that a person has named.
-func openFile(path, what string) (*os.File, error) {
-	f, err := os.Open(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("there is no file %s; check its name", path)
-	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("you may not read %s; check who owns it", path)
-	case err != nil:
-		return nil, err
-	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, errors.Join(fmt.Errorf("%s is a folder; give the %s inside it", path, what), f.Close())
-	}
-	return f, nil
 }

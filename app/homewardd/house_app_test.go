@@ -7,8 +7,8 @@ var appRules = []rule{
 		never: map[string]string{"fyne.io/fyne/v2/app": "windows take the fyne.App they are given, so that tests need no display"},
 	},
 	{
-		of:      []string{"./app/homewardctl", "./app/homeward", "./app/desktop/...", "./app/viewmodel"},
-		own:     []string{"./client/control", "./client/profile/...", "./client/credential/...", "./client/diagnose", "./assets/...", "./app/desktop/...", "./app/viewmodel"},
+		of:      []string{"./app/homewardctl", "./app/homeward", "./app/attendant", "./app/desktop/...", "./app/viewmodel"},
+		own:     []string{"./client/control", "./client/profile/...", "./client/credential/...", "./client/diagnose", "./client/intake", "./assets/...", "./app/attendant", "./app/desktop/...", "./app/viewmodel"},
 		behind:  []string{"./platform/localsock"},
 		outside: anything,
 		why:     "the user's programs are equals: they speak the local API and nothing else",

@@ -65,6 +65,20 @@ var clientRules = []rule{
 		why:     "the words for a failure are shared by every room, so they may depend on none",
 	},
 	{
+		of:      []string{"./client/intake"},
+		own:     []string{"./client/control", "./client/credential", "./client/credential/answer", "./client/profile", "./client/profile/..."},
+		behind:  []string{"./client/diagnose", "./platform/localsock"},
+		outside: nothing,
+		why:     "what takes over a file joins the formats, the user's secrets and the service, and shows nothing itself",
+		never: map[string]string{
+			"./client/service": "the service is another process, behind the local API",
+			"./app/...":        noUp,
+			"net":              "secrets go where the local API takes them",
+			"net/http":         "secrets go where the local API takes them",
+			"os/exec":          "secrets go nowhere by themselves",
+		},
+	},
+	{
 		of:      []string{"./client/locate"},
 		own:     []string{"./client/nat64", "./client/profile"},
 		outside: []string{"golang.org/x/net/dns/dnsmessage"},

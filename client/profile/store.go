@@ -234,6 +234,9 @@ func (s *Store) Delete(id string) error {
 
 func (s *Store) path(id string) string { return filepath.Join(s.dir, id+".json") }
 
+// SameName says that one of two profiles of an owner could not have the other's name.
+func SameName(a, b string) bool { return foldName(a) == foldName(b) }
+
 // foldName makes names comparable without regard to letter case.
 func foldName(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 

@@ -1,0 +1,102 @@
+package intake
+
+import (
+	"context"
+	"slices"
+
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/native"
+)
+
+// Plan is what a file would do, in its order. A person is shown it before it is done.
+type Plan struct{ Items []Item }
+
+// Item is one connection of a file.
+type Item struct {
+	*profile.Imported
+	// Replaces is the profile that came from the same source before, whose ID and name
+	// the new one has taken; nil: it is a new one.
+	Replaces *control.ProfileInfo
+	// Taken: another profile of the user's has the same name, so that the service would
+	// refuse this one.
+	Taken bool
+}
+
+// Lowers says that something in the file lowers security, and wants a yes.
+func (i *Item) Lowers() bool {
+	return slices.ContainsFunc(i.Report, func(l profile.Line) bool { return l.Lowers })
+}
+
+// Lowers says so of the whole file.
+func (p *Plan) Lowers() bool {
+	return slices.ContainsFunc(p.Items, func(i Item) bool { return i.Lowers() })
+}
+
+// Plan looks at what is there already. It changes the IDs and names of those that
+// replace a profile.
+func (k *Intake) Plan(ctx context.Context, found []profile.Imported) (*Plan, error) {
+	existing, err := k.cfg.Service.Profiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{}
+	left := slices.Clone(existing)
+	for i := range found {
+		item := Item{Imported: &found[i]}
+		p := &found[i].Profile
+		if old := k.replaces(p, left); old != nil {
+			// A second connection of the same file must not replace this one.
+			left = slices.DeleteFunc(left, func(e control.ProfileInfo) bool { return e.ID == old.ID })
+			p.ID, p.Name, item.Replaces = old.ID, old.Name, old
+		}
+		plan.Items = append(plan.Items, item)
+	}
+	for i := range plan.Items {
+		plan.Items[i].Taken = k.taken(plan, i, existing)
+	}
+	return plan, nil
+}
+
+// taken says whether another profile has the name of an item.
+func (k *Intake) taken(plan *Plan, at int, existing []control.ProfileInfo) bool {
+	p := &plan.Items[at].Profile
+	if slices.ContainsFunc(existing, func(e control.ProfileInfo) bool {
+		return e.ID != p.ID && k.mine(&e) && profile.SameName(e.Name, p.Name)
+	}) {
+		return true
+	}
+	return slices.ContainsFunc(plan.Items[:at], func(i Item) bool { return profile.SameName(i.Profile.Name, p.Name) })
+}
+
+// Rename gives the names that are taken a number at their end.
+func (k *Intake) Rename(ctx context.Context, plan *Plan) error {
+	existing, err := k.cfg.Service.Profiles(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range plan.Items {
+		item := &plan.Items[i]
+		for n := 2; k.taken(plan, i, existing); n++ {
+			item.Profile.Name = numbered(item.Profile.Name, n)
+		}
+		item.Taken = false
+	}
+	return nil
+}
+
+// replaces finds the profile that came from the same source before. Homeward's own
+// format also holds profiles that came in another, for it can write each of them.
+func (k *Intake) replaces(p *profile.Profile, existing []control.ProfileInfo) *control.ProfileInfo {
+	if p.Origin.Identifier == "" {
+		return nil
+	}
+	for i := range existing {
+		e := existing[i]
+		sameFormat := e.Format == p.Origin.Format || e.Format == native.Format || p.Origin.Format == native.Format
+		if sameFormat && e.Identifier == p.Origin.Identifier && k.mine(&e) {
+			return &e
+		}
+	}
+	return nil
+}
