@@ -1,0 +1,77 @@
+package desktop
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+)
+
+// scrolled shows a content that may be higher than there is room. The content
+// is as wide as there is room, up to a line length that reads well, and as
+// high as it must be at that width.
+type scrolled struct {
+	widget.BaseWidget
+	scroll       *container.Scroll
+	content      fyne.CanvasObject
+	across, down float32 // the margin around the content
+	widest       float32 // 0: as wide as there is room
+}
+
+func newScrolled(content fyne.CanvasObject, across, down, widest float32) *scrolled {
+	s := &scrolled{content: content, across: across, down: down, widest: widest}
+	s.scroll = container.NewVScroll(&fyne.Container{Layout: (*scrolledLayout)(s), Objects: []fyne.CanvasObject{content}})
+	s.ExtendBaseWidget(s)
+	return s
+}
+
+// Fit lays the content out again: its texts are others.
+func (s *scrolled) Fit() {
+	s.scroll.Content.Refresh()
+	s.scroll.Refresh()
+}
+
+// HeightAt implements flexible: as high as it needs no scrolling.
+func (s *scrolled) HeightAt(width float32) float32 {
+	return heightAt(s.content, s.inner(width)) + 2*s.down
+}
+
+func (s *scrolled) inner(width float32) float32 {
+	w := width - 2*s.across
+	if s.widest > 0 {
+		w = min(w, s.widest)
+	}
+	return w
+}
+
+// CreateRenderer implements fyne.Widget.
+func (s *scrolled) CreateRenderer() fyne.WidgetRenderer { return &scrolledRenderer{s} }
+
+type scrolledRenderer struct{ s *scrolled }
+
+func (r *scrolledRenderer) Destroy()                     {}
+func (r *scrolledRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.s.scroll} }
+func (r *scrolledRenderer) MinSize() fyne.Size           { return r.s.scroll.MinSize() }
+func (r *scrolledRenderer) Refresh()                     { r.s.Fit() }
+
+// Layout gives the content its width first, so that the scroller learns the
+// height that goes with it.
+func (r *scrolledRenderer) Layout(size fyne.Size) {
+	r.s.scroll.Content.Resize(fyne.NewSize(size.Width, r.s.HeightAt(size.Width)))
+	r.s.scroll.Resize(size)
+}
+
+// scrolledLayout is the content's place inside of what is scrolled.
+type scrolledLayout scrolled
+
+// Layout implements fyne.Layout.
+func (l *scrolledLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	s := (*scrolled)(l)
+	objects[0].Move(fyne.NewPos(s.across, s.down))
+	objects[0].Resize(fyne.NewSize(s.inner(size.Width), max(size.Height-2*s.down, heightAt(objects[0], s.inner(size.Width)))))
+}
+
+// MinSize implements fyne.Layout.
+func (l *scrolledLayout) MinSize([]fyne.CanvasObject) fyne.Size {
+	s := (*scrolled)(l)
+	return fyne.NewSize(2*s.across, s.HeightAt(max(s.Size().Width, 2*s.across)))
+}

@@ -1,0 +1,109 @@
+package desktop
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+)
+
+// Page is what the large part of the window shows.
+type Page string
+
+// The pages.
+const (
+	MainPage     Page = "main"
+	SettingsPage Page = "settings"
+	LogPage      Page = "log"
+	EditorPage   Page = "editor"
+)
+
+// Config is what the desktop program gives its window.
+type Config struct {
+	Title string
+}
+
+// Desktop is the window with everything in it. All of its methods are called
+// on Fyne's goroutine.
+type Desktop struct {
+	app    fyne.App
+	config Config
+	window fyne.Window
+
+	sidebar *fyne.Container            // the slot at the left
+	place   *fyne.Container            // the slot that the pages are shown in
+	pages   map[Page]fyne.CanvasObject // each made and kept by its owner
+	page    Page
+}
+
+// The window's size at first, and the least it can be.
+const windowWidth, windowHeight float32 = 920, 620
+
+// New makes the window, hidden.
+func New(a fyne.App, c Config) *Desktop {
+	d := &Desktop{app: a, config: c, page: MainPage, pages: make(map[Page]fyne.CanvasObject)}
+	d.window = a.NewWindow(c.Title)
+	d.window.SetPadded(false)
+	d.sidebar, d.place = stack(), stack()
+	d.window.SetContent(&fyne.Container{
+		Layout: windowLayout{},
+		Objects: []fyne.CanvasObject{
+			newPanel(theme.ColorNameBackground, "", 0),
+			newPanel(ColorSidebar, "", 0), newPanel(ColorLine, "", 0),
+			d.sidebar, d.place,
+		},
+	})
+	d.window.Resize(fyne.NewSize(windowWidth, windowHeight))
+	d.window.Canvas().SetOnTypedKey(func(e *fyne.KeyEvent) {
+		if e.Name == fyne.KeyEscape {
+			d.escape()
+		}
+	})
+	return d
+}
+
+// Window is the window itself.
+func (d *Desktop) Window() fyne.Window { return d.window }
+
+// SetPage gives a page its content.
+func (d *Desktop) SetPage(p Page, content fyne.CanvasObject) {
+	d.pages[p] = content
+	if p == d.page {
+		d.Open(p)
+	}
+}
+
+// Open shows a page; it stays until another is opened.
+func (d *Desktop) Open(p Page) {
+	content, ok := d.pages[p]
+	if !ok {
+		return
+	}
+	d.page = p
+	if len(d.place.Objects) != 1 || d.place.Objects[0] != content {
+		d.place.Objects = []fyne.CanvasObject{content}
+		d.place.Refresh()
+	}
+}
+
+// Page is the page that is shown.
+func (d *Desktop) Page() Page { return d.page }
+
+// windowLayout is: the background, the sidebar's ground and line, the sidebar, the pages.
+type windowLayout struct{}
+
+const sidebarWidth float32 = 248 // at a text scale of 1
+
+// Layout implements fyne.Layout.
+func (windowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	scale := theme.TextSize() / typeScale[theme.SizeNameText]
+	w := min(sidebarWidth*scale, max(sidebarWidth, size.Width*0.4))
+	objects[0].Resize(size)
+	objects[1].Resize(fyne.NewSize(w, size.Height))
+	objects[2].Move(fyne.NewPos(w, 0))
+	objects[2].Resize(fyne.NewSize(1, size.Height))
+	objects[3].Resize(fyne.NewSize(w, size.Height))
+	objects[4].Move(fyne.NewPos(w+1, 0))
+	objects[4].Resize(fyne.NewSize(size.Width-w-1, size.Height))
+}
+
+// MinSize implements fyne.Layout.
+func (windowLayout) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(680, 440) }
