@@ -25,6 +25,9 @@ type Status struct {
 	State    State     `json:"state"`
 	Since    time.Time `json:"since"` // when State began
 	Redacted bool      `json:"redacted,omitempty"`
+	// Filings grows with every change of a profile or of the Settings: who has read
+	// them reads them again.
+	Filings uint64 `json:"filings"`
 
 	Profile   string `json:"profile,omitempty"`
 	ProfileID string `json:"profile_id,omitempty"`

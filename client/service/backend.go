@@ -158,6 +158,7 @@ func (s *Service) AddProfile(c control.Caller, p *profile.Profile) error {
 		s.logger.Info("profile stored", "profile", p.Name, uidKey, c.UID)
 		s.guard.profiled()
 		s.auto.changed(p.ID)
+		s.shown.filed()
 	}
 	return err
 }
@@ -190,6 +191,7 @@ func (s *Service) DeleteProfile(c control.Caller, name string) error {
 		s.prompts.trials.drop(stored.Profile.ID)
 		s.forgetMachine(stored.Profile.ID)
 		s.guard.profiled()
+		s.shown.filed()
 		s.logger.Info("profile forgotten", "profile", stored.Profile.Name, uidKey, c.UID)
 	}
 	return err

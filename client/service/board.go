@@ -19,6 +19,7 @@ type board struct {
 	owned    bool
 	line     *line
 	warnings []string
+	filings  uint64        // how often a profile or a setting was changed
 	changed  chan struct{} // closed at every change
 }
 
@@ -66,6 +67,15 @@ func (b *board) unwarn(sentence string) {
 func (b *board) touch() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.wake()
+}
+
+// filed tells that a profile or a setting has changed: whoever has read them reads them
+// again.
+func (b *board) filed() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.filings++
 	b.wake()
 }
 

@@ -146,3 +146,38 @@ func TestProfilesAreStoredForTheCaller(t *testing.T) {
 		}
 	})
 }
+
+// TestFilings: who watches learns that there is something new to read of profiles or
+// settings, and not of what was refused.
+func TestFilings(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		before := r.svc.Status(ada)
+		expect := func(what string, grows bool) {
+			t.Helper()
+			st := r.svc.Status(ada)
+			if grew := st.Filings > before.Filings; grew != grows || grew && st.Revision <= before.Revision {
+				t.Errorf("%s: from %d at %d to %d at %d", what, before.Filings, before.Revision, st.Filings, st.Revision)
+			}
+			before = st
+		}
+		p := named("home", 0).Profile
+		if err := r.svc.AddProfile(bob, &p); err != nil {
+			t.Fatal(err)
+		}
+		expect("stored", true)
+		again := named("home", 0).Profile
+		if err := r.svc.AddProfile(bob, &again); err == nil {
+			t.Fatal("two of one name")
+		}
+		expect("refused", false)
+		if err := r.svc.DeleteProfile(bob, "home"); err != nil {
+			t.Fatal(err)
+		}
+		expect("forgotten", true)
+		off := control.KillSwitchOff
+		if _, err := r.svc.ChangeSettings(t.Context(), root, control.SettingsChange{KillSwitch: &off}); err != nil {
+			t.Fatal(err)
+		}
+		expect("set", true)
+	})
+}

@@ -49,6 +49,7 @@ func (s *Service) ChangeSettings(ctx context.Context, c control.Caller, change c
 		}
 		return before, errors.Join(err, back)
 	}
+	s.shown.filed()
 	s.logger.Info("settings changed", uidKey, c.UID, "kill_switch", after.KillSwitch, "local_network", after.LocalNetwork)
 	if err := s.performed(ctx); err != nil {
 		return after, err

@@ -20,7 +20,7 @@ func (s *Service) Status(c control.Caller) control.Status {
 	b := s.shown
 	b.mu.Lock()
 	st := control.Status{
-		Revision: b.number, State: visible(b.state), Since: b.since.Round(0),
+		Revision: b.number, Filings: b.filings, State: visible(b.state), Since: b.since.Round(0),
 		Addresses: []netip.Prefix{}, Routes: []netip.Prefix{}, Warnings: slices.Clone(b.warnings),
 		DNS: control.DNS{Servers: []netip.Addr{}, Domains: []string{}},
 	}
