@@ -45,29 +45,46 @@ var desktopProgram = sync.OnceValues(func() (string, error) {
 	return programs.Desktop, nil
 })
 
-// Desktop is the desktop program, running on a Screen.
+// HasDesktop says why there is no desktop program to be started; nil: there is one.
+func HasDesktop() error {
+	_, err := desktopProgram()
+	return err
+}
+
+// Desktop is the desktop program while it runs.
 type Desktop struct {
 	*Process
-	screen   *Screen
-	describe string // the socket on which it says what it shows
+	screen   *Screen // nil: it is on the screen of the person who has started the lab
+	describe string  // the socket on which it says what it shows
 	said     *syncBuffer
 }
 
-// StartDesktop starts the desktop program and returns at once. Without it the error
-// is an ErrNoScreen.
+// StartDesktop starts the desktop program on the screen and returns at once. Without
+// it the error is an ErrNoScreen.
 func (s *Screen) StartDesktop(args ...string) (*Desktop, error) {
+	d, err := s.h.StartDesktop(nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	d.screen = s
+	s.processes = append(s.processes, d.Process)
+	return d, nil
+}
+
+// StartDesktop starts the desktop program on another screen, which env leads to (see
+// Display).
+func (h *Homeward) StartDesktop(env []string, args ...string) (*Desktop, error) {
 	program, err := desktopProgram()
 	if err != nil {
 		return nil, err
 	}
-	d := &Desktop{screen: s, describe: filepath.Join(s.h.Home, ".describe"), said: &syncBuffer{}}
-	cmd := s.h.machine.Command(context.Background(), program, args...)
-	cmd.Env = append(s.h.Environment(), "HOMEWARD_DESCRIBE="+d.describe)
+	d := &Desktop{describe: filepath.Join(h.Home, ".describe"), said: &syncBuffer{}}
+	cmd := h.machine.Command(context.Background(), program, args...)
+	cmd.Env = append(append(h.Environment(), "HOMEWARD_DESCRIBE="+d.describe), env...)
 	cmd.Stdout, cmd.Stderr = d.said, d.said
 	if d.Process, err = startProcess("homeward", cmd); err != nil {
 		return nil, err
 	}
-	s.processes = append(s.processes, d.Process)
 	return d, nil
 }
 

@@ -18,26 +18,40 @@ const (
 	runDir = "/run/homeward-lab"
 	// realEtc is where the machine's own /etc can be read inside.
 	realEtc = runDir + "/etc"
+	// realUsers is where the machine's own /run/user can be read inside: sockets of
+	// the screen of the person who has started the lab.
+	realUsers = runDir + "/user"
 	// tempDir is TMPDIR inside, so that a kill -9 leaves no files in /tmp.
 	tempDir = runDir + "/tmp"
 )
 
 // prepareMounts makes the private file system: a tmpfs on /run. It is also the
 // probe: it fails wherever a lab would.
-func prepareMounts() error {
+func prepareMounts() (err error) {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
+	}
+	users, err := unix.Open("/run/user", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		defer func() { err = errors.Join(err, unix.Close(users)) }()
+	} else if !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("opening /run/user: %w", err)
 	}
 	if err := unix.Mount("tmpfs", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755"); err != nil {
 		return fmt.Errorf("mounting a tmpfs on /run: %w", err)
 	}
-	for _, dir := range []string{runDir, realEtc, tempDir} {
+	for _, dir := range []string{runDir, realEtc, realUsers, tempDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("making %s: %w", dir, err)
 		}
 	}
 	if err := unix.Mount("/etc", realEtc, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("binding /etc: %w", err)
+	}
+	if users >= 0 {
+		if err := unix.Mount(fmt.Sprintf("/proc/self/fd/%d", users), realUsers, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			return fmt.Errorf("binding /run/user: %w", err)
+		}
 	}
 	tun, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
 	if err != nil {

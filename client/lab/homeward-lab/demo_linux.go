@@ -38,8 +38,21 @@ func quote(text string) {
 	}
 }
 
-// demo is the whole story, from nothing to nothing.
-func demo() (err error) {
+// demo is the whole story, from nothing to nothing: in a window where there is a
+// screen and the program for it, else on the terminal.
+func demo() error {
+	display := lab.Display()
+	if len(display) == 0 {
+		return terminalDemo()
+	}
+	if err := lab.HasDesktop(); err != nil {
+		fmt.Println("There is a screen, but no window for it:", err)
+		return terminalDemo()
+	}
+	return windowDemo(display)
+}
+
+func terminalDemo() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), demoLimit)
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, unix.SIGTERM)
@@ -134,19 +147,7 @@ func (s *story) disconnect(ctx context.Context) error {
 		return errors.New("the intranet still answers after the disconnect")
 	}
 	s.tell("The intranet is out of reach again.")
-	if err := s.h.Stop(ctx); err != nil {
-		return err
-	}
-	after, err := s.lab.Client.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	if diff := s.before.Diff(after); diff != "" {
-		return fmt.Errorf("the client is not as it was before:\n%s", diff)
-	}
-	s.tell("Devices, routes, rules and DNS of the client are as they were before.")
-	s.tell("Taking the lab down.")
-	return nil
+	return s.leave()
 }
 
 // ctl runs homewardctl and quotes what it says.

@@ -64,7 +64,13 @@ func outside(err error) error {
 		return err
 	}
 	fmt.Println("This machine lets only root make namespaces, so the lab runs under sudo.")
-	again := exec.Command(sudo, "-n", "env", lab.BinariesVariable+"="+os.Getenv(lab.BinariesVariable), "PATH="+os.Getenv("PATH"), self, os.Args[1])
+	kept := []string{"-n", "env"}
+	for _, name := range []string{lab.BinariesVariable, "PATH", "HOME", "DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"} {
+		if value, set := os.LookupEnv(name); set {
+			kept = append(kept, name+"="+value)
+		}
+	}
+	again := exec.Command(sudo, append(kept, self, os.Args[1])...)
 	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
 	runErr := again.Run()
 	if again.ProcessState != nil && again.ProcessState.ExitCode() >= 0 {
