@@ -54,6 +54,7 @@ func newButton(kind buttonKind, label string, act func()) *button {
 	}
 	b.label = newText(l, label)
 	b.ExtendBaseWidget(b)
+	record(b)
 	return b
 }
 

@@ -41,6 +41,7 @@ func newText(l look, s string) *text {
 	t.rich.Wrapping = fyne.TextWrapWord
 	t.style(l)
 	t.ExtendBaseWidget(t)
+	record(t)
 	return t
 }
 
