@@ -1,0 +1,73 @@
+package viewmodel
+
+import "github.com/homeward-vpn/homeward/client/control"
+
+func (s *scene) sidebar() Sidebar {
+	side := Sidebar{
+		Title: s.s("app.name"),
+		Open:  Button{Text: s.s("sidebar.open"), Action: Action{Kind: ActionOpenFile}},
+		Links: []Button{
+			{Text: s.s("settings.title"), Action: Action{Kind: ActionShowSettings}},
+			{Text: s.s("log.title"), Action: Action{Kind: ActionShowLog}},
+		},
+	}
+	words := map[Mark]string{}
+	for _, p := range s.in.Profiles {
+		m := s.rowMark(p)
+		if _, ok := words[m]; !ok {
+			words[m] = s.s("row." + string(m))
+		}
+		name := Clean(p.Name, maxName)
+		if name == "" {
+			name = s.s("row.unnamed")
+		}
+		side.Rows = append(side.Rows, ProfileRow{
+			ID: p.ID, Name: name, Mark: m, State: words[m],
+			Selected: s.subject != nil && p.ID == s.subject.ID,
+			Select:   Action{Kind: ActionSelect, Profile: p.ID},
+		})
+	}
+	return side
+}
+
+// rowMark is the state of one profile.
+func (s *scene) rowMark(p control.ProfileInfo) Mark {
+	switch {
+	case s.in.Link != LinkReady:
+		return MarkDisconnected
+	case s.about(p):
+		if s.subject != nil && s.subject.ID == p.ID {
+			return s.mark()
+		}
+		return s.lineMark()
+	case s.wishes(ActionConnect) && s.in.Wish.Profile == p.ID:
+		return MarkConnecting
+	}
+	return MarkDisconnected
+}
+
+// profileMenu is what can be done with a profile.
+func (s *scene) profileMenu(p control.ProfileInfo) []Button {
+	return []Button{
+		{Text: s.s("menu.edit"), Action: Action{Kind: ActionEdit, Profile: p.ID}},
+		{Text: s.s("menu.rename"), Action: Action{Kind: ActionAskRename, Profile: p.ID}},
+		{Text: s.s("menu.duplicate"), Action: Action{Kind: ActionDuplicate, Profile: p.ID}},
+		{Text: s.s("menu.export"), Action: Action{Kind: ActionAskExport, Profile: p.ID}},
+		{Text: s.s("menu.forget"), Action: Action{Kind: ActionForget, Profile: p.ID}},
+		{Text: s.s("menu.remove"), Action: Action{Kind: ActionAskRemove, Profile: p.ID}, Disabled: s.about(p)},
+	}
+}
+
+// empty is the first page: there is no profile, and nothing that matters more.
+func (s *scene) empty() *Empty {
+	if len(s.in.Profiles) > 0 || s.phase != phaseIdle {
+		return nil
+	}
+	return &Empty{
+		Title: s.s("empty.title"), Sentence: s.s("empty.sentence"), Drop: s.s("empty.drop"),
+		Buttons: []Button{
+			{Text: s.s("empty.open"), Action: Action{Kind: ActionOpenFile}, Primary: true},
+			{Text: s.s("empty.new"), Action: Action{Kind: ActionNew}},
+		},
+	}
+}
