@@ -29,7 +29,7 @@ func (a *app) command() *cobra.Command {
 	root.AddCommand(
 		a.importCommand(), a.profilesCommand(), a.showCommand(), a.forgetCommand(),
 		a.secretsCommand(), a.certificateCommand(),
-		a.connectCommand(), a.disconnectCommand(), a.killSwitchCommand(), a.overlapCommand(), a.attendCommand(), a.machineCommand(), a.statusCommand(), a.portalCommand(), a.logsCommand(), a.versionCommand(),
+		a.connectCommand(), a.disconnectCommand(), a.renewCommand(), a.killSwitchCommand(), a.overlapCommand(), a.attendCommand(), a.machineCommand(), a.statusCommand(), a.portalCommand(), a.logsCommand(), a.versionCommand(),
 	)
 	return root
 }

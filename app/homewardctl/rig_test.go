@@ -41,13 +41,14 @@ type rig struct {
 	automation *service.Automation
 	machine    service.Machine
 
+	renew   chan struct{} // of one: what asks a scripted tunnel to sign in again
 	mu      sync.Mutex
 	gateway func(ctx context.Context, cfg tunnel.Config, emit func(tunnel.Event)) error
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, keychain: &memoryKeychain{entries: map[string]string{}}, person: &person{}}
+	r := &rig{t: t, keychain: &memoryKeychain{entries: map[string]string{}}, person: &person{}, renew: make(chan struct{}, 1)}
 	r.gateway = passwordGateway("right")
 	dir := t.TempDir()
 	r.dir, r.socket = dir, filepath.Join(dir, "s")
@@ -188,6 +189,13 @@ func (s *scripted) Run(ctx context.Context, emit func(tunnel.Event)) error {
 }
 
 func (s *scripted) Stats() tunnel.Stats { return tunnel.Stats{TxBytes: 1500, TxPackets: 2} }
+
+func (s *scripted) Renew() {
+	select {
+	case s.rig.renew <- struct{}{}:
+	default:
+	}
+}
 
 type noNetwork struct{}
 

@@ -119,6 +119,9 @@ func (a *app) printStatus(st control.Status, now time.Time) error {
 	if i := st.IKE; i != nil {
 		rows = append(rows, row{"IKE", fmt.Sprintf("%s, new keys %s", i.Suite, until(i.RekeyAt, now))})
 	}
+	if n := st.Network; n != nil {
+		rows = append(rows, row{"By", networkWords(*n)})
+	}
 	if p := st.Path; p != nil && len(p.Moves) > 0 {
 		rows = append(rows, row{"Moved", moves(p.Moves, now)})
 	}
@@ -180,6 +183,21 @@ func childSA(sa control.ESPSA, now time.Time) string {
 	return fmt.Sprintf("%08x/%08x to %s with %s since %s, new keys %s, %s sent, %s received",
 		sa.InboundSPI, sa.OutboundSPI, plain(strings.Join(sa.Remote, ", ")), plain(sa.Suite), at(sa.Since, now), until(sa.RekeyAt, now),
 		size(sa.TxBytes), size(sa.RxBytes))
+}
+
+// networkWords says what the line goes by.
+func networkWords(n control.Network) string {
+	kind := map[string]string{
+		control.NetworkWiFi: "Wi-Fi", control.NetworkEthernet: "Ethernet", control.NetworkCellular: "mobile data",
+	}[n.Kind]
+	switch {
+	case kind == "":
+		return n.Name
+	case n.Name == "":
+		return kind
+	default:
+		return fmt.Sprintf("%s (%s)", kind, n.Name)
+	}
 }
 
 // moves tells the last change of network, and how many more are known.

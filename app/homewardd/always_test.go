@@ -16,11 +16,11 @@ import (
 // one; a line that is not, one without a kill switch, and the same boot want nothing.
 func TestAlwaysOnInANewBoot(t *testing.T) {
 	t.Parallel()
-	on := control.Settings{KillSwitch: control.KillSwitchOn}
+	on := service.Choices{KillSwitch: control.KillSwitchOn}
 	for name, tt := range map[string]struct {
 		when     profile.When
 		guarded  bool // by the profile
-		settings control.Settings
+		settings service.Choices
 		after    bool // the line was ended
 		same     bool // boot
 		wanted   bool
@@ -31,7 +31,7 @@ func TestAlwaysOnInANewBoot(t *testing.T) {
 		"disconnected, nobody says on":     {when: profile.WhenAlways, after: true},
 		"disconnected in the same boot":    {when: profile.WhenAlways, settings: on, after: true, same: true},
 		"not always on":                    {when: profile.WhenBoot, settings: on},
-		"the kill switch was switched off": {when: profile.WhenAlways, settings: control.Settings{KillSwitch: control.KillSwitchOff}, after: true},
+		"the kill switch was switched off": {when: profile.WhenAlways, settings: service.Choices{KillSwitch: control.KillSwitchOff}, after: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
+	"slices"
 
+	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 	"github.com/homeward-vpn/homeward/platform/dns"
 	"github.com/homeward-vpn/homeward/platform/netmon"
@@ -61,4 +64,50 @@ func (s surroundings) changed(ctx context.Context) (<-chan tunnel.NetworkChange,
 func (s surroundings) online() bool {
 	now, err := netmon.Now(netmon.Config{})
 	return err != nil || now.HasPath()
+}
+
+// leaves says which network packets to an address leave by.
+func (s surroundings) leaves(to netip.Addr) (control.Network, bool) {
+	now, err := netmon.Now(netmon.Config{})
+	if err != nil {
+		if !errors.Is(err, errors.ErrUnsupported) {
+			s.logger.Warn("the network is not known, so nobody is told by which one the line goes", "error", err)
+		}
+		return control.Network{}, false
+	}
+	return leavesBy(now, to)
+}
+
+// leavesBy looks for the network that an address is on, and else where the default route
+// of its family goes.
+func leavesBy(now netmon.Snapshot, to netip.Addr) (control.Network, bool) {
+	to = to.Unmap()
+	at := slices.IndexFunc(now.Links, func(l netmon.Link) bool {
+		return l.Up && l.Kind != netmon.Tunnel && slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Contains(to) })
+	})
+	if at >= 0 {
+		return networkOf(now.Links[at]), true
+	}
+	way := now.Default4
+	if to.Is6() {
+		way = now.Default6
+	}
+	link, ok := now.Link(way.Link)
+	if !ok {
+		return control.Network{}, false
+	}
+	return networkOf(link), true
+}
+
+func networkOf(l netmon.Link) control.Network {
+	switch l.Kind {
+	case netmon.WiFi:
+		return control.Network{Kind: control.NetworkWiFi, Name: l.SSID}
+	case netmon.Ethernet:
+		return control.Network{Kind: control.NetworkEthernet, Name: l.Name}
+	case netmon.Cellular:
+		return control.Network{Kind: control.NetworkCellular, Name: l.Name}
+	default:
+		return control.Network{Kind: control.NetworkOther, Name: l.Name}
+	}
 }

@@ -168,6 +168,7 @@ func join(l *ledger.Ledger, o options, logs *service.LogRing) (*service.Service,
 		Automation: newAutomation(around, locator.Find, openProbes, logger),
 		Machine:    machines,
 		Portals:    portals,
+		Leaves:     around.leaves,
 	})
 	return svc, err
 }

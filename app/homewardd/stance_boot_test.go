@@ -42,7 +42,7 @@ func TestStandingAcrossBoots(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, mode := range []string{control.KillSwitchOn, control.KillSwitchLockdown} {
-		before := service.Standing{Settings: control.Settings{KillSwitch: mode}, Engaged: true, Profile: office.ID, Owner: 1000}
+		before := service.Standing{Settings: service.Choices{KillSwitch: mode}, Engaged: true, Profile: office.ID, Owner: 1000}
 		if err := first.Save(before); err != nil {
 			t.Fatal(err)
 		}

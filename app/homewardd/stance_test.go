@@ -32,7 +32,7 @@ func TestDamagedStateOfAnAlwaysOnLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	on, off := control.Settings{KillSwitch: control.KillSwitchOn}, control.Settings{KillSwitch: control.KillSwitchOff}
+	on, off := service.Choices{KillSwitch: control.KillSwitchOn}, service.Choices{KillSwitch: control.KillSwitchOff}
 	steps := []struct {
 		name    string
 		now     service.Standing

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/posture"
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/service"
@@ -87,7 +86,7 @@ func (s *stance) Load() (service.Standing, error) {
 		return service.Standing{}, err // nothing is ever held back before there is a profile
 	}
 	now := service.Standing{
-		Settings:     control.Settings{KillSwitch: p.Mode, LocalNetwork: p.LocalWord},
+		Settings:     service.Choices{KillSwitch: p.Mode, LocalNetwork: p.LocalWord},
 		LocalNetwork: p.LocalNetwork,
 	}
 	anew := p.BootID != s.boot && p.BootID != "" && s.boot != ""

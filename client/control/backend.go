@@ -24,6 +24,8 @@ type Backend interface {
 
 	Connect(ctx context.Context, c Caller, r ConnectRequest) (Accepted, error)
 	Disconnect(ctx context.Context, c Caller) (Accepted, error)
+	// Renew has the line that stands signed in again now, beside the session in use.
+	Renew(ctx context.Context, c Caller) (Accepted, error)
 	// Answer takes over a's secrets, and clears them after use.
 	Answer(ctx context.Context, c Caller, a Answer) error
 

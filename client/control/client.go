@@ -128,6 +128,13 @@ func (c *Client) Disconnect(ctx context.Context) (Accepted, error) {
 	return v, c.call(ctx, http.MethodPost, "disconnect", nil, &v)
 }
 
+// Renew asks for a new sign-in of the line that stands, and returns when the wish is
+// taken. The line carries on meanwhile, and whatever comes of it.
+func (c *Client) Renew(ctx context.Context) (Accepted, error) {
+	var v Accepted
+	return v, c.call(ctx, http.MethodPost, "renew", nil, &v)
+}
+
 // Answer answers a prompt. The secret stays the caller's, who clears it.
 func (c *Client) Answer(ctx context.Context, a Answer) error {
 	return c.call(ctx, http.MethodPost, "answer", a, nil)

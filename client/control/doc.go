@@ -14,6 +14,7 @@
 //	                             With answers: by a program that answers prompts
 //	POST   connect               ConnectRequest -> Accepted
 //	POST   disconnect            -> Accepted
+//	POST   renew                 signs in again now, before the gateway asks -> Accepted
 //	POST   answer                Answer to a Prompt of the status
 //	GET    settings              the machine's Settings
 //	PUT    settings              SettingsChange -> Settings

@@ -93,6 +93,10 @@ func (b *fakeBackend) Answer(_ context.Context, c Caller, a Answer) error {
 	return err
 }
 
+func (b *fakeBackend) Renew(_ context.Context, c Caller) (Accepted, error) {
+	return Accepted{Revision: 9}, b.note(c)
+}
+
 func (b *fakeBackend) Attend(Caller) func() {
 	b.count(1)
 	return func() { b.count(-1) }

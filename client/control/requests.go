@@ -42,6 +42,13 @@ type ProfileInfo struct {
 	Organization string             `json:"organization,omitempty"`
 	Format       string             `json:"format"`
 	Identifier   string             `json:"identifier,omitempty"`
+	// Managed: an administrator has laid the profile down for everybody who uses this
+	// computer. Nobody removes it by a call, and each has their own values for the
+	// fields that Locked does not name.
+	Managed bool `json:"managed,omitempty"`
+	// Locked are the fields that the caller cannot change, as profile.Fields names
+	// them. Of a profile of one's own there are none.
+	Locked []string `json:"locked,omitempty"`
 }
 
 // LogEntry is one line of the service's log, redacted.

@@ -84,6 +84,7 @@ func (s *Server) routes() http.Handler {
 		"GET /v1/status":        s.status,
 		"POST /v1/connect":      s.connect,
 		"POST /v1/disconnect":   s.disconnect,
+		"POST /v1/renew":        s.renew,
 		"POST /v1/answer":       s.answer,
 		"GET /v1/settings":      s.settings,
 		"PUT /v1/settings":      s.changeSettings,
@@ -195,6 +196,10 @@ func (s *Server) connect(ctx context.Context, c Caller, r *http.Request) (any, e
 
 func (s *Server) disconnect(ctx context.Context, c Caller, _ *http.Request) (any, error) {
 	return s.backend.Disconnect(ctx, c)
+}
+
+func (s *Server) renew(ctx context.Context, c Caller, _ *http.Request) (any, error) {
+	return s.backend.Renew(ctx, c)
 }
 
 func (s *Server) answer(ctx context.Context, c Caller, r *http.Request) (any, error) {

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -21,11 +22,38 @@ const (
 	LocalNetworkRefuse  = "refuse"
 )
 
-// Settings are the machine's: they go before what profiles say.
+// Who may keep profiles of their own, as the administrator's policy says.
+const (
+	OwnProfilesEverybody      = ""
+	OwnProfilesAdministrators = "administrators"
+)
+
+// The settings that a policy may hold, as Settings.Managed names them.
+const (
+	ManagedKillSwitch   = "kill_switch"
+	ManagedLocalNetwork = "local_network"
+	ManagedAlwaysOn     = "always_on"
+	ManagedOwnProfiles  = "own_profiles"
+)
+
+// Settings are the machine's: they go before what profiles say. They are what holds,
+// whoever has set it: the administrator's policy goes before what was chosen here.
 type Settings struct {
 	KillSwitch   string `json:"kill_switch"`   // KillSwitchProfile and so on
 	LocalNetwork string `json:"local_network"` // LocalNetworkProfile and so on
+	// AlwaysOn is the ID of the profile that the policy keeps always on; empty: each
+	// profile decides. It is no wish that a program can change.
+	AlwaysOn    string `json:"always_on,omitempty"`
+	OwnProfiles string `json:"own_profiles,omitempty"` // OwnProfilesEverybody and so on, the same
+	// Managed names what the policy holds (ManagedKillSwitch and so on), so that no
+	// program can change it.
+	Managed []string `json:"managed,omitempty"`
+	// ManagedBy is whose policy it is, in its own words; empty: it does not say.
+	ManagedBy string `json:"managed_by,omitempty"`
 }
+
+// Holds says that the policy holds one of ManagedKillSwitch and so on.
+func (s Settings) Holds(setting string) bool { return slices.Contains(s.Managed, setting) }
 
 // SettingsChange is what is to be set; nil: it stays as it is.
 type SettingsChange struct {

@@ -40,6 +40,7 @@ type Status struct {
 	IKE       *IKE           `json:"ike,omitempty"`
 	ESP       *ESP           `json:"esp,omitempty"`
 	Path      *Path          `json:"path,omitempty"`
+	Network   *Network       `json:"network,omitempty"` // that the line goes by; nil: there is no line, or nobody can tell
 
 	// SignInAgainBy is when the gateway ends the line unless there is a new
 	// sign-in; one that needs nobody comes by itself. nil: it did not say.
@@ -71,6 +72,22 @@ type Path struct {
 	Moves   []Move `json:"moves"`   // the last ones, oldest first
 }
 
+// The kinds of networks.
+const (
+	NetworkWiFi     = "wifi"
+	NetworkEthernet = "ethernet"
+	NetworkCellular = "cellular"
+	NetworkOther    = "other"
+)
+
+// Network is what packets leave this computer by.
+type Network struct {
+	Kind string `json:"kind"` // NetworkWiFi and so on
+	// Name of the Wi-Fi, in a stranger's words but on one line; empty: it is hidden from
+	// us. Of any other network that of its interface.
+	Name string `json:"name,omitempty"`
+}
+
 // Move is one change of network that the line has survived.
 type Move struct {
 	At      time.Time  `json:"at"`
@@ -92,7 +109,9 @@ type IKE struct {
 	RekeyAt     time.Time `json:"rekey_at"`
 }
 
-// ESP is the data plane.
+// ESP is the data plane. Its counters are read for each Status call and each line of
+// Watch, and a change of them alone is no change of the status: whoever draws them asks
+// for the status as often as they draw, and while nobody does nothing is counted up.
 type ESP struct {
 	Suite     string            `json:"suite"`
 	ESN       bool              `json:"esn"`
@@ -119,9 +138,16 @@ type ESPSA struct {
 }
 
 // Error is a failure as the user reads it: Cause is a diagnose.Cause, Message
-// its sentence, Detail what an administrator needs.
+// its sentence, Detail what an administrator needs. The rest is what the sentence is
+// made of, for who says it in another language; see the cause. Seen and Expected are
+// on one line, of a length that can be shown, and without quotation marks, so that they
+// may stand between some.
 type Error struct {
-	Cause   string `json:"cause"`
-	Message string `json:"message"`
-	Detail  string `json:"detail,omitempty"`
+	Cause    string    `json:"cause"`
+	Message  string    `json:"message"`
+	Detail   string    `json:"detail,omitempty"`
+	Seen     string    `json:"seen,omitempty"`
+	Expected string    `json:"expected,omitempty"`
+	When     time.Time `json:"when,omitzero"`
+	Tries    int       `json:"tries,omitempty"`
 }

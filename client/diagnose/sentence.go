@@ -126,11 +126,18 @@ func clean(s string, limit int) string {
 	return s
 }
 
+// Shown gives Seen and Expected as Sentence shows them, whatever the network sent: on
+// one line, not too long, and fit to stand between quotation marks.
+func (f *Failure) Shown() (seen, expected string) {
+	return Quotable(clean(f.Seen, nameLimit)), Quotable(clean(f.Expected, nameLimit))
+}
+
 // Quotable makes the words of others fit to stand between our quotation marks: they
 // cannot end the quotation and go on as if they were ours.
 func Quotable(s string) string { return quotes.Replace(s) }
 
-var quotes = strings.NewReplacer("«", "'", "»", "'", "“", "'", "”", "'", "„", "'", "‟", "'")
+var quotes = strings.NewReplacer("«", "'", "»", "'", "“", "'", "”", "'", "„", "'", "‟", "'",
+	"「", "'", "」", "'", "『", "'", "』", "'")
 
 func withName(what, name string) string {
 	if name == "" {

@@ -30,7 +30,7 @@ func (p *proofs) answer(with ...Proven) {
 // up without a network is verified as soon as it has one.
 func TestProofInAnotherNetwork(t *testing.T) {
 	c := &computer{}
-	c.disk.now = Standing{Settings: control.Settings{KillSwitch: control.KillSwitchLockdown}}
+	c.disk.now = Standing{Settings: Choices{KillSwitch: control.KillSwitchLockdown}}
 	found := &proofs{found: []Proven{{}}} // there is nothing to try
 	inComputerWith(t, c, func(cfg *Config) { cfg.Proof = found }, func(t *testing.T, r *rig) {
 		rest()
@@ -101,7 +101,7 @@ func TestProofOfAnOlderPolicy(t *testing.T) {
 func TestRestartWhosePolicyComesLate(t *testing.T) {
 	for name, standing := range map[string]Standing{
 		"a line":   {Engaged: true, Owner: ada.UID, Profile: guarded("vault", ada.UID).Profile.ID},
-		"lockdown": {Settings: control.Settings{KillSwitch: control.KillSwitchLockdown}},
+		"lockdown": {Settings: Choices{KillSwitch: control.KillSwitchLockdown}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &computer{}

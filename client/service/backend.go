@@ -61,6 +61,22 @@ func (s *Service) Disconnect(ctx context.Context, c control.Caller) (control.Acc
 	return control.Accepted{Revision: revision}, err
 }
 
+// Renew implements control.Backend.
+func (s *Service) Renew(ctx context.Context, c control.Caller) (control.Accepted, error) {
+	revision, err := s.wish(ctx, nil, func(state supervisor.State) error {
+		l := s.line(state.Tunnel())
+		switch {
+		case !mayTouch(c, state):
+			return control.Refuse(control.CodeForbidden, "another user made this connection; only they, or an administrator, can sign in again")
+		case state.Phase != supervisor.Connected || l == nil:
+			return control.Refuse(control.CodeConflict, "there is no line to sign in again for; connect with «homewardctl connect»")
+		}
+		l.tunnel.Renew()
+		return nil
+	})
+	return control.Accepted{Revision: revision}, err
+}
+
 // whose is the line that is ended, else the caller's own.
 func whose(c control.Caller, state supervisor.State) uint32 {
 	if state.Request.ProfileID == "" {

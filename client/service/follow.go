@@ -33,6 +33,7 @@ func (s *Service) follow(ctx context.Context) {
 			s.logger.Error("the kill switch does not know the local network of now", "error", err)
 		}
 		s.portals.elsewhere()
+		s.ways.moved()
 		s.inbox.put(message{event: supervisor.NetworkChanged{}})
 	}
 }

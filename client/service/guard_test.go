@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -233,11 +234,11 @@ func TestServiceThatIsKilled(t *testing.T) {
 		{name: "a line behind the kill switch", before: Standing{Engaged: true, Owner: ada.UID, Profile: stored.Profile.ID}, holds: &Policy{}, cause: diagnose.CauseServiceRestarted},
 		{name: "the same, and the table is gone", before: Standing{Engaged: true, Owner: ada.UID, Profile: stored.Profile.ID}, cause: diagnose.CauseServiceRestarted},
 		{name: "a table, and nobody knows why", holds: &Policy{}, cause: diagnose.CauseServiceRestarted},
-		{name: "lockdown", before: Standing{Settings: control.Settings{KillSwitch: "lockdown"}}, cause: diagnose.CauseLockdown},
-		{name: "lockdown, and a line", before: Standing{Settings: control.Settings{KillSwitch: "lockdown"}, Engaged: true, Owner: ada.UID, Profile: stored.Profile.ID}, holds: &Policy{}, cause: diagnose.CauseServiceRestarted},
-		{name: "lockdown that early boot holds", before: Standing{Settings: control.Settings{KillSwitch: "lockdown"}}, holds: &Policy{}, cause: diagnose.CauseLockdown},
-		{name: "a state that cannot be read, and lockdown is assumed", before: Standing{Settings: control.Settings{KillSwitch: "lockdown"}}, broken: errors.New("damaged"), cause: diagnose.CauseLockdown},
-		{name: "on, and nobody was connected", before: Standing{Settings: control.Settings{KillSwitch: "on"}}},
+		{name: "lockdown", before: Standing{Settings: Choices{KillSwitch: "lockdown"}}, cause: diagnose.CauseLockdown},
+		{name: "lockdown, and a line", before: Standing{Settings: Choices{KillSwitch: "lockdown"}, Engaged: true, Owner: ada.UID, Profile: stored.Profile.ID}, holds: &Policy{}, cause: diagnose.CauseServiceRestarted},
+		{name: "lockdown that early boot holds", before: Standing{Settings: Choices{KillSwitch: "lockdown"}}, holds: &Policy{}, cause: diagnose.CauseLockdown},
+		{name: "a state that cannot be read, and lockdown is assumed", before: Standing{Settings: Choices{KillSwitch: "lockdown"}}, broken: errors.New("damaged"), cause: diagnose.CauseLockdown},
+		{name: "on, and nobody was connected", before: Standing{Settings: Choices{KillSwitch: "on"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -390,7 +391,8 @@ func TestSettingsRights(t *testing.T) {
 		if st := r.state(control.StateConnected); !st.KillSwitch.LocalNetwork {
 			t.Errorf("%+v", st.KillSwitch)
 		}
-		if got := r.svc.Settings(bob); got != (control.Settings{KillSwitch: "on", LocalNetwork: "allow"}) || c.disk.now.Settings != got || !c.disk.now.LocalNetwork {
+		want := Choices{KillSwitch: "on", LocalNetwork: "allow"}
+		if got := r.svc.Settings(bob); !reflect.DeepEqual(got, want.shown()) || c.disk.now.Settings != want || !c.disk.now.LocalNetwork {
 			t.Errorf("settings %+v, on disk %+v", got, c.disk.now)
 		}
 	})

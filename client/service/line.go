@@ -118,6 +118,7 @@ func (s *Service) tell(l *line, ev tunnel.Event) {
 	case tunnel.Progress:
 		s.inbox.put(message{event: supervisor.TunnelStep{Tunnel: l.id, Step: ev.Step}})
 	case tunnel.Up:
+		s.ways.lead(ev.Info.GatewayAddress.Addr())
 		l.mu.Lock()
 		again := l.up
 		renewed := again && !ev.Info.SignedInAt.Equal(l.info.SignedInAt)
@@ -137,6 +138,7 @@ func (s *Service) tell(l *line, ev tunnel.Event) {
 	case tunnel.Notice:
 		l.notice(ev.Message)
 	case tunnel.Changed:
+		s.ways.lead(ev.Info.GatewayAddress.Addr())
 		l.mu.Lock()
 		renewed := !ev.Info.SignedInAt.Equal(l.info.SignedInAt)
 		l.info = ev.Info

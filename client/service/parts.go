@@ -3,8 +3,10 @@ package service
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 
+	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 )
@@ -15,6 +17,8 @@ type Tunnel interface {
 	Run(ctx context.Context, emit func(tunnel.Event)) error
 	// Stats never waits.
 	Stats() tunnel.Stats
+	// Renew has the line signed in again now, as soon as it stands. It never waits.
+	Renew()
 }
 
 // Router sets the routes of one network at a time.
@@ -70,6 +74,9 @@ type Config struct {
 	Automation *Automation
 	// Machine keeps what signs in by some profiles without their users. nil: nothing.
 	Machine Machine
+	// Leaves says which network packets to an address leave by; false: nobody can tell.
+	// It may take its time. nil: the status never says.
+	Leaves func(to netip.Addr) (control.Network, bool)
 	// Jitter picks a wait between least and most. nil: at random.
 	Jitter func(least, most time.Duration) time.Duration
 }

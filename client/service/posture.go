@@ -22,7 +22,7 @@ type Posture interface {
 
 // Standing is what is to be held back also when nobody can be asked.
 type Standing struct {
-	Settings control.Settings
+	Settings Choices
 	// LocalNetwork: what is held back leaves the local network open.
 	LocalNetwork bool
 	// Engaged: the kill switch holds for a line that Owner wants, by that profile.
@@ -31,6 +31,12 @@ type Standing struct {
 	Owner   uint32
 	// Automatic: the profile's own rules wanted it, and no person did.
 	Automatic bool
+}
+
+// Choices are the machine's settings as they were made on this computer.
+type Choices struct {
+	KillSwitch   string // control.KillSwitchProfile and so on
+	LocalNetwork string // control.LocalNetworkProfile and so on
 }
 
 // noPosture forgets.
@@ -93,7 +99,7 @@ func (g *guard) profiled() {
 }
 
 // set takes new settings of the machine: they hold when they are on disk.
-func (g *guard) set(to control.Settings) error {
+func (g *guard) set(to Choices) error {
 	g.setting.Lock()
 	defer g.setting.Unlock()
 	g.mu.Lock()
@@ -112,7 +118,7 @@ func (g *guard) set(to control.Settings) error {
 }
 
 // assume takes settings that are not on disk, for want of room there say.
-func (g *guard) assume(to control.Settings, because error) {
+func (g *guard) assume(to Choices, because error) {
 	g.setting.Lock()
 	defer g.setting.Unlock()
 	g.mu.Lock()
@@ -130,14 +136,14 @@ func (g *guard) unwritten() bool {
 }
 
 // settings gives the machine's.
-func (g *guard) settings() control.Settings {
+func (g *guard) settings() Choices {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.standing.Settings
 }
 
 // settingOf is what the supervisor calls a setting.
-func settingOf(s control.Settings) supervisor.Setting {
+func settingOf(s Choices) supervisor.Setting {
 	switch s.KillSwitch {
 	case control.KillSwitchOff:
 		return supervisor.SetOff

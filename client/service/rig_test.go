@@ -182,6 +182,9 @@ func (f *fakeTunnel) Stats() tunnel.Stats {
 	return f.stats
 }
 
+// Renew implements Tunnel.
+func (f *fakeTunnel) Renew() { f.rig.note("sign-in again") }
+
 // do lets the tunnel's goroutine do something and waits until all is quiet.
 func (f *fakeTunnel) do(order func()) {
 	f.orders <- order

@@ -323,7 +323,7 @@ func TestWhatABlockSays(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := &computer{}
 			c.kernel.holds = &Policy{}
-			c.disk.now = Standing{Settings: control.Settings{KillSwitch: tt.mode}, Engaged: tt.profile != "", Profile: tt.profile, Owner: tt.owner}
+			c.disk.now = Standing{Settings: Choices{KillSwitch: tt.mode}, Engaged: tt.profile != "", Profile: tt.profile, Owner: tt.owner}
 			inComputer(t, c, func(t *testing.T, r *rig) {
 				r.state(control.StateBlocked)
 				st := r.svc.Status(tt.who)

@@ -28,6 +28,7 @@ type Service struct {
 	guard   *guard
 	prompts *prompts
 	portals *portals
+	ways    *ways
 	shown   *board
 	auto    *automation
 
@@ -76,6 +77,7 @@ func New(cfg Config) (*Service, error) {
 	s.guard = newGuard(cfg, post, s.shown.touch)
 	s.auto = newAutomation(&s.cfg, s.inbox.put, s.shown.touch)
 	s.portals = newPortals(cfg.Portals, s)
+	s.ways = newWays(cfg.Leaves, s.shown.touch)
 	return s, nil
 }
 
@@ -104,6 +106,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.running.Go(func() { s.follow(watching) })
 	s.running.Go(func() { s.guard.prover.run(watching) })
 	s.running.Go(func() { s.portals.run(watching) })
+	s.running.Go(func() { s.ways.run(watching) })
 	go func() {
 		defer close(performed)
 		s.perform(stop)

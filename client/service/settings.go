@@ -9,7 +9,12 @@ import (
 )
 
 // Settings implements control.Backend.
-func (s *Service) Settings(control.Caller) control.Settings { return s.guard.settings() }
+func (s *Service) Settings(control.Caller) control.Settings { return s.guard.settings().shown() }
+
+// shown is how programs see what was chosen.
+func (c Choices) shown() control.Settings {
+	return control.Settings{KillSwitch: c.KillSwitch, LocalNetwork: c.LocalNetwork}
+}
 
 // ChangeSettings implements control.Backend. The order: may they, the disk, the
 // supervisor, the kill switch. Off is the way out, and opens also where the disk takes
@@ -17,6 +22,12 @@ func (s *Service) Settings(control.Caller) control.Settings { return s.guard.set
 func (s *Service) ChangeSettings(ctx context.Context, c control.Caller, change control.SettingsChange) (control.Settings, error) {
 	s.settingsMu.Lock()
 	defer s.settingsMu.Unlock()
+	now, err := s.changeSettings(ctx, c, change)
+	return now.shown(), err
+}
+
+// changeSettings gives what is chosen afterwards. The caller holds settingsMu.
+func (s *Service) changeSettings(ctx context.Context, c control.Caller, change control.SettingsChange) (Choices, error) {
 	before := s.guard.settings()
 	after := before
 	if change.KillSwitch != nil {
@@ -64,7 +75,7 @@ func (s *Service) ChangeSettings(ctx context.Context, c control.Caller, change c
 }
 
 // maySet keeps lockdown to administrators, and the rest to them and whose line it is.
-func (s *Service) maySet(c control.Caller, before, after control.Settings, state supervisor.State) error {
+func (s *Service) maySet(c control.Caller, before, after Choices, state supervisor.State) error {
 	locked := before.KillSwitch == control.KillSwitchLockdown || after.KillSwitch == control.KillSwitchLockdown
 	switch {
 	case locked && !c.Admin:

@@ -46,6 +46,7 @@ func (s *Service) Status(c control.Caller) control.Status {
 	st.Prompts = s.prompts.visible(c.UID)
 	if l != nil {
 		l.describe(&st, state.Mode() != supervisor.Off)
+		s.describeNetwork(&st)
 	}
 	return st
 }
@@ -57,7 +58,8 @@ func describeFailure(st *control.Status, state supervisor.State) {
 		if f.Cause == diagnose.CauseServiceRestarted && state.Mode() == supervisor.Lockdown {
 			f = &diagnose.Failure{Cause: f.Cause, Expected: state.Mode().String()} // another way out
 		}
-		st.Error = &control.Error{Cause: string(f.Cause), Message: f.Sentence(), Detail: f.Error()}
+		st.Error = &control.Error{Cause: string(f.Cause), Message: f.Sentence(), Detail: f.Error(), When: f.When, Tries: f.Tries}
+		st.Error.Seen, st.Error.Expected = f.Shown()
 	}
 	if state.Unprotected {
 		st.Warnings = append(st.Warnings, "The kill switch could not be set, so nothing vouches that traffic is held back; disconnect from the network if that matters.")

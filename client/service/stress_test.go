@@ -97,6 +97,9 @@ func (f restless) Run(ctx context.Context, emit func(tunnel.Event)) error {
 
 func (restless) Stats() tunnel.Stats { return tunnel.Stats{Drops: map[string]uint64{"replay": 1}} }
 
+// Renew implements Tunnel.
+func (restless) Renew() {}
+
 // TestUsersAtTheSameTime lets three users call everything at once, on real
 // goroutines, while gateways and the system fail as they please; the race
 // detector watches. Then the service is told to end, in the middle of it all,

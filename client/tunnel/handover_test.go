@@ -447,3 +447,45 @@ func TestEndlessSignIns(t *testing.T) {
 		r.stop()
 	})
 }
+
+// TestRenewByHand: who wants to sign in again has that at once, without a packet lost:
+// where the gateway does not ask for it, before its time where it does, and
+// however often that is asked for, not more often than once a second.
+func TestRenewByHand(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*iketest.ResponderConfig){
+		"a gateway that asks for none": nil,
+		"one that does":                limited100,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := newOffice(t, change)
+				r := run(t, o.config())
+				r.Renew() // there is no line yet, and it is signed in to anyway
+				r.up()
+				f := startFlow(o)
+				<-time.After(10 * time.Second)
+				for range 5 { // the first is through at once, and the others wait together
+					r.Renew()
+					synctest.Wait()
+				}
+				<-time.After(10 * time.Second)
+				r.standing()
+				f.mustLoseNothing(t)
+				if n := o.gateway.Received[wire.ExchangeIKESAInit]; n != 3 {
+					t.Errorf("%d sign-ins, want the first one and two more", n)
+				}
+				if sas, complaints := counted(o); sas != 1 || complaints != nil {
+					t.Errorf("%d IKE SAs, complaints %v", sas, complaints)
+				}
+				r.Renew()
+				<-time.After(10 * time.Second)
+				if n := o.gateway.Received[wire.ExchangeIKESAInit]; n != 4 {
+					t.Errorf("%d sign-ins after another wish, want 4", n)
+				}
+				r.stop()
+			})
+		})
+	}
+}

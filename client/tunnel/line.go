@@ -180,6 +180,8 @@ func (l *line) loop(ctx context.Context) (end error) {
 			err = l.answer(a)
 		case f := <-l.calls:
 			f()
+		case <-l.renew:
+			l.signInNow()
 		case sa := <-l.worn:
 			err = l.replace(sa)
 		case <-alarm.C():

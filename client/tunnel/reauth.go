@@ -51,6 +51,22 @@ func (l *line) planSignIn() {
 	l.handOver(plan{why: whySignIn, at: at, end: end})
 }
 
+// signInNow begins the next sign-in, because a person wants it before its time. A
+// successor that is on its way begins with one, and one that is planned comes now.
+func (l *line) signInNow() {
+	at := time.Now()
+	if soonest := l.info.SignedInAt.Add(leastStand); at.Before(soonest) {
+		at = soonest
+	}
+	switch h := l.next; {
+	case !l.up || l.gone || l.quitting():
+	case h == nil:
+		l.handOver(plan{why: whySignIn, at: at, end: l.info.SignInAgainBy})
+	case !h.at.IsZero():
+		h.at = at
+	}
+}
+
 // asksAgain says whether a person is being asked, or was in vain, for a new
 // sign-in whose time is over.
 func (l *line) asksAgain(now time.Time) bool {

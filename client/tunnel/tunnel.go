@@ -34,7 +34,8 @@ type Tunnel struct {
 	cfg   Config
 	log   *slog.Logger
 	plane atomic.Pointer[dataplane.Plane]
-	stood bool // the line was up; Run's goroutine's own, as is what follows
+	renew chan struct{} // of one: a person wants to sign in again
+	stood bool          // the line was up; Run's goroutine's own, as is what follows
 	// redirects are the moments of those that were followed lately.
 	redirects []time.Time
 	// asked is the gateway that is being asked, or was last; resolved is where its
@@ -54,7 +55,17 @@ func New(cfg Config) *Tunnel {
 	if cfg.NewAlarm == nil {
 		cfg.NewAlarm = newRuntimeAlarm
 	}
-	return &Tunnel{cfg: cfg, log: log}
+	return &Tunnel{cfg: cfg, log: log, renew: make(chan struct{}, 1)}
+}
+
+// Renew has the line that stands signed in again now, by a successor, and does not wait
+// for it. While there is no line, or one is being renewed already, it changes nothing.
+// Safe for concurrent use.
+func (t *Tunnel) Renew() {
+	select {
+	case t.renew <- struct{}{}:
+	default:
+	}
 }
 
 // Stats gives the data plane's counters; zero before there is one. Safe for
