@@ -12,6 +12,13 @@ import (
 // Plan is what a file would do, in its order. A person is shown it before it is done.
 type Plan struct{ Items []Item }
 
+// Discard clears the secrets of a plan, which is not used afterwards.
+func (p *Plan) Discard() {
+	for i := range p.Items {
+		p.Items[i].Secrets.Clear()
+	}
+}
+
 // Item is one connection of a file.
 type Item struct {
 	*profile.Imported

@@ -46,6 +46,12 @@ func (k *Intake) Remove(ctx context.Context, name string) (string, error) {
 	return p.Name, nil
 }
 
+// Forget deletes what is kept for a profile, which stays: it asks again.
+func (k *Intake) Forget(id string) error {
+	_, err := k.forgetSecrets(id)
+	return err
+}
+
 // forgetSecrets deletes what is kept for a profile, with the choice of its certificate.
 func (k *Intake) forgetSecrets(id string) (Store, error) {
 	store, err := k.cfg.OpenStore()
