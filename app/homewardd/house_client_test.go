@@ -164,6 +164,9 @@ var clientRules = []rule{
 			"os/exec":  "nothing in a profile is run",
 		},
 	},
+	{of: []string{"./client/profile/importer"}, own: []string{"./client/profile"}, outside: []string{"golang.org/x/net/idna"}, why: "what importers do alike knows none of their formats"},
+	{of: []string{"./client/profile/xmltree"}, own: []string{"./client/profile", "./client/profile/importer"}, outside: nothing, why: "a tree of elements has no meaning of its own"},
+	{of: []string{"./client/profile/winras"}, own: []string{"./client/profile"}, outside: nothing, why: "it has the words of Windows, and reads no file"},
 	{
 		of:     []string{"./client/profile/..."},
 		except: []string{"./client/profile/formats"},

@@ -10,6 +10,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/profile/mobileconfig"
 	"github.com/homeward-vpn/homeward/client/profile/native"
+	"github.com/homeward-vpn/homeward/client/profile/profilexml"
 )
 
 // Import is ImportWith without options: nobody is asked for anything.
@@ -30,6 +31,8 @@ func ImportWith(data []byte, o profile.ImportOptions) ([]profile.Imported, error
 		return mobileconfig.ParseWith(data, o)
 	case Homeward:
 		return native.ParseWith(data, o)
+	case ProfileXML:
+		return profilexml.ParseWith(data, o)
 	case Empty:
 		return nil, profile.NewImportError(profile.ImportDamaged, "the file is empty")
 	case Unknown:
