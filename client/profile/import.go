@@ -53,6 +53,11 @@ type ImportOptions struct {
 	// 0; an error ends the import. The importer clears the result. nil:
 	// nobody can be asked.
 	AskPassword func(name string, attempt int) ([]byte, error)
+	// ReadFile gives a file that the profile names by its path: a certificate, a key,
+	// the file of secrets beside it. It reads only what lies beside the profile and
+	// refuses every path that leads elsewhere, as FilesBeside does. nil: nothing is
+	// read, and what is named is not taken over.
+	ReadFile func(path string) ([]byte, error)
 	// Roots judges who signed a profile. nil: the system's roots.
 	Roots *x509.CertPool
 	// Now is the time of the import. Zero: the clock.
