@@ -114,10 +114,14 @@ func (l *List) combine(w sorted) string {
 		for _, p := range w.protections(enc, ike) {
 			reason = ""
 			for _, p.Group = range groups {
-				if ike && p.Readable() {
+				switch {
+				case ike && p.Readable():
 					return "it does not encrypt"
+				case l.full():
+					return ""
+				case !slices.Contains(l.Proposals, p):
+					l.Proposals = append(l.Proposals, p)
 				}
-				l.add(p)
 			}
 		}
 	}
@@ -153,12 +157,8 @@ func (w sorted) protections(enc string, ike bool) (list []profile.Proposal) {
 	return list
 }
 
-// add takes each combination once, and stops soon after the last that counts.
-func (l *List) add(p profile.Proposal) {
-	if len(l.Proposals) < maxCombinations && !slices.Contains(l.Proposals, p) {
-		l.Proposals = append(l.Proposals, p)
-	}
-}
+// full says that more combinations make no difference.
+func (l *List) full() bool { return len(l.Proposals) >= maxCombinations }
 
 // maxCombinations bounds the work that a hostile text can make, and maxLeftOut the
 // words about it.

@@ -7,8 +7,11 @@ import (
 	"github.com/homeward-vpn/homeward/client/profile"
 )
 
-// maxShown bounds a proposal in a note, in bytes.
-const maxShown = 80
+// The bounds of a note and of a proposal in it, in bytes.
+const (
+	maxNote  = 1000
+	maxShown = 80
+)
 
 // Use puts the list into a profile. Only these are offered where strict is set and
 // all of them could be taken over; else Homeward's own set follows. In ESP a key
@@ -54,7 +57,7 @@ func (l List) Told(sa *profile.SA) (verdict profile.Verdict, note string, lowers
 		verdict = worse(verdict)
 		notes = append(notes, "left out: "+l.reasons())
 	}
-	return verdict, strings.Join(notes, "; "), lowers
+	return verdict, profile.CleanText(strings.Join(notes, "; "), maxNote), lowers
 }
 
 // worse is what a verdict becomes when a part is left out.
