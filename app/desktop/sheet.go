@@ -14,7 +14,10 @@ type sheet struct {
 	title   *text
 	body    *scrolled
 	buttons *fyne.Container
-	cancel  func() // Escape; nil: the sheet wants an answer
+	cancel  func()         // Escape; nil: the sheet wants an answer
+	enter   *button        // Enter, where nothing else has a use for it; nil: none
+	asks    bool           // it is a question that came by itself
+	first   fyne.Focusable // has the keyboard when the sheet comes; nil: nothing
 
 	scrim, paper *panel
 	width        float32
@@ -25,7 +28,8 @@ const (
 	sheetMargin float32 = 24
 )
 
-// newSheet makes the frame; Desktop.Present shows it.
+// newSheet makes the frame; Desktop.Present shows it. The primary button, which Enter
+// presses, is the last.
 func newSheet(title string, body fyne.CanvasObject, cancel func(), buttons ...fyne.CanvasObject) *sheet {
 	s := &sheet{
 		title:   headingText(title),
@@ -35,6 +39,9 @@ func newSheet(title string, body fyne.CanvasObject, cancel func(), buttons ...fy
 		scrim:   newPanel(ColorScrim, "", 0),
 		paper:   newPanel(theme.ColorNameOverlayBackground, ColorLine, 10),
 		width:   sheetWidth,
+	}
+	if n := len(buttons); n > 0 {
+		s.enter, _ = buttons[n-1].(*button)
 	}
 	s.ExtendBaseWidget(s)
 	return s
@@ -92,26 +99,18 @@ func (r *sheetRenderer) Refresh() {
 
 // Present shows a sheet over the window; those before it wait below.
 func (d *Desktop) Present(s *sheet, first fyne.Focusable) {
-	c := d.window.Canvas()
-	s.Resize(c.Size())
-	c.Overlays().Add(s)
-	if first != nil {
-		c.Focus(first)
-	}
+	s.first = first
+	d.sheets.show(s)
 }
 
-// Dismiss takes a sheet away.
-func (d *Desktop) Dismiss(s *sheet) { d.window.Canvas().Overlays().Remove(s) }
+// Dismiss takes a sheet away. Those above it stay.
+func (d *Desktop) Dismiss(s *sheet) { d.sheets.remove(s) }
 
-// escape cancels the sheet on top, or goes back to the main page.
-func (d *Desktop) escape() {
-	switch top := d.window.Canvas().Overlays().Top().(type) {
-	case nil:
+// key takes a key that nothing with the keyboard has a use for: it is the front
+// sheet's, and without one Escape goes back to the main page.
+func (d *Desktop) key(e *fyne.KeyEvent) {
+	if !d.sheets.key(e) && e.Name == fyne.KeyEscape && d.window.Canvas().Overlays().Top() == nil {
 		d.Open(MainPage)
-	case *sheet:
-		if top.cancel != nil {
-			top.cancel()
-		}
 	}
 }
 

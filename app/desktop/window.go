@@ -1,8 +1,12 @@
 package desktop
 
 import (
+	"time"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
+
+	"github.com/homeward-vpn/homeward/app/viewmodel"
 )
 
 // Page is what the large part of the window shows.
@@ -19,6 +23,12 @@ const (
 // Config is what the desktop program gives its window.
 type Config struct {
 	Title string
+	// Say gives the texts in the person's language.
+	Say viewmodel.Say
+	// Do is called with what the person wants, on Fyne's goroutine. It does not wait.
+	Do func(viewmodel.Action)
+	// Now is the time that texts are about; nil: the clock.
+	Now func() time.Time
 }
 
 // Desktop is the window with everything in it. All of its methods are called
@@ -32,6 +42,7 @@ type Desktop struct {
 	place   *fyne.Container            // the slot that the pages are shown in
 	pages   map[Page]fyne.CanvasObject // each made and kept by its owner
 	page    Page
+	sheets  sheets
 }
 
 // The window's size at first, and the least it can be.
@@ -39,6 +50,9 @@ const windowWidth, windowHeight float32 = 920, 620
 
 // New makes the window, hidden.
 func New(a fyne.App, c Config) *Desktop {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	d := &Desktop{app: a, config: c, page: MainPage, pages: make(map[Page]fyne.CanvasObject)}
 	d.window = a.NewWindow(c.Title)
 	d.window.SetPadded(false)
@@ -52,11 +66,8 @@ func New(a fyne.App, c Config) *Desktop {
 		},
 	})
 	d.window.Resize(fyne.NewSize(windowWidth, windowHeight))
-	d.window.Canvas().SetOnTypedKey(func(e *fyne.KeyEvent) {
-		if e.Name == fyne.KeyEscape {
-			d.escape()
-		}
-	})
+	d.sheets.canvas = d.window.Canvas()
+	d.window.Canvas().SetOnTypedKey(d.key)
 	return d
 }
 

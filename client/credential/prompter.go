@@ -60,6 +60,7 @@ type Prompt struct {
 	// the person's language. What is not known is empty.
 	Topic    Topic
 	Profile  string // the profile's name
+	Gateway  string // and its gateway
 	Username string // as whom the person signs in
 	Subject  string // KindPIN: the name of the card; TopicFile: of the file
 	Again    bool   // a line that stands is to be renewed

@@ -177,7 +177,7 @@ func (w *Answerer) ask(ctx context.Context, kind credential.Kind, p control.Prom
 func (w *Answerer) question(kind credential.Kind, p control.Prompt) credential.Prompt {
 	q := credential.Prompt{
 		Kind: kind, Text: oneLine(p.Text), Echo: p.Echo, Refused: p.Fresh && w.answered(p.Kind), Expires: p.Expires,
-		Topic: topic(p.Kind), Profile: oneLine(w.cfg.Profile.Name), Username: oneLine(p.Username), Again: p.Again,
+		Topic: topic(p.Kind), Profile: oneLine(w.cfg.Profile.Name), Gateway: oneLine(w.cfg.Profile.Gateway), Username: oneLine(p.Username), Again: p.Again,
 		KeptIn: w.keptIn(p),
 	}
 	if q.Message = lines(p.Message); q.Message != "" {

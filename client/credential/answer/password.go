@@ -65,6 +65,7 @@ type answerFound struct {
 func (w *Answerer) askUsername(ctx context.Context) (string, error) {
 	reply, err := w.cfg.Prompter.Prompt(ctx, credential.Prompt{
 		Kind: credential.KindText, Text: "User name for " + oneLine(w.cfg.Profile.Name), Profile: oneLine(w.cfg.Profile.Name),
+		Gateway: oneLine(w.cfg.Profile.Gateway),
 	})
 	if errors.Is(err, credential.ErrNobody) {
 		return "", errors.New("this profile does not say with which user name to sign in, and there is no terminal to ask on; give it with --user")
