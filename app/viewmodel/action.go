@@ -21,6 +21,7 @@ const (
 	ActionAlways       ActionKind = "always"        // Profile, Value: a profile.When
 	ActionLookPortal   ActionKind = "look-portal"   // look again whether the network wants a sign-in
 	ActionSecrets      ActionKind = "secrets"       // Value: a credential.Mode
+	ActionLanguage     ActionKind = "language"      // Value: "de"; empty: the system's
 	ActionRemove       ActionKind = "remove"        // Profile; it was confirmed
 	ActionDuplicate    ActionKind = "duplicate"     // Profile
 	ActionRename       ActionKind = "rename"        // Profile, Value: the new name

@@ -53,11 +53,9 @@ func (s *scene) alwaysCard(when profile.When) Card {
 	if w := s.in.Wish; w.Kind == ActionAlways && w.Profile == s.subject.ID {
 		when, working = profile.When(w.Value), true
 	}
-	state, word := "on", string(when)
-	switch when {
-	case profile.WhenRules, profile.WhenLogin, profile.WhenBoot, profile.WhenAlways:
-	default:
-		state, word = "off", "never"
+	state, word := "on", whenWord(when)
+	if when == profile.WhenNever {
+		state = "off"
 	}
 	return Card{
 		Kind: CardAlways, Tone: ToneInfo,

@@ -117,6 +117,17 @@ func cleanAll(names []string) []string {
 	return out
 }
 
+// nets joins networks, and says how many more there are.
+func (t texts) nets(list []netip.Prefix) string {
+	var words []string
+	for _, p := range list {
+		if p.IsValid() {
+			words = append(words, p.String())
+		}
+	}
+	return t.list(words, mostNames)
+}
+
 func addrs(list []netip.Addr) []string {
 	var out []string
 	for _, a := range list {

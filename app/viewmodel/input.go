@@ -60,6 +60,8 @@ type Input struct {
 	Secrets credential.Mode
 	// Certificates are those that the person has imported.
 	Certificates []credential.Identity
+	// Language is the one that the person has chosen; empty: the system's.
+	Language string
 	// Version is the program's own.
 	Version string
 }

@@ -14,6 +14,12 @@ type PromptView struct {
 	Expires  string // "Answer within 2 min."
 	Submit   string
 	Cancel   string
+
+	// MinLength of what is typed, in bytes, and what is said of what is shorter, or
+	// not the same twice; see Problem.
+	MinLength int
+	TooShort  string
+	Mismatch  string
 }
 
 // Quote is what somebody else says. Only here a text has several lines.
@@ -75,6 +81,7 @@ type ReportGroup struct {
 	Title string // "Not taken over (2)"
 	Tone  Tone
 	Lines []ReportLine
+	More  string // how many more there are; empty: none
 }
 
 // ReportLine is one key of the file. Key and Note are English.

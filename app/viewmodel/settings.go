@@ -1,0 +1,93 @@
+package viewmodel
+
+import (
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/credential"
+)
+
+// Settings makes the settings page.
+func Settings(in Input, say Say) SettingsView {
+	s := newScene(in, say)
+	v := SettingsView{Title: s.s("settings.title"), Back: Button{Text: s.s("button.back"), Action: Action{Kind: ActionShowMain}}, About: s.aboutPage()}
+	if in.Link == LinkReady {
+		v.Groups = append(v.Groups, s.killSwitchGroup(), s.localNetworkGroup())
+	}
+	v.Groups = append(v.Groups, s.secretsGroup(), s.languageGroup())
+	return v
+}
+
+// killSwitchGroup has the modes in a sentence each.
+func (s *scene) killSwitchGroup() SettingGroup {
+	g := SettingGroup{Title: s.s("kill.label"), Sentence: s.s("settings.kill")}
+	for _, mode := range []string{control.KillSwitchProfile, control.KillSwitchOff, control.KillSwitchOn, control.KillSwitchLockdown} {
+		word := mode
+		if mode == control.KillSwitchProfile {
+			word = "profile"
+		}
+		c := SettingChoice{
+			Text: s.s("settings.kill." + word), Sentence: s.s("settings.kill." + word + ".sentence"),
+			On: s.in.Settings.KillSwitch == mode, Enabled: true,
+			Choose: Action{Kind: ActionKillSwitch, Value: mode},
+		}
+		if mode == control.KillSwitchLockdown {
+			c.Choose = Action{Kind: ActionAskLockdown}
+		}
+		g.Choices = append(g.Choices, c)
+	}
+	return g
+}
+
+func (s *scene) localNetworkGroup() SettingGroup {
+	g := SettingGroup{Title: s.s("fact.local"), Sentence: s.s("settings.local")}
+	for _, word := range []string{control.LocalNetworkProfile, control.LocalNetworkAllow, control.LocalNetworkRefuse} {
+		key := word
+		if word == control.LocalNetworkProfile {
+			key = "profile"
+		}
+		g.Choices = append(g.Choices, SettingChoice{
+			Text: s.s("settings.local." + key), Sentence: s.s("settings.local." + key + ".sentence"),
+			On: s.in.Settings.LocalNetwork == word, Enabled: true,
+			Choose: Action{Kind: ActionLocalNetwork, Value: word},
+		})
+	}
+	return g
+}
+
+func (s *scene) secretsGroup() SettingGroup {
+	g := SettingGroup{Title: s.s("settings.secrets"), Sentence: s.s("settings.secrets.sentence")}
+	for _, mode := range []credential.Mode{credential.ModeKeychain, credential.ModePassphrase, credential.ModeAsk} {
+		g.Choices = append(g.Choices, SettingChoice{
+			Text: s.s("settings.secrets." + string(mode)), Sentence: s.s("settings.secrets." + string(mode) + ".sentence"),
+			On: s.in.Secrets == mode, Enabled: true,
+			Choose: Action{Kind: ActionSecrets, Value: string(mode)},
+		})
+	}
+	return g
+}
+
+// languageNames are what the languages call themselves.
+var languageNames = []struct{ code, name string }{
+	{"en", "English"}, {"de", "Deutsch"}, {"fr", "Français"}, {"es", "Español"}, {"ja", "日本語"},
+}
+
+func (s *scene) languageGroup() SettingGroup {
+	g := SettingGroup{Title: s.s("settings.language"), Sentence: s.s("settings.language.sentence")}
+	g.Choices = append(g.Choices, SettingChoice{
+		Text: s.s("settings.language.system"), On: s.in.Language == "", Enabled: true, Choose: Action{Kind: ActionLanguage},
+	})
+	for _, l := range languageNames {
+		g.Choices = append(g.Choices, SettingChoice{
+			Text: l.name, On: s.in.Language == l.code, Enabled: true, Choose: Action{Kind: ActionLanguage, Value: l.code},
+		})
+	}
+	return g
+}
+
+// aboutPage says what this program is.
+func (s *scene) aboutPage() About {
+	a := About{Title: s.s("about.title"), Text: s.s("about.text")}
+	if s.in.Version != "" {
+		a.Facts = append(a.Facts, Fact{s.s("about.version"), Clean(s.in.Version, maxName)})
+	}
+	return a
+}
