@@ -5,49 +5,26 @@ import (
 	"strings"
 	"time"
 
-	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
 )
-
-// Asking is a question to a person with what is known about it.
-type Asking struct {
-	Prompt credential.Prompt
-	// Question is the service's, which Prompt puts to the person; nil: the program
-	// asks by itself.
-	Question *control.Prompt
-	// Profile is whose sign-in it is for, Gateway where that is; both empty: of none.
-	Profile string
-	Gateway string
-	// File is the certificate file whose password is asked for, Card the smart card
-	// whose PIN.
-	File string
-	Card string
-	// Certificates describe the Options of a choice that have the same ID.
-	Certificates []credential.Identity
-	// Secrets is where an answer would be kept; Keep: it was, or is to be.
-	Secrets credential.Mode
-	Keep    bool
-	Now     time.Time
-}
 
 // maxQuote bounds how many lines of somebody else's words are shown.
 const maxQuote = 12
 
 // PromptSheet puts a question into words: who asks, why, whose words they are, and
 // what became of the answer before.
-func PromptSheet(a Asking, say Say) PromptView {
-	t := texts{say: say, now: a.Now}
-	p := a.Prompt
+func PromptSheet(p credential.Prompt, now time.Time, say Say) PromptView {
+	t := texts{say: say, now: now}
 	v := PromptView{
-		Title: t.promptTitle(a), Why: t.promptWhy(a), Quote: t.quote(p), Refused: t.refused(p),
-		Fields: t.promptFields(a), Submit: t.s("prompt.submit"), Cancel: t.s("button.cancel"),
+		Title: t.promptTitle(p), Why: t.promptWhy(p), Quote: t.quote(p), Refused: t.refused(p),
+		Fields: t.promptFields(p), Submit: t.s("prompt.submit"), Cancel: t.s("button.cancel"),
 		Mismatch: t.s("prompt.mismatch"),
 	}
 	switch p.Kind {
 	case credential.KindChoice:
 		v.Submit = t.s("prompt.choose")
 		for _, o := range p.Options {
-			v.Options = append(v.Options, t.option(a, o))
+			v.Options = append(v.Options, t.option(o))
 		}
 	case credential.KindConsent:
 		v.Submit, v.Cancel = t.s("prompt.agree"), t.s("prompt.decline")
@@ -55,7 +32,7 @@ func PromptSheet(a Asking, say Say) PromptView {
 		v.MinLength = credential.MinPassphrase
 		v.TooShort = t.with("prompt.too-short", data{"Count": credential.MinPassphrase})
 	}
-	v.Remember = t.remember(a)
+	v.Remember = t.remember(p)
 	if !p.Expires.IsZero() {
 		v.Expires = t.with("prompt.expires", data{"In": t.until(p.Expires)})
 	}
@@ -63,59 +40,45 @@ func PromptSheet(a Asking, say Say) PromptView {
 }
 
 // promptWord is what the sheet asks for, as the translations call it.
-func promptWord(a Asking) string {
+func promptWord(p credential.Prompt) string {
 	switch {
-	case a.Prompt.Kind == credential.KindPassword && a.File != "":
-		return "file"
-	case a.Question != nil && a.Question.Kind == control.PromptFurther:
-		return "further"
+	case p.Kind == credential.KindPassword && (p.Topic == credential.TopicFile || p.Topic == credential.TopicFurther):
+		return string(p.Topic)
+	case p.Kind == credential.KindChoice && p.Topic == credential.TopicCertificate:
+		return string(p.Topic)
 	}
-	switch a.Prompt.Kind {
+	switch p.Kind {
 	case credential.KindPassword, credential.KindNewPassword, credential.KindCode, credential.KindPSK, credential.KindPIN,
 		credential.KindPassphrase, credential.KindNewPassphrase, credential.KindChoice, credential.KindConsent:
-		return string(a.Prompt.Kind)
+		return string(p.Kind)
 	}
 	return string(credential.KindText)
 }
 
-// byCertificate says that the choice is one of the person's certificates.
-func byCertificate(a Asking) bool {
-	return a.Prompt.Kind == credential.KindChoice && a.Question != nil && a.Question.Kind == control.PromptCertificate
-}
-
-func (t texts) promptTitle(a Asking) string {
-	word := promptWord(a)
-	if byCertificate(a) {
-		word = "certificate"
+func (t texts) promptTitle(p credential.Prompt) string {
+	if p.Profile == "" {
+		return t.s("prompt." + promptWord(p) + ".plain")
 	}
-	if a.Profile == "" {
-		return t.s("prompt." + word + ".plain")
-	}
-	return t.with("prompt."+word+".title", data{"Profile": a.Profile})
+	return t.with("prompt."+promptWord(p)+".title", data{"Profile": p.Profile})
 }
 
 // promptWhy says who wants the answer and what for.
-func (t texts) promptWhy(a Asking) string {
-	user := ""
-	if q := a.Question; q != nil {
-		user = q.Username
-		if q.Again {
-			return t.with("prompt.why.again", data{"Profile": a.Profile, "Time": t.at(q.Expires)})
-		}
-	}
+func (t texts) promptWhy(p credential.Prompt) string {
 	switch {
-	case a.File != "":
-		return t.with("prompt.why.file", data{"File": a.File})
-	case a.Prompt.Kind == credential.KindPIN && a.Card != "":
-		return t.with("prompt.why.card", data{"Card": a.Card})
-	case a.Prompt.Kind == credential.KindPassphrase, a.Prompt.Kind == credential.KindNewPassphrase:
-		return t.s("prompt.why." + string(a.Prompt.Kind))
-	case a.Gateway == "":
-		return Clean(a.Prompt.Text, maxWords)
-	case user != "":
-		return t.with("prompt.why.user", data{"User": user, "Gateway": a.Gateway})
+	case p.Again && !p.Expires.IsZero():
+		return t.with("prompt.why.again", data{"Profile": p.Profile, "Time": t.at(p.Expires)})
+	case p.Topic == credential.TopicFile:
+		return t.with("prompt.why.file", data{"File": p.Subject})
+	case p.Kind == credential.KindPIN && p.Subject != "":
+		return t.with("prompt.why.card", data{"Card": p.Subject})
+	case p.Kind == credential.KindPassphrase, p.Kind == credential.KindNewPassphrase:
+		return t.s("prompt.why." + string(p.Kind))
+	case p.Gateway == "":
+		return Clean(p.Text, maxWords)
+	case p.Username != "":
+		return t.with("prompt.why.user", data{"User": p.Username, "Gateway": p.Gateway})
 	}
-	return t.with("prompt.why", data{"Gateway": a.Gateway})
+	return t.with("prompt.why", data{"Gateway": p.Gateway})
 }
 
 // quote is what somebody else says, line by line.
@@ -157,12 +120,12 @@ func (t texts) refused(p credential.Prompt) string {
 	return t.s("prompt.refused")
 }
 
-func (t texts) promptFields(a Asking) []PromptField {
-	p := a.Prompt
-	field := PromptField{Label: t.s("prompt." + promptWord(a) + ".field"), Secret: true}
-	switch p.Kind {
-	case credential.KindChoice, credential.KindConsent:
+func (t texts) promptFields(p credential.Prompt) []PromptField {
+	if p.Kind == credential.KindChoice || p.Kind == credential.KindConsent {
 		return nil
+	}
+	field := PromptField{Label: t.s("prompt." + promptWord(p) + ".field"), Secret: true}
+	switch p.Kind {
 	case credential.KindCode:
 		field.Code, field.Secret = true, !p.Echo
 	case credential.KindPIN:
@@ -178,17 +141,17 @@ func (t texts) promptFields(a Asking) []PromptField {
 }
 
 // option is one of the things to choose from; a certificate by name, issuer and end.
-func (t texts) option(a Asking, o credential.Option) PromptOption {
-	for i := range a.Certificates {
-		id := &a.Certificates[i]
-		if id.ID != o.ID || id.Leaf == nil {
-			continue
-		}
+func (t texts) option(o credential.Option) PromptOption {
+	if id := o.Certificate; id != nil && id.Leaf != nil {
 		key := "certificate.detail"
 		if id.Leaf.NotAfter.Before(t.now) {
 			key = "certificate.ended"
 		}
-		return PromptOption{ID: o.ID, Label: Clean(id.Name(), maxName), Detail: t.with(key, data{"Issuer": id.Issuer(), "Date": t.date(id.Leaf.NotAfter)})}
+		v := PromptOption{ID: o.ID, Label: Clean(id.Name(), maxName), Detail: t.with(key, data{"Issuer": id.Issuer(), "Date": t.date(id.Leaf.NotAfter)})}
+		if id.Card != "" {
+			v.Detail = t.upTo("certificate.card", maxWords, data{"Detail": v.Detail, "Card": Clean(id.Card, maxName)})
+		}
+		return v
 	}
 	v := PromptOption{ID: o.ID, Label: Clean(o.Label, maxName), Detail: Clean(o.Detail, maxWords)}
 	if v.Label == "" {
@@ -197,16 +160,11 @@ func (t texts) option(a Asking, o credential.Option) PromptOption {
 	return v
 }
 
-// remember lets the person choose whether a password or shared key is kept. What is
-// good for one time never is, nor is anything where the person wants nothing kept.
-func (t texts) remember(a Asking) *Check {
-	kept := a.Question != nil && (a.Question.Kind == control.PromptPassword || a.Question.Kind == control.PromptNewPassword || a.Question.Kind == control.PromptPSK)
-	if !kept {
-		return nil
-	}
-	switch a.Secrets {
+// remember lets the person choose whether the answer is kept, where it can be.
+func (t texts) remember(p credential.Prompt) *Check {
+	switch p.KeptIn {
 	case credential.ModeKeychain, credential.ModePassphrase:
-		return &Check{Text: t.s("prompt.remember." + string(a.Secrets)), On: a.Keep}
+		return &Check{Text: t.s("prompt.remember." + string(p.KeptIn)), On: true}
 	}
 	return nil
 }

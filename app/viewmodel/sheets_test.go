@@ -3,18 +3,16 @@ package viewmodel
 import (
 	"testing"
 
-	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
 	"github.com/homeward-vpn/homeward/client/profile"
 )
 
 func TestPasswordSheet(t *testing.T) {
 	t.Parallel()
-	v := PromptSheet(Asking{
-		Prompt:   credential.Prompt{Kind: credential.KindPassword, Text: "Password of anna for Harbour Office", Refused: true, Message: "Locked after\n3 tries", Speaker: "The gateway"},
-		Question: &control.Prompt{Kind: control.PromptPassword, Username: "anna"},
-		Profile:  harbour.Name, Gateway: harbour.Gateway, Secrets: credential.ModeKeychain, Keep: true, Now: noon,
-	}, speak(t, "en"))
+	v := PromptSheet(credential.Prompt{
+		Kind: credential.KindPassword, Text: "Password of anna for Harbour Office", Refused: true, Message: "Locked after\n3 tries", Speaker: "The gateway",
+		Username: "anna", Profile: harbour.Name, Gateway: harbour.Gateway, KeptIn: credential.ModeKeychain,
+	}, noon, speak(t, "en"))
 	if v.Title != "Harbour Office asks for your password" || v.Why != "To sign in as anna at gate.harbour.example." {
 		t.Errorf("%q %q", v.Title, v.Why)
 	}
