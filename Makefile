@@ -26,6 +26,13 @@ export GOCACHE           := $(CACHE)/go-build
 export GOMODCACHE        := $(CACHE)/mod
 export STATICCHECK_CACHE := $(CACHE)/staticcheck
 
+# Fyne's C takes gcc five times as long. One compiler everywhere: another builds all
+# anew. It is looked for again for each target, for setup may have installed it.
+ifeq ($(origin CC),default)
+export CC  = $(if $(shell command -v clang),clang,cc)
+export CXX = $(if $(shell command -v clang),clang++,c++)
+endif
+
 LDFLAGS := -s -w -X github.com/homeward-vpn/homeward/client/control.version=$(VERSION)
 BUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false
 LAB     := $(CACHE)/bin/homeward-lab
@@ -51,6 +58,11 @@ build: go-setup ## the programs, into bin/
 	@mkdir -p bin
 	$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./app/homewardd
 	CGO_ENABLED=$(CGO) go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./app/homewardctl
+	@if packaging/setup.sh desktop; then $(MAKE) --no-print-directory bin/homeward; \
+	else rm -f bin/homeward; echo "The desktop program is left out."; fi
+
+bin/homeward: FORCE
+	CGO_ENABLED=1 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./app/homeward
 
 UNITS := homewardd.service homeward-boot.service
 USER_UNIT := homeward-attend.service
@@ -112,7 +124,7 @@ test: setup $(LAB) ## every test, with the race detector, end to end included
 	go build -o $(CACHE)/bin/summary ./.ci/summary; \
 	go test -race -shuffle=on -timeout 30m -json -exec "$$sudo '$(CURDIR)/.ci/limit'" ./... ./.ci/summary | $(CACHE)/bin/summary
 
-lint: go-setup $(STATICCHECK) ## formatting, vet for every system, staticcheck, module files, shell scripts
+lint: setup $(STATICCHECK) ## formatting, vet for every system, staticcheck, module files, shell scripts
 	@files=$$(find . -name .cache -prune -o -name '*.go' -print | xargs gofmt -l); \
 	[ -z "$$files" ] || { echo "not as gofmt wants it:"; echo "$$files"; exit 1; }
 	@for os in linux darwin windows; do echo "go vet ($$os)"; CGO_ENABLED=0 GOOS=$$os go vet ./... ./.ci/summary || exit 1; done

@@ -4,8 +4,9 @@
 # password). Where it is not, it prints exactly what to install and exits 1.
 # With nothing missing it changes nothing and takes a moment.
 #
-#   packaging/setup.sh build   only what `make build` needs (Go)
-#   packaging/setup.sh lab     also what the lab needs (the default)
+#   packaging/setup.sh build     only what the service and the command line need (Go)
+#   packaging/setup.sh desktop   also what the desktop program is built with
+#   packaging/setup.sh lab       also what the lab needs (the default)
 set -euo pipefail
 
 what=${1:-lab}
@@ -34,14 +35,14 @@ if ! go_fits; then
 	exit 1
 fi
 
-[ "$what" = lab ] || exit 0
+[ "$what" != build ] || exit 0
 
 if [ "$(uname -s)" != Linux ]; then
-	say "The lab needs Linux (network namespaces). Here only the tests without a lab run."
+	[ "$what" != lab ] || say "The lab needs Linux (network namespaces). Here only the tests without a lab run."
 	exit 0
 fi
 
-# Programs that the lab starts, each with its Debian package. The race detector wants a C compiler.
+# Programs and files, each with its Debian package.
 PATH=$PATH:/usr/sbin:/sbin
 packages=()
 need() { # PROGRAM-OR-FILE PACKAGE...
@@ -51,25 +52,8 @@ need() { # PROGRAM-OR-FILE PACKAGE...
 	esac
 	packages+=("${@:2}")
 }
-need gcc gcc libc6-dev
-need ip iproute2
-need nft nftables
-need unshare util-linux
-need nsenter util-linux
-need mount mount
-need ping iputils-ping
-need swanctl strongswan-swanctl
-need charon-systemd charon-systemd
-need freeradius freeradius
-need hostapd hostapd
-need softhsm2-util softhsm2
-need pkcs11-tool opensc
-need dbus-daemon dbus
-need dbus-send dbus
-need gnome-keyring-daemon gnome-keyring
-need openssl openssl
-# The desktop: what its window is built with, and a screen that nobody sees.
-need clang clang
+# What the window is built with. gcc needs five times as long for it as clang.
+need clang clang libc6-dev
 need pkg-config pkg-config
 need /usr/include/GL/gl.h libgl1-mesa-dev
 need /usr/include/X11/Xlib.h libx11-dev
@@ -80,19 +64,6 @@ need /usr/include/X11/extensions/XInput2.h libxi-dev
 need /usr/include/X11/extensions/xf86vmode.h libxxf86vm-dev
 need /usr/include/wayland-client.h libwayland-dev
 need /usr/include/xkbcommon/xkbcommon.h libxkbcommon-dev
-need Xvfb xvfb
-need /usr/share/doc/libgl1-mesa-dri libgl1-mesa-dri
-need openbox openbox
-need xfce4-panel xfce4-panel
-need /usr/share/dbus-1/services/org.xfce.Xfconf.service xfconf
-need xdotool xdotool
-need xprop x11-utils
-need import imagemagick
-need /usr/share/fonts/truetype/vlgothic fonts-vlgothic
-need iperf3 iperf3
-need curl curl
-# Without newuidmap an ordinary user's lab has root as its only user.
-[ "$(id -u)" = 0 ] || need newuidmap uidmap
 
 # plugin NAME PACKAGE: strongSwan's parts come in several packages.
 plugin() {
@@ -102,10 +73,45 @@ plugin() {
 	done
 	packages+=("$2")
 }
-plugin kernel-libipsec libcharon-extra-plugins
-plugin eap-mschapv2 libcharon-extauth-plugins
-plugin chapoly libstrongswan-extra-plugins
-plugin gcm libstrongswan-standard-plugins
+# What the lab starts. The race detector wants a C compiler.
+lab() {
+	need gcc gcc libc6-dev
+	need ip iproute2
+	need nft nftables
+	need unshare util-linux
+	need nsenter util-linux
+	need mount mount
+	need ping iputils-ping
+	need swanctl strongswan-swanctl
+	need charon-systemd charon-systemd
+	need freeradius freeradius
+	need hostapd hostapd
+	need softhsm2-util softhsm2
+	need pkcs11-tool opensc
+	need dbus-daemon dbus
+	need dbus-send dbus
+	need gnome-keyring-daemon gnome-keyring
+	need openssl openssl
+	# A screen that nobody sees, for the desktop program.
+	need Xvfb xvfb
+	need /usr/share/doc/libgl1-mesa-dri libgl1-mesa-dri
+	need openbox openbox
+	need xfce4-panel xfce4-panel
+	need /usr/share/dbus-1/services/org.xfce.Xfconf.service xfconf
+	need xdotool xdotool
+	need xprop x11-utils
+	need import imagemagick
+	need /usr/share/fonts/truetype/vlgothic fonts-vlgothic
+	need iperf3 iperf3
+	need curl curl
+	# Without newuidmap an ordinary user's lab has root as its only user.
+	[ "$(id -u)" = 0 ] || need newuidmap uidmap
+	plugin kernel-libipsec libcharon-extra-plugins
+	plugin eap-mschapv2 libcharon-extauth-plugins
+	plugin chapoly libstrongswan-extra-plugins
+	plugin gcm libstrongswan-standard-plugins
+}
+[ "$what" != lab ] || lab
 
 if [ ${#packages[@]} -gt 0 ]; then
 	mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
@@ -114,12 +120,12 @@ if [ ${#packages[@]} -gt 0 ]; then
 		as_root=(sudo -n)
 	fi
 	if ! command -v apt-get >/dev/null; then
-		say "Missing for the lab, by their Debian names: ${packages[*]}"
+		say "Missing for the $what, by their Debian names: ${packages[*]}"
 		say "Install what your system calls them, then run the same command again."
 		exit 1
 	fi
 	if [ ${#as_root[@]} -gt 0 ] && ! sudo -n true 2>/dev/null; then
-		say "Missing for the lab: ${packages[*]}"
+		say "Missing for the $what: ${packages[*]}"
 		say "Install them, then run the same command again:"
 		say "  sudo apt-get update && sudo apt-get install --no-install-recommends -y ${packages[*]}"
 		exit 1
@@ -142,6 +148,7 @@ if [ ${#packages[@]} -gt 0 ]; then
 	done
 fi
 
+[ "$what" = lab ] || exit 0
 if [ ! -e /dev/net/tun ]; then
 	say "There is no /dev/net/tun: load the module with \`sudo modprobe tun\`. Tests that need a tunnel will say so and be skipped."
 elif [ ! -w /dev/net/tun ]; then
