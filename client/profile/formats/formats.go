@@ -11,6 +11,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/profile/mobileconfig"
 	"github.com/homeward-vpn/homeward/client/profile/native"
 	"github.com/homeward-vpn/homeward/client/profile/profilexml"
+	"github.com/homeward-vpn/homeward/client/profile/rasphone"
 )
 
 // Import is ImportWith without options: nobody is asked for anything.
@@ -33,6 +34,8 @@ func ImportWith(data []byte, o profile.ImportOptions) ([]profile.Imported, error
 		return native.ParseWith(data, o)
 	case ProfileXML:
 		return profilexml.ParseWith(data, o)
+	case Phonebook:
+		return rasphone.ParseWith(data, o)
 	case Empty:
 		return nil, profile.NewImportError(profile.ImportDamaged, "the file is empty")
 	case Unknown:

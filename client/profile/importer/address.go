@@ -67,7 +67,7 @@ func Prefix(text string) (netip.Prefix, bool) {
 	text = strings.TrimSpace(text)
 	if a, err := netip.ParseAddr(text); err == nil {
 		p := netip.PrefixFrom(a, a.BitLen())
-		return p, usable(p)
+		return p, a.Zone() == "" && usable(p)
 	}
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
@@ -78,7 +78,7 @@ func Prefix(text string) (netip.Prefix, bool) {
 
 func usable(p netip.Prefix) bool {
 	a := p.Addr()
-	return a.Zone() == "" && !a.Is4In6() && !a.IsMulticast()
+	return !a.Is4In6() && !a.IsMulticast()
 }
 
 // own are the networks of homes and companies (RFC 1918, RFC 4193), and those

@@ -23,6 +23,8 @@ type Report struct {
 	lines  []profile.Line
 	told   []bool
 	at     map[string]int
+	first  map[string]int // of the keys below each beginning of a path
+	twins  map[string]int // how often a path was added
 	absent []profile.Line
 }
 
@@ -30,7 +32,9 @@ type Report struct {
 const maxPath = 512
 
 // NewReport has no keys.
-func NewReport() *Report { return &Report{at: map[string]int{}} }
+func NewReport() *Report {
+	return &Report{at: map[string]int{}, first: map[string]int{}, twins: map[string]int{}}
+}
 
 // Add adds a key, and gives its path in the report, which has a number behind
 // it where the key came before. The value of one that is called a secret is
@@ -42,11 +46,16 @@ func (r *Report) Add(path, value string) string {
 		shown = Hidden
 	}
 	unique := path
-	for n := 2; ; n++ {
+	for r.twins[path]++; ; r.twins[path]++ {
 		if _, taken := r.at[unique]; !taken {
 			break
 		}
-		unique = fmt.Sprintf("%s[%d]", path, n)
+		unique = fmt.Sprintf("%s[%d]", path, r.twins[path])
+	}
+	for i := range unique {
+		if _, have := r.first[unique[:i]]; !have && strings.IndexByte(".[@", unique[i]) >= 0 {
+			r.first[unique[:i]] = len(r.lines)
+		}
 	}
 	r.at[unique] = len(r.lines)
 	r.lines = append(r.lines, profile.Line{Path: unique, Value: shown, Verdict: profile.Ignored, Note: Unknown})
@@ -86,20 +95,33 @@ func (r *Report) IgnoreAll(note string, paths ...string) {
 	}
 }
 
-// Under tells every key at or below a path of which nothing was said yet. The note
-// stands at the first.
+// Under tells every key at or below a path of which nothing was said yet. They
+// stand together in the file. The note stands at the first.
 func (r *Report) Under(path string, verdict profile.Verdict, note string) {
-	for i, l := range r.lines {
-		if !r.told[i] && below(l.Path, path) {
-			r.Tell(l.Path, verdict, note)
+	i, ok := r.at[path]
+	if !ok {
+		if i, ok = r.first[path]; !ok {
+			return
+		}
+	}
+	for ; i < len(r.lines) && below(r.lines[i].Path, path); i++ {
+		if !r.told[i] {
+			r.Tell(r.lines[i].Path, verdict, note)
 			note = ""
 		}
 	}
 }
 
+// Rest tells every key of which nothing was said yet.
+func (r *Report) Rest(verdict profile.Verdict, note string) {
+	for _, l := range r.lines {
+		r.Tell(l.Path, verdict, note)
+	}
+}
+
 func below(path, top string) bool {
 	rest, ok := strings.CutPrefix(path, top)
-	return ok && (rest == "" || strings.HasSuffix(top, ".") || strings.IndexByte(".[@", rest[0]) >= 0)
+	return ok && (rest == "" || strings.IndexByte(".[@", rest[0]) >= 0)
 }
 
 // Lowers marks a key that lowers security, which wants a yes.
@@ -132,13 +154,13 @@ func (r *Report) Absent(what, note string) {
 // Lines gives the report: the keys in the file's order, then what it lacks.
 func (r *Report) Lines() []profile.Line { return slices.Concat(r.lines, r.absent) }
 
-// Clone gives a report of the same keys for another connection of the file.
+// Clone gives a report of the same keys for another connection of the file. No
+// key is added to either from then on.
 func (r *Report) Clone() *Report {
-	c := &Report{lines: slices.Clone(r.lines), told: slices.Clone(r.told), at: map[string]int{}, absent: slices.Clone(r.absent)}
-	for path, i := range r.at {
-		c.at[path] = i
+	return &Report{
+		lines: slices.Clone(r.lines), told: slices.Clone(r.told), absent: slices.Clone(r.absent),
+		at: r.at, first: r.first, twins: r.twins,
 	}
-	return c
 }
 
 // secretWords are found in the names of keys whose values are not shown.

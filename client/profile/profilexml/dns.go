@@ -62,8 +62,9 @@ func (c *connection) addDomain(name string) bool {
 	if profile.PublicSuffix(name) || len(d.Domains) == maxDomains {
 		return false
 	}
-	if !c.profile.Traffic.Full && !slices.Contains(d.Domains, name) {
+	if !c.profile.Traffic.Full && !c.domains[name] {
 		d.Domains = append(d.Domains, name)
+		c.domains[name] = true
 	}
 	return true
 }

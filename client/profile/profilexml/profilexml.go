@@ -38,7 +38,7 @@ func ParseWith(data []byte, _ profile.ImportOptions) ([]profile.Imported, error)
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{root: root, native: root.Child("NativeProfile"), report: importer.NewReport()}
+	c := &connection{root: root, native: root.Child("NativeProfile"), report: importer.NewReport(), domains: map[string]bool{}}
 	root.Keys(c.report)
 	c.profile.Origin.SHA256 = importer.Sum(data)
 	entry := importer.Entry{Name: c.profile.Name}
@@ -53,7 +53,8 @@ type connection struct {
 	root, native *xmltree.Element
 	report       *importer.Report
 	profile      profile.Profile
-	allNames     bool // are asked at the tunnel's servers
+	domains      map[string]bool // those of profile.DNS.Domains
+	allNames     bool            // are asked at the tunnel's servers
 }
 
 // build reads everything, what can be refused first.

@@ -21,7 +21,7 @@ import (
 // The limits of a document.
 const (
 	maxDepth    = 64
-	maxElements = 50_000
+	maxElements = 100_000 // companies exclude a whole country's networks
 )
 
 // Element is one element. A nil one has no text and no children.
