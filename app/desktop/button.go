@@ -40,6 +40,8 @@ type button struct {
 	widget.BaseWidget
 	kind  buttonKind
 	label *text
+	sign  *icon // beside the word; nil: none
+	after bool  // the sign is behind the word
 	act   func()
 
 	focus           focusRing
@@ -63,6 +65,29 @@ func plainButton(label string, act func()) *button   { return newButton(plainKin
 func linkButton(label string, act func()) *button    { return newButton(linkKind, label, act) }
 func quietButton(label string, act func()) *button   { return newButton(quietKind, label, act) }
 func dangerButton(label string, act func()) *button  { return newButton(dangerKind, label, act) }
+
+// Sign puts a sign before the word, or after it.
+func (b *button) Sign(name string, after bool) *button {
+	if b.sign == nil {
+		b.sign = newIcon(name, buttonPaints[b.kind].text, signSize)
+	}
+	b.sign.Set(name, buttonPaints[b.kind].text)
+	b.after = after
+	return b
+}
+
+const (
+	signSize float32 = 11 // at a text scale of 1
+	signGap  float32 = 6
+)
+
+// signs is how much room the sign takes.
+func (b *button) signs() float32 {
+	if b.sign == nil {
+		return 0
+	}
+	return b.sign.MinSize().Width + signGap
+}
 
 // bare: the word alone, without a field around it.
 func (b *button) bare() bool { return b.kind == linkKind || b.kind == quietKind }
@@ -134,7 +159,7 @@ func (b *button) Cursor() desktop.Cursor {
 // HeightAt implements flexible.
 func (b *button) HeightAt(width float32) float32 {
 	p := buttonPaints[b.kind]
-	return b.label.HeightAt(width-2*p.across) + 2*p.down
+	return b.label.HeightAt(width-2*p.across-b.signs()) + 2*p.down
 }
 
 // CreateRenderer implements fyne.Widget.
@@ -178,22 +203,41 @@ func (r *buttonRenderer) paint() {
 	radius := r.b.Theme().Size(theme.SizeNameButtonRadius)
 	r.field.CornerRadius, r.shade.CornerRadius = radius, radius
 	r.b.label.SetLook(l)
+	if r.b.sign != nil {
+		r.b.sign.Set(r.b.sign.name, l.color)
+	}
 	r.b.focus.paint(r.b)
 }
 
 func (r *buttonRenderer) Destroy() {}
 
 func (r *buttonRenderer) Objects() []fyne.CanvasObject {
-	return []fyne.CanvasObject{r.field, r.shade, r.b.label, r.ring}
+	objects := []fyne.CanvasObject{r.field, r.shade, r.b.label, r.ring}
+	if r.b.sign != nil {
+		objects = append(objects, r.b.sign)
+	}
+	return objects
 }
 
 func (r *buttonRenderer) Layout(size fyne.Size) {
 	p := buttonPaints[r.b.kind]
 	r.field.Resize(size)
 	r.shade.Resize(size)
-	w := size.Width - 2*p.across
+	w := size.Width - 2*p.across - r.b.signs()
 	h := r.b.label.HeightAt(w)
-	r.b.label.Move(fyne.NewPos(p.across, (size.Height-h)/2))
+	x := p.across
+	if s := r.b.sign; s != nil {
+		side := s.MinSize()
+		at := x
+		if r.b.after {
+			at += min(w, r.b.label.natural()) + signGap
+		} else {
+			x += r.b.signs()
+		}
+		s.Move(fyne.NewPos(at, (size.Height-side.Height)/2))
+		s.Resize(side)
+	}
+	r.b.label.Move(fyne.NewPos(x, (size.Height-h)/2))
 	r.b.label.Resize(fyne.NewSize(w, h))
 	r.b.focus.place(size)
 }
@@ -201,14 +245,14 @@ func (r *buttonRenderer) Layout(size fyne.Size) {
 func (r *buttonRenderer) MinSize() fyne.Size {
 	p := buttonPaints[r.b.kind]
 	// One more than measured: the last word must not wrap for a rounding.
-	w := r.b.label.natural() + 2*p.across + 1
+	w := r.b.label.natural() + r.b.signs() + 2*p.across + 1
 	return fyne.NewSize(w, r.b.HeightAt(w))
 }
 
 func (r *buttonRenderer) Refresh() {
 	r.paint()
-	r.field.Refresh()
-	r.shade.Refresh()
-	r.b.label.Refresh()
-	r.ring.Refresh()
+	for _, o := range r.Objects() {
+		o.Refresh()
+	}
+	r.Layout(r.b.Size())
 }

@@ -1,6 +1,10 @@
 package desktop
 
-import "fyne.io/fyne/v2"
+import (
+	"fyne.io/fyne/v2"
+
+	"github.com/homeward-vpn/homeward/app/viewmodel"
+)
 
 // factLayout puts a label and a value beside each other, the value in a column
 // of its own; where there is no room for that, the value goes below.
@@ -52,4 +56,27 @@ func (l *factLayout) heightAt(objects []fyne.CanvasObject, width float32) float3
 		return max(label.HeightAt(w-gapSmall), value.HeightAt(width-w))
 	}
 	return label.HeightAt(width) + 2 + value.HeightAt(width)
+}
+
+// factList is facts under each other. Rows stay while their texts change.
+type factList struct{ box *fyne.Container }
+
+func newFactList() *factList { return &factList{column(10)} }
+
+// Set shows other facts; true: there are more or fewer than before.
+func (l *factList) Set(facts []viewmodel.Fact) bool {
+	changed := len(facts) != len(l.box.Objects)
+	for len(l.box.Objects) > len(facts) {
+		l.box.Objects = l.box.Objects[:len(l.box.Objects)-1]
+	}
+	for i, f := range facts {
+		if i == len(l.box.Objects) {
+			l.box.Objects = append(l.box.Objects, factRow(f.Name, f.Value))
+			continue
+		}
+		row := l.box.Objects[i].(*fyne.Container)
+		row.Objects[0].(*text).Set(f.Name)
+		row.Objects[1].(*text).Set(f.Value)
+	}
+	return changed
 }

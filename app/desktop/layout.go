@@ -70,7 +70,9 @@ func (l *columnLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		h := heightAt(o, size.Width)
 		o.Move(fyne.NewPos(0, y))
 		o.Resize(fyne.NewSize(size.Width, h))
-		y += h + l.gap
+		if h > 0 {
+			y += h + l.gap
+		}
 	}
 }
 
@@ -80,17 +82,18 @@ func (l *columnLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(w, l.heightAt(objects, max(w, l.width)))
 }
 
-func (l *columnLayout) heightAt(objects []fyne.CanvasObject, width float32) (h float32) {
+func (l *columnLayout) heightAt(objects []fyne.CanvasObject, width float32) (all float32) {
 	for _, o := range objects {
 		if !o.Visible() {
 			continue
 		}
-		if h > 0 {
-			h += l.gap
+		h := heightAt(o, width)
+		if h > 0 && all > 0 {
+			all += l.gap
 		}
-		h += heightAt(o, width)
+		all += h
 	}
-	return h
+	return all
 }
 
 // insetLayout fills itself with all but the last object, and puts that one
@@ -200,9 +203,10 @@ func (l *spreadLayout) heightAt(objects []fyne.CanvasObject, width float32) floa
 // flowLayout puts objects beside each other and goes on below where the row is
 // full; an object that is wider than the row gets the row.
 type flowLayout struct {
-	gap   float32
-	end   bool // rows end at the right
-	width float32
+	gap    float32
+	end    bool // rows end at the right
+	middle bool // rows are in the middle
+	width  float32
 }
 
 // flow is a container of small things beside each other: buttons.
@@ -226,8 +230,11 @@ func (l *flowLayout) place(objects []fyne.CanvasObject, width float32, put func(
 	x, y, high := float32(0), float32(0), float32(0)
 	finish := func() {
 		shift := float32(0)
-		if l.end {
-			shift = width - (x - l.gap)
+		switch left := width - (x - l.gap); {
+		case l.end:
+			shift = left
+		case l.middle:
+			shift = left / 2
 		}
 		for _, p := range row {
 			put(p.o, fyne.NewPos(p.x+shift, y+(high-p.size.Height)/2), p.size)

@@ -15,6 +15,7 @@ type scrolled struct {
 	content      fyne.CanvasObject
 	across, down float32 // the margin around the content
 	widest       float32 // 0: as wide as there is room
+	middle       bool    // in the middle of the room, where there is more
 }
 
 func newScrolled(content fyne.CanvasObject, across, down, widest float32) *scrolled {
@@ -66,8 +67,14 @@ type scrolledLayout scrolled
 // Layout implements fyne.Layout.
 func (l *scrolledLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	s := (*scrolled)(l)
-	objects[0].Move(fyne.NewPos(s.across, s.down))
-	objects[0].Resize(fyne.NewSize(s.inner(size.Width), max(size.Height-2*s.down, heightAt(objects[0], s.inner(size.Width)))))
+	w := s.inner(size.Width)
+	h := heightAt(objects[0], w)
+	at := fyne.NewPos(s.across, s.down)
+	if s.middle {
+		at = fyne.NewPos((size.Width-w)/2, max(s.down, (size.Height-h)/2))
+	}
+	objects[0].Move(at)
+	objects[0].Resize(fyne.NewSize(w, h))
 }
 
 // MinSize implements fyne.Layout.

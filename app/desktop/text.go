@@ -53,6 +53,13 @@ func ellipsis(l look, s string) *text {
 	return t
 }
 
+// oneLine is a text that is as wide as it must be to be in one line.
+func oneLine(l look, s string) *text {
+	t := newText(l, s)
+	t.rich.Wrapping = fyne.TextWrapOff
+	return t
+}
+
 func (t *text) style(l look) {
 	t.seg.Style = widget.RichTextStyle{
 		SizeName: l.size, ColorName: l.color, Alignment: l.align,

@@ -26,7 +26,10 @@ type Config struct {
 	// Say gives the texts in the person's language.
 	Say viewmodel.Say
 	// Do is called with what the person wants, on Fyne's goroutine. It does not wait.
+	// Going from page to page is not among it: the window does that itself.
 	Do func(viewmodel.Action)
+	// OpenFiles takes files that were dropped on the window, by their paths.
+	OpenFiles func(paths []string)
 	// Now is the time that texts are about; nil: the clock.
 	Now func() time.Time
 }
@@ -38,10 +41,13 @@ type Desktop struct {
 	config Config
 	window fyne.Window
 
-	sidebar *fyne.Container            // the slot at the left
-	place   *fyne.Container            // the slot that the pages are shown in
+	sidebar *sidebar
+	main    *mainPage
+	first   *firstPage
+	place   *fyne.Container            // where the pages are shown
 	pages   map[Page]fyne.CanvasObject // each made and kept by its owner
 	page    Page
+	view    viewmodel.MainView
 	sheets  sheets
 }
 
@@ -56,19 +62,63 @@ func New(a fyne.App, c Config) *Desktop {
 	d := &Desktop{app: a, config: c, page: MainPage, pages: make(map[Page]fyne.CanvasObject)}
 	d.window = a.NewWindow(c.Title)
 	d.window.SetPadded(false)
-	d.sidebar, d.place = stack(), stack()
+	d.window.SetIcon(AppIcon())
+	d.place = stack()
+	d.sidebar = newSidebar(d.act, func() { d.main.toggle.Tapped(nil) })
+	d.main, d.first = newMainPage(d.act), newFirstPage(d.act)
+	d.SetPage(MainPage, d.main.scroll)
 	d.window.SetContent(&fyne.Container{
 		Layout: windowLayout{},
 		Objects: []fyne.CanvasObject{
 			newPanel(theme.ColorNameBackground, "", 0),
 			newPanel(ColorSidebar, "", 0), newPanel(ColorLine, "", 0),
-			d.sidebar, d.place,
+			d.sidebar.whole, d.place,
 		},
 	})
 	d.window.Resize(fyne.NewSize(windowWidth, windowHeight))
 	d.sheets.canvas = d.window.Canvas()
 	d.window.Canvas().SetOnTypedKey(d.key)
+	d.window.SetOnDropped(func(_ fyne.Position, files []fyne.URI) {
+		var paths []string
+		for _, f := range files {
+			paths = append(paths, f.Path())
+		}
+		if len(paths) > 0 && d.config.OpenFiles != nil {
+			d.config.OpenFiles(paths)
+		}
+	})
 	return d
+}
+
+// Show draws what is known now; what is as before is not drawn again.
+func (d *Desktop) Show(v viewmodel.MainView) {
+	d.view = v
+	d.window.SetTitle(v.Title)
+	d.sidebar.Show(v.Sidebar)
+	if v.Empty != nil {
+		d.first.Show(*v.Empty)
+		d.SetPage(MainPage, d.first.scroll)
+		return
+	}
+	d.main.Show(v)
+	d.SetPage(MainPage, d.main.scroll)
+}
+
+// act does what a click means.
+func (d *Desktop) act(a viewmodel.Action) {
+	switch a.Kind {
+	case viewmodel.ActionShowSettings:
+		d.Open(SettingsPage)
+	case viewmodel.ActionShowLog:
+		d.Open(LogPage)
+	case viewmodel.ActionShowMain:
+		d.Open(MainPage)
+	case viewmodel.ActionSelect:
+		d.Open(MainPage)
+		d.do(a)
+	default:
+		d.do(a)
+	}
 }
 
 // Window is the window itself.

@@ -1,0 +1,133 @@
+package desktop
+
+import (
+	"reflect"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/homeward-vpn/homeward/app/viewmodel"
+)
+
+// tonePaint is how loud something looks: a sign of its own shape, and its colour.
+type tonePaint struct {
+	sign  string
+	color fyne.ThemeColorName
+}
+
+var tonePaints = map[viewmodel.Tone]tonePaint{
+	viewmodel.ToneInfo:    {"info", ColorQuiet},
+	viewmodel.ToneGood:    {"done", ColorConnected},
+	viewmodel.ToneWarning: {"warning", ColorWorking},
+	viewmodel.ToneBad:     {"bad", ColorBlocked},
+	viewmodel.ToneNeeds:   {"needs", ColorNeedsYou},
+}
+
+// toneOf is a tone's paint, or the quiet one for a tone that is not known.
+func toneOf(t viewmodel.Tone) tonePaint {
+	if p, ok := tonePaints[t]; ok {
+		return p
+	}
+	return tonePaints[viewmodel.ToneInfo]
+}
+
+// noticeList is the bars below the head. A bar stays as it is, unfolded or with
+// the keyboard in it, until what it says changes.
+type noticeList struct {
+	box   *fyne.Container
+	shown []viewmodel.Notice
+	do    func(viewmodel.Action)
+	fit   func() // a bar has unfolded
+}
+
+func newNoticeList(do func(viewmodel.Action), fit func()) *noticeList {
+	return &noticeList{box: column(gapSmall), do: do, fit: fit}
+}
+
+// Set shows other notices; true: something is not as before.
+func (l *noticeList) Set(list []viewmodel.Notice) bool {
+	if reflect.DeepEqual(list, l.shown) {
+		return false
+	}
+	bars := make([]fyne.CanvasObject, len(list))
+	for i, n := range list {
+		if at := l.find(n); at >= 0 {
+			bars[i] = l.box.Objects[at]
+		} else {
+			bars[i] = l.bar(n)
+		}
+	}
+	l.shown, l.box.Objects = list, bars
+	return true
+}
+
+// find is the bar that says the same already; -1: none does.
+func (l *noticeList) find(n viewmodel.Notice) int {
+	for i, s := range l.shown {
+		if reflect.DeepEqual(s, n) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (l *noticeList) bar(n viewmodel.Notice) fyne.CanvasObject {
+	paint := toneOf(n.Tone)
+	parts := []fyne.CanvasObject{bodyText(n.Text)}
+	row := buttons(n.Buttons, l.do, byImportance)
+	if n.Detail != "" {
+		detail := quietText(n.Detail)
+		more := newDisclosure(n.Show, func(open bool) {
+			setVisible(detail, open)
+			l.fit()
+		})
+		detail.Hide()
+		row = append(row, more)
+		parts = append(parts, detail)
+	}
+	if len(row) > 0 {
+		parts = append(parts, flow(gapNormal, row...))
+	}
+	return &fyne.Container{
+		Layout: &insetLayout{across: gapNormal, down: 12},
+		Objects: []fyne.CanvasObject{
+			newPanel(ColorCard, paint.color, 10),
+			marked(newIcon(paint.sign, paint.color, 18), column(gapSmall, parts...)),
+		},
+	}
+}
+
+// disclosure is a link that unfolds something, and folds it again.
+type disclosure struct {
+	*button
+	open   bool
+	toggle func(open bool)
+}
+
+func newDisclosure(label string, toggle func(open bool)) *disclosure {
+	d := &disclosure{toggle: toggle}
+	d.button = linkButton(label, d.turn).Sign("closed", true)
+	return d
+}
+
+func (d *disclosure) turn() {
+	d.open = !d.open
+	name := "closed"
+	if d.open {
+		name = "open"
+	}
+	d.Sign(name, true)
+	d.toggle(d.open)
+}
+
+// setVisible shows or hides; true: that is not as before.
+func setVisible(o fyne.CanvasObject, visible bool) bool {
+	if o.Visible() == visible {
+		return false
+	}
+	if visible {
+		o.Show()
+	} else {
+		o.Hide()
+	}
+	return true
+}

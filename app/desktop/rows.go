@@ -1,0 +1,311 @@
+package desktop
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/homeward-vpn/homeward/app/viewmodel"
+)
+
+// profileRows is the list of profiles. Only the rows that are seen exist; while
+// it scrolls they are filled anew. It is one stop of the keyboard: up, down, home,
+// end and the page keys choose a profile, Space and Enter turn its line on or off.
+type profileRows struct {
+	widget.BaseWidget
+	rows []viewmodel.ProfileRow
+	do   func(viewmodel.Action)
+	use  func() // Space or Enter
+
+	scroll  *container.Scroll
+	holder  *fyne.Container
+	pool    []*profileRow // the rows that exist
+	first   int           // the profile that the first of them shows
+	bound   int           // how often a row was filled, for the tests
+	focused bool
+}
+
+const (
+	rowGap    float32 = 8
+	rowInset  float32 = 12 // from the sidebar's edges
+	rowAcross float32 = 13 // inside of a row
+	rowDown   float32 = 10
+)
+
+func newProfileRows(do func(viewmodel.Action), use func()) *profileRows {
+	l := &profileRows{do: do, use: use, holder: &fyne.Container{}}
+	l.scroll = container.NewVScroll(l.holder)
+	l.scroll.OnScrolled = func(fyne.Position) { l.fill() }
+	l.holder.Layout = (*rowsLayout)(l)
+	l.ExtendBaseWidget(l)
+	return l
+}
+
+// Set shows other rows; one that has become the chosen one is scrolled to.
+func (l *profileRows) Set(rows []viewmodel.ProfileRow) {
+	before := l.selected()
+	was := ""
+	if before >= 0 {
+		was = l.rows[before].ID
+	}
+	resized := len(rows) != len(l.rows)
+	l.rows = rows
+	if resized {
+		l.scroll.Refresh()
+	}
+	if at := l.selected(); at >= 0 && rows[at].ID != was {
+		l.reveal(at)
+	}
+	l.fill()
+}
+
+// selected is the chosen row; -1: there is none.
+func (l *profileRows) selected() int {
+	for i := range l.rows {
+		if l.rows[i].Selected {
+			return i
+		}
+	}
+	return -1
+}
+
+// rowHeight is the same for all, so that a row's place is known without it.
+func (l *profileRows) rowHeight() float32 {
+	th := l.Theme()
+	line := func(name fyne.ThemeSizeName, bold bool) float32 {
+		return fyne.MeasureText("M", th.Size(name), fyne.TextStyle{Bold: bold}).Height
+	}
+	return line(theme.SizeNameText, true) + line(SizeSmall, false) + 2*rowDown + 2
+}
+
+// reveal scrolls so far that a row is seen whole.
+func (l *profileRows) reveal(i int) {
+	high := l.rowHeight()
+	top := float32(i) * (high + rowGap)
+	switch view := l.scroll.Size().Height; {
+	case view <= 0:
+		return
+	case top < l.scroll.Offset.Y:
+		l.scroll.Offset.Y = max(0, top-ringGap-ringWidth)
+	case top+high > l.scroll.Offset.Y+view:
+		l.scroll.Offset.Y = top + high - view + ringGap + ringWidth
+	default:
+		return
+	}
+	l.scroll.Refresh()
+}
+
+// fill puts as many rows as are seen where they belong, with what they show.
+func (l *profileRows) fill() {
+	high, view := l.rowHeight(), l.scroll.Size()
+	if view.Height <= 0 {
+		return
+	}
+	pitch := high + rowGap
+	l.first = max(0, min(int(l.scroll.Offset.Y/pitch), len(l.rows)-1))
+	need := min(int(view.Height/pitch)+2, len(l.rows)-l.first)
+	for len(l.pool) < need {
+		l.pool = append(l.pool, newProfileRow(l))
+		l.holder.Objects = append(l.holder.Objects, l.pool[len(l.pool)-1])
+	}
+	for i, row := range l.pool {
+		if i >= need {
+			row.Hide()
+			continue
+		}
+		row.Move(fyne.NewPos(rowInset, float32(l.first+i)*pitch+rowTop))
+		row.Resize(fyne.NewSize(view.Width-2*rowInset, high))
+		row.Set(l.rows[l.first+i], l.focused)
+		row.Show()
+	}
+}
+
+// rowTop leaves room for the ring around the first row.
+const rowTop = ringGap + ringWidth
+
+// rowsLayout is as high as all rows; they are placed by fill.
+type rowsLayout profileRows
+
+// Layout implements fyne.Layout.
+func (l *rowsLayout) Layout([]fyne.CanvasObject, fyne.Size) {}
+
+// MinSize implements fyne.Layout.
+func (l *rowsLayout) MinSize([]fyne.CanvasObject) fyne.Size {
+	p := (*profileRows)(l)
+	return fyne.NewSize(0, float32(len(p.rows))*(p.rowHeight()+rowGap)-rowGap+2*rowTop)
+}
+
+// choose makes another profile the window's.
+func (l *profileRows) choose(i int) {
+	if i = max(0, min(i, len(l.rows)-1)); i < len(l.rows) {
+		l.reveal(i)
+		l.fill()
+		l.do(l.rows[i].Select)
+	}
+}
+
+// FocusGained implements fyne.Focusable.
+func (l *profileRows) FocusGained() { l.focused = true; l.fill() }
+
+// FocusLost implements fyne.Focusable.
+func (l *profileRows) FocusLost() { l.focused = false; l.fill() }
+
+// TypedRune implements fyne.Focusable.
+func (l *profileRows) TypedRune(rune) {}
+
+// TypedKey implements fyne.Focusable.
+func (l *profileRows) TypedKey(e *fyne.KeyEvent) {
+	at := l.selected()
+	page := max(1, int(l.scroll.Size().Height/(l.rowHeight()+rowGap))-1)
+	switch e.Name {
+	case fyne.KeyUp:
+		l.choose(at - 1)
+	case fyne.KeyDown:
+		l.choose(at + 1)
+	case fyne.KeyPageUp:
+		l.choose(at - page)
+	case fyne.KeyPageDown:
+		l.choose(at + page)
+	case fyne.KeyHome:
+		l.choose(0)
+	case fyne.KeyEnd:
+		l.choose(len(l.rows) - 1)
+	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:
+		l.use()
+	default:
+		passOn(l, e)
+	}
+}
+
+// CreateRenderer implements fyne.Widget.
+func (l *profileRows) CreateRenderer() fyne.WidgetRenderer { return &rowsRenderer{l} }
+
+type rowsRenderer struct{ l *profileRows }
+
+func (r *rowsRenderer) Destroy()                     {}
+func (r *rowsRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.l.scroll} }
+func (r *rowsRenderer) MinSize() fyne.Size           { return fyne.NewSize(120, 60) }
+
+func (r *rowsRenderer) Layout(size fyne.Size) {
+	r.l.scroll.Resize(size)
+	if at := r.l.selected(); at >= 0 {
+		r.l.reveal(at)
+	}
+	r.l.fill()
+}
+
+func (r *rowsRenderer) Refresh() {
+	r.l.scroll.Refresh()
+	r.l.fill()
+}
+
+// profileRow is one row: the mark, the name, and the state in a word.
+type profileRow struct {
+	widget.BaseWidget
+	list *profileRows
+	view viewmodel.ProfileRow
+
+	ground      *panel
+	mark        *icon
+	name, state *text
+	focus       focusRing
+	hovered     bool
+}
+
+func newProfileRow(l *profileRows) *profileRow {
+	r := &profileRow{
+		list: l, ground: newPanel("", "", 8), mark: markIcon(viewmodel.MarkDisconnected),
+		name: ellipsis(lookName, ""), state: ellipsis(lookSmall, ""),
+	}
+	r.ExtendBaseWidget(r)
+	record(r)
+	return r
+}
+
+// Set fills the row.
+func (r *profileRow) Set(v viewmodel.ProfileRow, focused bool) {
+	r.list.bound++
+	r.view = v
+	r.mark.SetMark(v.Mark)
+	r.name.Set(v.Name)
+	r.state.Set(v.State)
+	r.paint()
+	r.focus.show(focused && v.Selected)
+}
+
+func (r *profileRow) paint() {
+	switch {
+	case r.view.Selected:
+		r.ground.Paint(ColorCard, ColorLine)
+	case r.hovered:
+		r.ground.Paint(theme.ColorNameHover, "")
+	default:
+		r.ground.Paint("", "")
+	}
+}
+
+// Tapped implements fyne.Tappable.
+func (r *profileRow) Tapped(*fyne.PointEvent) { r.list.do(r.view.Select) }
+
+// MouseIn implements desktop.Hoverable.
+func (r *profileRow) MouseIn(*desktop.MouseEvent) { r.hovered = true; r.paint() }
+
+// MouseMoved implements desktop.Hoverable.
+func (r *profileRow) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut implements desktop.Hoverable.
+func (r *profileRow) MouseOut() { r.hovered = false; r.paint() }
+
+func (r *profileRow) describe() Shown {
+	return Shown{Kind: "row", Text: r.view.Name, On: r.view.Selected}
+}
+
+// CreateRenderer implements fyne.Widget.
+func (r *profileRow) CreateRenderer() fyne.WidgetRenderer {
+	return &profileRowRenderer{r, r.focus.make(r, 8+ringGap+ringWidth)}
+}
+
+type profileRowRenderer struct {
+	r    *profileRow
+	ring fyne.CanvasObject
+}
+
+func (v *profileRowRenderer) Destroy()           {}
+func (v *profileRowRenderer) MinSize() fyne.Size { return fyne.Size{} }
+
+func (v *profileRowRenderer) Objects() []fyne.CanvasObject {
+	return []fyne.CanvasObject{v.r.ground, v.r.mark, v.r.name, v.r.state, v.ring}
+}
+
+func (v *profileRowRenderer) Layout(size fyne.Size) {
+	r := v.r
+	r.ground.Resize(size)
+	mark := r.mark.MinSize()
+	r.mark.Resize(mark)
+	r.mark.Move(fyne.NewPos(rowAcross, (size.Height-mark.Height)/2))
+	x := rowAcross + mark.Width + 10
+	w := size.Width - x - rowAcross
+	name, state := r.name.MinSize().Height, r.state.MinSize().Height
+	y := (size.Height - name - state - 2) / 2
+	r.name.Move(fyne.NewPos(x, y))
+	r.name.Resize(fyne.NewSize(w, name))
+	r.state.Move(fyne.NewPos(x, y+name+2))
+	r.state.Resize(fyne.NewSize(w, state))
+	r.focus.place(size)
+}
+
+func (v *profileRowRenderer) Refresh() {
+	v.r.paint()
+	v.r.focus.paint(v.r)
+	for _, o := range v.Objects() {
+		o.Refresh()
+	}
+	v.Layout(v.r.Size())
+}
+
+var (
+	_ fyne.Focusable    = (*profileRows)(nil)
+	_ desktop.Hoverable = (*profileRow)(nil)
+)
