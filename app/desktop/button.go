@@ -77,8 +77,8 @@ func (b *button) Sign(name string, after bool) *button {
 }
 
 const (
-	signSize float32 = 11 // at a text scale of 1
-	signGap  float32 = 6
+	signSize float32 = 12 // at a text scale of 1
+	signGap  float32 = 4
 )
 
 // signs is how much room the sign takes.

@@ -23,7 +23,7 @@ type graph struct {
 }
 
 const (
-	graphHeight float32 = 84
+	graphHeight float32 = 76
 	lineWidth           = 2.0
 	dottedWidth         = 1.5
 )

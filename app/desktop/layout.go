@@ -177,15 +177,35 @@ func (l *spreadLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	if beside && !l.reversed {
 		at.Y = max(0, (size.Height-h)/2)
 	}
+	if l.reversed {
+		y = max(0, (firstLine(first)-least.Height)/2)
+		at.Y = max(0, (least.Height-firstLine(first))/2)
+	}
 	first.Move(at)
 	first.Resize(fyne.NewSize(w, h))
 	second.Move(fyne.NewPos(x, y))
 	second.Resize(least)
 }
 
+// firstLine is how high the first line of something is, which a mark is beside.
+func firstLine(o fyne.CanvasObject) float32 {
+	switch o := o.(type) {
+	case *text:
+		return fyne.MeasureText("M", o.Theme().Size(o.seg.Style.SizeName), o.seg.Style.TextStyle).Height
+	case *fyne.Container:
+		if len(o.Objects) > 0 {
+			return firstLine(o.Objects[0])
+		}
+	}
+	return o.MinSize().Height
+}
+
 // MinSize implements fyne.Layout.
 func (l *spreadLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	w := widest(objects)
+	if l.reversed && objects[1].Visible() {
+		w = objects[0].MinSize().Width + l.gap + objects[1].MinSize().Width
+	}
 	return fyne.NewSize(w, l.heightAt(objects, max(w, l.width)))
 }
 
@@ -194,10 +214,14 @@ func (l *spreadLayout) heightAt(objects []fyne.CanvasObject, width float32) floa
 	if !objects[1].Visible() {
 		return heightAt(objects[0], width)
 	}
-	if !beside {
-		return heightAt(objects[0], width) + l.gap + objects[1].MinSize().Height
+	least := objects[1].MinSize().Height
+	switch {
+	case !beside:
+		return heightAt(objects[0], width) + l.gap + least
+	case l.reversed:
+		return max(0, (least-firstLine(objects[0]))/2) + heightAt(objects[0], w)
 	}
-	return max(heightAt(objects[0], w), objects[1].MinSize().Height)
+	return max(heightAt(objects[0], w), least)
 }
 
 // flowLayout puts objects beside each other and goes on below where the row is

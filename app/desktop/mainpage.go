@@ -35,7 +35,8 @@ type mainPage struct {
 // The page's margins, and the longest line that reads well.
 const (
 	pageAcross float32 = 44
-	pageDown   float32 = 48
+	pageDown   float32 = 40
+	pageGap    float32 = 20
 	pageWidest float32 = 720
 )
 
@@ -51,7 +52,7 @@ func newMainPage(do func(viewmodel.Action)) *mainPage {
 	p.cards = newCardList(do)
 	words := column(0, flow(gapTight, p.over, p.menu), p.title, p.sentence)
 	head := spread(words, p.toggle)
-	p.parts = column(gapLarge, head, p.notices.box, p.stepCard, p.traffic.box,
+	p.parts = column(pageGap, head, p.notices.box, p.stepCard, p.traffic.box,
 		column(12, p.facts.box, p.details.box), p.cards.box)
 	p.scroll = newScrolled(p.parts, pageAcross, pageDown, pageWidest)
 	return p
@@ -100,4 +101,3 @@ func (p *mainPage) popMenu() {
 	menu.ShowAtRelativePosition(fyne.NewPos(0, p.menu.Size().Height), p.menu)
 	c.Focus(menu)
 }
-

@@ -58,7 +58,7 @@ var palette = map[fyne.ThemeColorName]hues{
 	theme.ColorNameHyperlink:         hue(0x0b7a75, 0x45c4b8),
 	theme.ColorNameSeparator:         hue(0xdde4ec, 0x2a3541),
 	theme.ColorNameOverlayBackground: hue(0xffffff, 0x161d25),
-	theme.ColorNameMenuBackground:    hue(0xffffff, 0x1a222c),
+	theme.ColorNameMenuBackground:    hue(0xeef2f6, 0x232d38),
 	theme.ColorNameHeaderBackground:  hue(0xf4f6f9, 0x161d25),
 
 	theme.ColorNameButton:          hue(0xeef2f6, 0x232d38),
@@ -74,7 +74,7 @@ var palette = map[fyne.ThemeColorName]hues{
 	theme.ColorNameSelection:           veil(0x0b7a75, 0x26, 0x45c4b8, 0x33),
 	theme.ColorNameScrollBar:           veil(0x14202b, 0x50, 0xe8edf2, 0x50),
 	theme.ColorNameScrollBarBackground: veil(0x14202b, 0x00, 0xe8edf2, 0x00),
-	theme.ColorNameShadow:              veil(0x14202b, 0x30, 0x000000, 0x60),
+	theme.ColorNameShadow:              veil(0x14202b, 0x00, 0x000000, 0x00),
 
 	theme.ColorNameSuccess:             hue(0x16794a, 0x45c486),
 	theme.ColorNameWarning:             hue(0x9a6700, 0xe0b04a),
@@ -114,7 +114,7 @@ var measures = map[fyne.ThemeSizeName]float32{
 	theme.SizeNameScrollBar:          10,
 	theme.SizeNameScrollBarSmall:     4,
 	theme.SizeNameScrollBarRadius:    4,
-	theme.SizeNameModalBlurRadius:    0,
+	theme.SizeNameModalBlurRadius:    4,
 }
 
 // typeScale is what grows with the person's text size besides.

@@ -19,7 +19,8 @@ func newTrafficCard() *trafficCard {
 		graph: newGraph(),
 	}
 	amounts := flow(20, legend(false, t.received), legend(true, t.sent))
-	t.box = newCard(column(gapSmall, spread(amounts, t.span), t.graph))
+	top := column(2, flowEnd(0, t.peak), newRule())
+	t.box = newCard(column(gapTight, spread(amounts, t.span), column(2, top, t.graph)))
 	return t
 }
 

@@ -52,7 +52,7 @@ type Desktop struct {
 }
 
 // The window's size at first, and the least it can be.
-const windowWidth, windowHeight float32 = 920, 620
+const windowWidth, windowHeight float32 = 920, 700
 
 // New makes the window, hidden.
 func New(a fyne.App, c Config) *Desktop {
