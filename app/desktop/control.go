@@ -1,7 +1,10 @@
 package desktop
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -55,10 +58,75 @@ func (f *field) take() []byte {
 
 func (f *field) describe() Shown { return Shown{Kind: "field", Text: f.label, Disabled: f.Disabled()} }
 
+// picker is a list that opens, of which one is chosen.
+type picker struct {
+	widget.Select
+	label string
+}
+
+// newPicker makes one. changed is called with the place of what the person chooses.
+func newPicker(options []string, picked int, changed func(at int)) *picker {
+	p := new(picker)
+	p.Options = options
+	if picked >= 0 && picked < len(options) {
+		p.Selected = options[picked]
+	}
+	p.OnChanged = func(string) { changed(p.SelectedIndex()) }
+	p.ExtendBaseWidget(p)
+	record(p)
+	return p
+}
+
+// TypedKey implements fyne.Focusable.
+func (p *picker) TypedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeyEscape:
+		passOn(p, e)
+	default:
+		p.Select.TypedKey(e)
+	}
+}
+
+// CreateRenderer implements fyne.Widget. Fyne's own has no edge, and is not to be told
+// from the card that it stands on.
+func (p *picker) CreateRenderer() fyne.WidgetRenderer {
+	edge := newPanel("", theme.ColorNameInputBorder, theme.InputRadiusSize())
+	return &pickerRenderer{WidgetRenderer: p.Select.CreateRenderer(), edge: edge}
+}
+
+type pickerRenderer struct {
+	fyne.WidgetRenderer
+	edge *panel
+}
+
+// Objects implements fyne.WidgetRenderer.
+func (r *pickerRenderer) Objects() []fyne.CanvasObject {
+	return append(slices.Clone(r.WidgetRenderer.Objects()), r.edge)
+}
+
+// Layout implements fyne.WidgetRenderer.
+func (r *pickerRenderer) Layout(size fyne.Size) {
+	r.WidgetRenderer.Layout(size)
+	r.edge.Resize(size)
+}
+
+// Refresh implements fyne.WidgetRenderer.
+func (r *pickerRenderer) Refresh() {
+	r.WidgetRenderer.Refresh()
+	r.edge.Refresh()
+}
+
+func (p *picker) describe() Shown {
+	return Shown{Kind: "picker", Text: p.label, Disabled: p.Disabled()}
+}
+
 // labelled puts a name above what is entered.
 func labelled(name string, input fyne.CanvasObject) *fyne.Container {
-	if f, ok := input.(*field); ok {
-		f.label = name
+	switch input := input.(type) {
+	case *field:
+		input.label = name
+	case *picker:
+		input.label = name
 	}
 	return column(gapTight, smallText(name), input)
 }

@@ -1,7 +1,10 @@
 package desktop
 
 import (
+	"fyne.io/fyne/v2"
+
 	"github.com/homeward-vpn/homeward/app/viewmodel"
+	"github.com/homeward-vpn/homeward/client/credential"
 )
 
 // What stands over the window, and what becomes of it. Each of these is called where
@@ -32,6 +35,50 @@ func (d *Desktop) ShowProblem(v viewmodel.ProblemView) {
 	var s *sheet
 	s = newProblemSheet(v, func() { d.Dismiss(s) })
 	d.sheets.below(s)
+}
+
+// Prompter asks the person in sheets over the window.
+func (d *Desktop) Prompter() *Prompter {
+	if d.prompter == nil {
+		d.prompter = newPrompter(fyne.Do, d.ask)
+	}
+	return d.prompter
+}
+
+// rememberKey is the preference that says what the person chose last when asked whether
+// an answer is to be kept.
+const rememberKey = "remember"
+
+// ask shows a question, and brings the window to the front.
+func (d *Desktop) ask(p credential.Prompt, reply func(credential.Reply, error)) (away func()) {
+	v := viewmodel.PromptSheet(p, d.config.Now(), d.config.Say)
+	if v.Remember != nil {
+		v.Remember.On = d.app.Preferences().BoolWithFallback(rememberKey, v.Remember.On)
+	}
+	var s *promptSheet
+	s = newPromptSheet(p.Kind, v, func(r credential.Reply, err error) {
+		d.Dismiss(s.sheet)
+		if s.remember != nil && err == nil {
+			d.app.Preferences().SetBool(rememberKey, s.remember.on)
+		}
+		reply(r, err)
+	})
+	d.Present(s.sheet, s.first)
+	d.raise()
+	return func() {
+		s.empty()
+		d.Dismiss(s.sheet)
+	}
+}
+
+// raise brings the window to the front.
+func (d *Desktop) raise() {
+	if d.config.Raise != nil {
+		d.config.Raise()
+		return
+	}
+	d.window.Show()
+	d.window.RequestFocus()
 }
 
 // do passes on what the person wants.

@@ -1,6 +1,8 @@
 package desktop
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 
 	"github.com/homeward-vpn/homeward/app/viewmodel"
@@ -11,22 +13,19 @@ import (
 // whoever shows it.
 type promptSheet struct {
 	*sheet
-	submits *button
-	kind    credential.Kind
-	options []viewmodel.PromptOption
-	fields  []*field
-	repeats []bool
-	choices *choices
-	forget  *option // ticked: it is kept; nil: it never is
-	problem *callout
-	check   func(typed []string) string // what is wrong with it, in a sentence
-	reply   func(credential.Reply, error)
+	submits  *button
+	kind     credential.Kind
+	view     viewmodel.PromptView
+	fields   []*field
+	choices  *choices
+	remember *option // nil: it is never kept
+	problem  *callout
+	reply    func(credential.Reply, error)
 }
 
-// newPromptSheet draws a question. check says what is wrong with what was typed, before
-// it is an answer.
-func newPromptSheet(kind credential.Kind, v viewmodel.PromptView, check func([]string) string, reply func(credential.Reply, error)) *promptSheet {
-	p := &promptSheet{kind: kind, options: v.Options, check: check, reply: reply, problem: newCallout(viewmodel.ToneBad, "")}
+// newPromptSheet draws a question. reply is called once.
+func newPromptSheet(kind credential.Kind, v viewmodel.PromptView, reply func(credential.Reply, error)) *promptSheet {
+	p := &promptSheet{kind: kind, view: v, reply: reply, problem: newCallout(viewmodel.ToneBad, "")}
 	p.problem.Hide()
 	body := []fyne.CanvasObject{}
 	if v.Why != "" {
@@ -41,8 +40,8 @@ func newPromptSheet(kind credential.Kind, v viewmodel.PromptView, check func([]s
 	body = append(body, p.inputs(v)...)
 	body = append(body, p.problem)
 	if v.Remember != nil {
-		p.forget = newTick(v.Remember.Text, v.Remember.On, nil)
-		body = append(body, p.forget)
+		p.remember = newTick(v.Remember.Text, v.Remember.On, nil)
+		body = append(body, p.remember)
 	}
 	if v.Expires != "" {
 		body = append(body, smallText(v.Expires))
@@ -70,7 +69,6 @@ func (p *promptSheet) inputs(v viewmodel.PromptView) (list []fyne.CanvasObject) 
 		}
 		input.OnChanged = func(string) { p.allow() }
 		p.fields = append(p.fields, input)
-		p.repeats = append(p.repeats, f.Repeat)
 		list = append(list, labelled(f.Label, input))
 	}
 	if len(v.Options) > 0 {
@@ -93,27 +91,36 @@ func (p *promptSheet) allow() {
 }
 
 func (p *promptSheet) submit() {
-	typed := make([]string, len(p.fields))
-	for i, f := range p.fields {
-		typed[i] = f.Text
-	}
-	if wrong := p.check(typed); wrong != "" {
+	if wrong := p.wrong(); wrong != "" {
 		p.problem.Set(wrong)
 		p.problem.Show()
 		p.Fit()
-		fyne.CurrentApp().Driver().CanvasForObject(p).Focus(p.fields[len(p.fields)-1])
+		if c := fyne.CurrentApp().Driver().CanvasForObject(p.sheet); c != nil {
+			c.Focus(p.fields[0])
+		}
 		return
 	}
-	r := credential.Reply{Once: p.forget != nil && !p.forget.on}
+	r := credential.Reply{Once: p.remember != nil && !p.remember.on}
 	switch {
 	case p.kind == credential.KindText:
-		r.Text = p.fields[0].Text
+		r.Text = strings.TrimSpace(p.fields[0].Text)
 	case p.choices != nil:
-		r.Choice = p.options[p.choices.picked].ID
+		r.Choice = p.view.Options[p.choices.picked].ID
 	case len(p.fields) > 0:
 		r.Secret = p.fields[0].take()
 	}
 	p.answer(r, nil)
+}
+
+// wrong says in a sentence what is wrong with what was typed; empty: nothing.
+func (p *promptSheet) wrong() string {
+	var typed [2][]byte
+	for i, f := range p.fields {
+		typed[i] = []byte(f.Text)
+	}
+	defer clear(typed[0])
+	defer clear(typed[1])
+	return p.view.Problem(typed[0], typed[1])
 }
 
 func (p *promptSheet) answer(r credential.Reply, err error) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"fyne.io/fyne/v2"
-
 	"github.com/homeward-vpn/homeward/client/credential"
 )
 
@@ -92,6 +90,3 @@ func (a *asking) settle(r credential.Reply, err error) {
 	a.settled, a.reply, a.err = true, r, err
 	close(a.done)
 }
-
-// drawSoon runs something where Fyne draws.
-func drawSoon(f func()) { fyne.Do(f) }

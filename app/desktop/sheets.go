@@ -82,6 +82,9 @@ func (h *sheets) key(e *fyne.KeyEvent) bool {
 	if s == nil {
 		return false
 	}
+	if h.canvas.Overlays().Top() != fyne.CanvasObject(s) { // a list or a dialog of Fyne's
+		return true
+	}
 	switch e.Name {
 	case fyne.KeyEscape:
 		if s.cancel != nil {

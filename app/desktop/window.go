@@ -30,6 +30,8 @@ type Config struct {
 	Do func(viewmodel.Action)
 	// OpenFiles takes files that were dropped on the window, by their paths.
 	OpenFiles func(paths []string)
+	// Raise brings the window to the front, also where it was hidden; nil: as Fyne does.
+	Raise func()
 	// Now is the time that texts are about; nil: the clock.
 	Now func() time.Time
 }
@@ -49,6 +51,11 @@ type Desktop struct {
 	page    Page
 	view    viewmodel.MainView
 	sheets  sheets
+
+	prompter *Prompter
+	settings *settingsPage
+	log      *logPage
+	editor   *editorPage
 }
 
 // The window's size at first, and the least it can be.

@@ -198,7 +198,7 @@ func (t texts) formField(d Draft, r formRule, w problem) FormField {
 			f.Options = append(f.Options, PromptOption{ID: word, Label: t.s("field." + string(r.id) + "." + key)})
 		}
 	case FieldFile:
-		f.Value = fileWords(t, d.values[r.id])
+		f.Value, f.Choose = fileWords(t, d.values[r.id]), t.s("field.choose-file")
 	case FieldText, FieldLines:
 	}
 	if w.key != "" && (d.touched[r.id] || !d.fresh) {

@@ -23,7 +23,7 @@ var logLevels = []string{"DEBUG", "INFO", "WARN", "ERROR"}
 func Log(entries []control.LogEntry, f LogFilter, now time.Time, say Say) LogView {
 	t := texts{say: say, now: now}
 	v := LogView{
-		Title: t.s("log.title"), Filter: t.s("log.filter"), Empty: t.s("log.empty"),
+		Title: t.s("log.title"), Filter: t.s("log.filter"), Empty: t.s("log.empty"), Follow: t.s("log.follow"),
 		Back: Button{Text: t.s("button.back"), Action: Action{Kind: ActionShowMain}},
 		Copy: Button{Text: t.s("report.copy"), Action: Action{Kind: ActionCopyReport}},
 	}

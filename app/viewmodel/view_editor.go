@@ -27,7 +27,6 @@ const (
 	FieldText   FieldKind = "text"
 	FieldLines  FieldKind = "lines" // several, one on each line
 	FieldChoice FieldKind = "choice"
-	FieldCheck  FieldKind = "check"
 	FieldFile   FieldKind = "file" // the file's content goes into the Draft
 )
 
@@ -42,7 +41,7 @@ type FormField struct {
 	Hint    string // what stands in the empty field
 	Help    string // a sentence
 	Value   string // text; lines; the ID of the choice
-	On      bool   // FieldCheck
+	Choose  string // FieldFile: the button's words
 	Options []PromptOption
 	Locked  bool   // it is shown and cannot be changed
 	Problem string // what is wrong; empty: nothing, or nothing was entered yet

@@ -170,6 +170,7 @@ type LogView struct {
 	Back   Button
 	Copy   Button
 	Levels []LogLevel
+	Follow string   // the newest entry stays in sight
 	Rows   []LogRow // newest last
 	Count  string   // "120 of 3,456 entries"
 	Empty  string   // what is shown where there are no Rows
