@@ -135,9 +135,6 @@ type logLayout struct{}
 // Layout implements fyne.Layout.
 func (logLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	across := pageAcross
-	if size.Width < 2*pageWidest/2 {
-		across = gapLarge
-	}
 	w := size.Width - 2*across
 	head, foot := heightAt(objects[0], w), heightAt(objects[4], w)
 	put := func(o fyne.CanvasObject, y, h float32) {

@@ -25,7 +25,7 @@ func (d *Desktop) ShowConfirm(v viewmodel.ConfirmView) {
 	var s *sheet
 	s = newConfirmSheet(v, func(a viewmodel.Action) {
 		d.Dismiss(s)
-		d.do(a)
+		d.act(a)
 	})
 	d.sheets.below(s)
 }

@@ -19,13 +19,6 @@ type settingsPage struct {
 	scroll *scrolled
 }
 
-// pageAcross and pageDown are the margins of pages, pageWidest the longest lines.
-const (
-	pageAcross float32 = 44
-	pageDown   float32 = 32
-	pageWidest float32 = 640
-)
-
 // ShowSettings gives the settings page its content. It does not open it.
 func (d *Desktop) ShowSettings(v viewmodel.SettingsView) {
 	if d.settings == nil {
@@ -83,7 +76,7 @@ func (p *settingsPage) group(at int, g viewmodel.SettingGroup) fyne.CanvasObject
 	group.changed = func(i int) {
 		choice := p.view.Groups[at].Choices[i]
 		p.choose()
-		p.d.do(choice.Choose)
+		p.d.act(choice.Choose)
 	}
 	for _, c := range g.Choices {
 		group.add(c.Text, c.Sentence, false)
@@ -129,7 +122,7 @@ func (p *settingsPage) about(a viewmodel.About) fyne.CanvasObject {
 
 // pageHead is the title of a page, and the way back.
 func (d *Desktop) pageHead(title string, back viewmodel.Button) fyne.CanvasObject {
-	return column(gapSmall, flow(0, linkButton(back.Text, func() { d.do(back.Action) })), newText(lookState, title))
+	return column(gapSmall, flow(0, linkButton(back.Text, func() { d.act(back.Action) })), newText(lookState, title))
 }
 
 // buttons are plain ones, but for the primary.
@@ -139,7 +132,7 @@ func (d *Desktop) buttons(list []viewmodel.Button) (objects []fyne.CanvasObject)
 		if v.Primary {
 			kind = primaryKind
 		}
-		b := newButton(kind, v.Text, func() { d.do(v.Action) })
+		b := newButton(kind, v.Text, func() { d.act(v.Action) })
 		allow(b, !v.Disabled)
 		objects = append(objects, b)
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	Do func(viewmodel.Action)
 	// OpenFiles takes files that were dropped on the window, by their paths.
 	OpenFiles func(paths []string)
+	// Opened says which page is shown from now on: what only that page needs, the log
+	// for example, is not fetched before. nil: nobody wants to know.
+	Opened func(Page)
 	// Raise brings the window to the front, also where it was hidden; nil: as Fyne does.
 	Raise func()
 	// Now is the time that texts are about; nil: the clock.
@@ -117,6 +120,7 @@ func (d *Desktop) act(a viewmodel.Action) {
 	case viewmodel.ActionShowSettings:
 		d.Open(SettingsPage)
 	case viewmodel.ActionShowLog:
+		d.logPage().show()
 		d.Open(LogPage)
 	case viewmodel.ActionShowMain:
 		d.Open(MainPage)
@@ -144,6 +148,9 @@ func (d *Desktop) Open(p Page) {
 	content, ok := d.pages[p]
 	if !ok {
 		return
+	}
+	if d.page != p && d.config.Opened != nil {
+		d.config.Opened(p)
 	}
 	d.page = p
 	if len(d.place.Objects) != 1 || d.place.Objects[0] != content {
