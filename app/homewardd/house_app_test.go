@@ -27,7 +27,7 @@ var appRules = []rule{
 		behind:  []string{"./client/...", "./platform/localsock"},
 		outside: nothing,
 		why:     "the view model is plain data: whoever calls gives it what is known and draws what it says",
-		never:   map[string]string{"os": noIO, "net": noIO, "net/http": noIO, "io/fs": noIO, "sync": "nothing runs beside"},
+		never:   map[string]string{"os": noIO, "net": noIO, "net/http": noIO, "sync": "nothing runs beside"},
 	},
 	{
 		of:      []string{"./app/homewardd"},

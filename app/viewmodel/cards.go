@@ -1,6 +1,9 @@
 package viewmodel
 
 import (
+	"slices"
+	"time"
+
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/profile"
 )
@@ -38,32 +41,66 @@ func (s *scene) killSwitchCard() Card {
 	case k.Alarm != "" || s.phase == phaseUnsure:
 		c.Tone, c.Sentence = ToneBad, s.s("kill.unsure")
 	case mode != control.KillSwitchOff && k.Engaged && k.Verified != nil:
-		c.Tone, c.Sentence = ToneGood, s.with("kill."+mode+".verified", data{"Time": s.at(*k.Verified)})
+		c.Tone, c.Sentence = ToneGood, s.upTo("kill.verified", maxWords, data{"Sentence": s.s("kill." + mode + ".holds"), "Verified": s.verified(*k.Verified)})
+	}
+	held := s.in.Settings.Holds(control.ManagedKillSwitch)
+	if held {
+		c.Managed = s.managed()
 	}
 	c.Switch = Switch{
-		Label: s.s("kill.label"), On: mode != control.KillSwitchOff, Working: working, Enabled: !working,
+		Label: s.s("kill.label"), On: mode != control.KillSwitchOff, Working: working,
+		Enabled: !working && !held && (mode != control.KillSwitchLockdown || s.admin()),
 		TurnOn:  Action{Kind: ActionKillSwitch, Value: control.KillSwitchOn},
 		TurnOff: Action{Kind: ActionKillSwitch, Value: control.KillSwitchOff},
 	}
 	return c
 }
 
+// verified says when it was last proven that nothing leaves.
+func (t texts) verified(when time.Time) string {
+	if daysBetween(when.In(t.now.Location()), t.now) == 0 {
+		return t.with("verified.today", data{"Time": t.at(when)})
+	}
+	return t.with("verified.before", data{"Time": t.at(when)})
+}
+
+// managed says who has set what a person cannot change.
+func (s *scene) managed() string {
+	if s.in.Settings.ManagedBy == "" {
+		return s.s("managed")
+	}
+	return s.with("managed.by", data{"Who": s.in.Settings.ManagedBy})
+}
+
+// admin says that the person may be an administrator. Where the system has no user
+// numbers, the service alone knows.
+func (s *scene) admin() bool { return s.in.UID <= 0 }
+
 func (s *scene) alwaysCard(when profile.When) Card {
 	working := false
 	if w := s.in.Wish; w.Kind == ActionAlways && w.Profile == s.subject.ID {
 		when, working = profile.When(w.Value), true
 	}
-	state, word := "on", whenWord(when)
+	held := s.in.Settings.Holds(control.ManagedAlwaysOn)
+	if held && s.in.Settings.AlwaysOn == s.subject.ID {
+		when = profile.WhenAlways
+	}
+	held = held || slices.ContainsFunc(s.subject.Locked, func(path string) bool { return below("on_demand.when", path) })
+	state := "on"
 	if when == profile.WhenNever {
 		state = "off"
 	}
-	return Card{
+	c := Card{
 		Kind: CardAlways, Tone: ToneInfo,
-		Title: s.s("always." + state + ".title"), Sentence: s.s("always." + word + ".sentence"),
+		Title: s.s("always." + state + ".title"), Sentence: s.s("always." + whenWord(when) + ".sentence"),
 		Switch: Switch{
-			Label: s.s("always.label"), On: state == "on", Working: working, Enabled: !working,
+			Label: s.s("always.label"), On: state == "on", Working: working, Enabled: !working && !held,
 			TurnOn:  Action{Kind: ActionAlways, Profile: s.subject.ID, Value: string(profile.WhenLogin)},
 			TurnOff: Action{Kind: ActionAlways, Profile: s.subject.ID, Value: string(profile.WhenNever)},
 		},
 	}
+	if held {
+		c.Managed = s.managed()
+	}
+	return c
 }

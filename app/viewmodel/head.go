@@ -88,11 +88,24 @@ func (s *scene) headSentence() string {
 
 // connectedSentence says since when, by which network and to where.
 func (s *scene) connectedSentence() string {
-	d := data{"Time": s.at(s.st.Since), "Gateway": s.gateway()}
+	d := data{"Time": s.at(s.st.Since), "Gateway": s.gateway(), "Network": ""}
 	if s.gateway() == "" {
 		return s.with("head.connected.plain", d)
 	}
-	return s.with("head.connected.sentence", d)
+	key := "head.connected.sentence"
+	if n := s.st.Network; n != nil {
+		switch name := Clean(n.Name, maxName); {
+		case n.Kind == control.NetworkWiFi && name != "":
+			key, d["Network"] = "head.connected.wifi", name
+		case n.Kind == control.NetworkWiFi:
+			key = "head.connected.wifi-hidden"
+		case n.Kind == control.NetworkEthernet:
+			key = "head.connected.ethernet"
+		case n.Kind == control.NetworkCellular:
+			key = "head.connected.cellular"
+		}
+	}
+	return s.with(key, d)
 }
 
 // blockedSentence says what is held back, how it is opened and when that was proven.
@@ -104,7 +117,11 @@ func (s *scene) blockedSentence() string {
 	case s.st.KillSwitch.Mode == control.KillSwitchLockdown:
 		key = "head.blocked.lockdown"
 	}
-	return s.s(key)
+	sentence := s.s(key)
+	if v := s.st.KillSwitch.Verified; v != nil {
+		return s.upTo("kill.verified", maxWords, data{"Sentence": sentence, "Verified": s.verified(*v)})
+	}
+	return sentence
 }
 
 func (s *scene) needsYouSentence() string {

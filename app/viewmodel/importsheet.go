@@ -166,19 +166,22 @@ func ImportProblem(name string, err error, say Say) ProblemView {
 		v.Sentence, v.Detail = t.trouble(err)
 		return v.withDetail()
 	}
-	key := "import.problem." + string(problem.Problem)
-	switch problem.Problem {
-	case profile.ImportForeign, profile.ImportDamaged, profile.ImportEncrypted, profile.ImportAltered, profile.ImportUnsupported,
-		profile.ImportIncomplete, profile.ImportExpired, profile.ImportTooLarge, profile.ImportPassword:
-	default:
-		key = "import.problem.damaged"
-	}
-	v.Sentence = t.s(key)
+	v.Sentence = t.s(importKey(problem.Problem))
 	v.Detail = asSentence(problem.Sentence)
 	if problem.Err != nil {
 		v.Detail += " (" + problem.Err.Error() + ")"
 	}
 	return v.withDetail()
+}
+
+// importKey is the key of a problem with a file.
+func importKey(p profile.ImportProblem) string {
+	switch p {
+	case profile.ImportForeign, profile.ImportEncrypted, profile.ImportAltered, profile.ImportUnsupported,
+		profile.ImportIncomplete, profile.ImportExpired, profile.ImportTooLarge, profile.ImportPassword:
+		return "import.problem." + string(p)
+	}
+	return "import.problem.damaged"
 }
 
 // withDetail cleans the detail, and hides the click where there is none.

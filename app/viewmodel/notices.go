@@ -99,13 +99,25 @@ func (s *scene) failureNotice() *Notice {
 	if s.in.Link != LinkReady || e == nil || s.phase == phaseWaiting || s.in.Wish.Kind == ActionConnect {
 		return nil
 	}
-	n := s.notice(NoticeFailure, ToneBad, s.failure(*e), e.Detail)
+	sentence, detail := s.failure(*e)
+	if s.st.Redacted {
+		sentence, detail = s.s(s.otherKey()), ""
+	}
+	n := s.notice(NoticeFailure, ToneBad, sentence, detail)
 	if s.phase == phaseReconnecting {
 		n.Tone = ToneWarning
 	} else if !s.st.Redacted && s.subject != nil && (s.phase == phaseIdle || s.phase == phaseBlocked) {
 		n.Buttons = []Button{{Text: s.s("button.try-again"), Action: Action{Kind: ActionConnect, Profile: s.subject.ID}, Primary: true}}
 	}
 	return n
+}
+
+// otherKey is what may be said of another user's failure.
+func (s *scene) otherKey() string {
+	if s.state() == control.StateBlocked {
+		return "failure.other.blocked"
+	}
+	return "failure.other"
 }
 
 // blockedNotice says how the network is opened again.

@@ -33,7 +33,7 @@ func PromptSheet(p credential.Prompt, now time.Time, say Say) PromptView {
 		v.TooShort = t.with("prompt.too-short", data{"Count": credential.MinPassphrase})
 	}
 	v.Remember = t.remember(p)
-	if !p.Expires.IsZero() {
+	if !p.Expires.IsZero() && !p.Again {
 		v.Expires = t.with("prompt.expires", data{"In": t.until(p.Expires)})
 	}
 	return v
@@ -66,7 +66,7 @@ func (t texts) promptTitle(p credential.Prompt) string {
 func (t texts) promptWhy(p credential.Prompt) string {
 	switch {
 	case p.Again && !p.Expires.IsZero():
-		return t.with("prompt.why.again", data{"Profile": p.Profile, "Time": t.at(p.Expires)})
+		return t.with("prompt.why.again", data{"Profile": p.Profile, "In": t.until(p.Expires)})
 	case p.Topic == credential.TopicFile:
 		return t.with("prompt.why.file", data{"File": p.Subject})
 	case p.Kind == credential.KindPIN && p.Subject != "":

@@ -16,9 +16,18 @@ func Settings(in Input, say Say) SettingsView {
 	return v
 }
 
+// group begins a setting that the administrator's policy may hold.
+func (s *scene) group(title, sentence, setting string) SettingGroup {
+	g := SettingGroup{Title: title, Sentence: sentence}
+	if s.in.Settings.Holds(setting) {
+		g.Managed = s.managed()
+	}
+	return g
+}
+
 // killSwitchGroup has the modes in a sentence each.
 func (s *scene) killSwitchGroup() SettingGroup {
-	g := SettingGroup{Title: s.s("kill.label"), Sentence: s.s("settings.kill")}
+	g := s.group(s.s("kill.label"), s.s("settings.kill"), control.ManagedKillSwitch)
 	for _, mode := range []string{control.KillSwitchProfile, control.KillSwitchOff, control.KillSwitchOn, control.KillSwitchLockdown} {
 		word := mode
 		if mode == control.KillSwitchProfile {
@@ -26,11 +35,14 @@ func (s *scene) killSwitchGroup() SettingGroup {
 		}
 		c := SettingChoice{
 			Text: s.s("settings.kill." + word), Sentence: s.s("settings.kill." + word + ".sentence"),
-			On: s.in.Settings.KillSwitch == mode, Enabled: true,
+			On: s.in.Settings.KillSwitch == mode, Enabled: g.Managed == "" && (s.in.Settings.KillSwitch != control.KillSwitchLockdown || s.admin()),
 			Choose: Action{Kind: ActionKillSwitch, Value: mode},
 		}
 		if mode == control.KillSwitchLockdown {
 			c.Choose = Action{Kind: ActionAskLockdown}
+			if !s.admin() {
+				c.Enabled, c.Sentence = false, s.s("settings.kill.lockdown.admin")
+			}
 		}
 		g.Choices = append(g.Choices, c)
 	}
@@ -38,7 +50,7 @@ func (s *scene) killSwitchGroup() SettingGroup {
 }
 
 func (s *scene) localNetworkGroup() SettingGroup {
-	g := SettingGroup{Title: s.s("fact.local"), Sentence: s.s("settings.local")}
+	g := s.group(s.s("fact.local"), s.s("settings.local"), control.ManagedLocalNetwork)
 	for _, word := range []string{control.LocalNetworkProfile, control.LocalNetworkAllow, control.LocalNetworkRefuse} {
 		key := word
 		if word == control.LocalNetworkProfile {
@@ -46,7 +58,7 @@ func (s *scene) localNetworkGroup() SettingGroup {
 		}
 		g.Choices = append(g.Choices, SettingChoice{
 			Text: s.s("settings.local." + key), Sentence: s.s("settings.local." + key + ".sentence"),
-			On: s.in.Settings.LocalNetwork == word, Enabled: true,
+			On: s.in.Settings.LocalNetwork == word, Enabled: g.Managed == "",
 			Choose: Action{Kind: ActionLocalNetwork, Value: word},
 		})
 	}
@@ -71,7 +83,7 @@ var languageNames = []struct{ code, name string }{
 }
 
 func (s *scene) languageGroup() SettingGroup {
-	g := SettingGroup{Title: s.s("settings.language"), Sentence: s.s("settings.language.sentence")}
+	g := SettingGroup{Title: s.s("settings.language")}
 	g.Choices = append(g.Choices, SettingChoice{
 		Text: s.s("settings.language.system"), On: s.in.Language == "", Enabled: true, Choose: Action{Kind: ActionLanguage},
 	})

@@ -1,6 +1,10 @@
 package viewmodel
 
-import "github.com/homeward-vpn/homeward/client/control"
+import (
+	"slices"
+
+	"github.com/homeward-vpn/homeward/client/control"
+)
 
 func (s *scene) sidebar() Sidebar {
 	side := Sidebar{
@@ -46,15 +50,19 @@ func (s *scene) rowMark(p control.ProfileInfo) Mark {
 	return MarkDisconnected
 }
 
-// profileMenu is what can be done with a profile.
+// profileMenu is what can be done with a profile. One that an administrator has laid
+// down for everybody stays, and has the name that it was given.
 func (s *scene) profileMenu(p control.ProfileInfo) []Button {
+	item := func(key string, kind ActionKind, allowed bool) Button {
+		return Button{Text: s.s(key), Action: Action{Kind: kind, Profile: p.ID}, Disabled: !allowed}
+	}
 	return []Button{
-		{Text: s.s("menu.edit"), Action: Action{Kind: ActionEdit, Profile: p.ID}},
-		{Text: s.s("menu.rename"), Action: Action{Kind: ActionAskRename, Profile: p.ID}},
-		{Text: s.s("menu.duplicate"), Action: Action{Kind: ActionDuplicate, Profile: p.ID}},
-		{Text: s.s("menu.export"), Action: Action{Kind: ActionAskExport, Profile: p.ID}},
-		{Text: s.s("menu.forget"), Action: Action{Kind: ActionForget, Profile: p.ID}},
-		{Text: s.s("menu.remove"), Action: Action{Kind: ActionAskRemove, Profile: p.ID}, Disabled: s.about(p)},
+		item("menu.edit", ActionEdit, true),
+		item("menu.rename", ActionAskRename, !slices.Contains(p.Locked, "name")),
+		item("menu.duplicate", ActionDuplicate, true),
+		item("menu.export", ActionAskExport, true),
+		item("menu.forget", ActionForget, true),
+		item("menu.remove", ActionAskRemove, !p.Managed && !s.about(p)),
 	}
 }
 

@@ -41,10 +41,18 @@ func (s *scene) gatewaySection() Section {
 	if g.BehindNAT {
 		nat = "technical.nat.yes"
 	}
+	follows := ""
+	if p := s.st.Path; p != nil {
+		follows = s.s("technical.follows.no")
+		if p.Follows {
+			follows = s.s("technical.follows.yes")
+		}
+	}
 	sec.Facts = []Fact{
 		{s.s("technical.identity"), Clean(g.Identity, maxName)},
 		{s.s("technical.address"), addrPort(g.Address, g.Port)},
 		{s.s("technical.nat"), s.s(nat)},
+		{s.s("technical.follows"), follows},
 		{s.s("technical.version"), Clean(g.Version, maxName)},
 	}
 	return sec
@@ -83,7 +91,7 @@ func (s *scene) ikeSection() Section {
 		return sec
 	}
 	quantum := "technical.quantum.no"
-	if strings.Contains(strings.ToUpper(i.Suite), "MLKEM") {
+	if postQuantum(i.Suite) {
 		quantum = "technical.quantum.yes"
 	}
 	sec.Facts = []Fact{
@@ -93,6 +101,11 @@ func (s *scene) ikeSection() Section {
 		{s.s("technical.rekey"), s.until(i.RekeyAt)},
 	}
 	return sec
+}
+
+// postQuantum says that a key exchange was one that quantum computers do not break.
+func postQuantum(suite string) bool {
+	return strings.Contains(strings.ToUpper(strings.NewReplacer("-", "", "_", "").Replace(suite)), "MLKEM")
 }
 
 func (s *scene) espSection() Section {

@@ -11,6 +11,7 @@ func Tray(in Input, say Say) TrayView {
 	v.Tooltip = s.traySentence()
 	separator := TrayItem{Separator: true}
 	v.Items = append(v.Items, TrayItem{Text: v.Tooltip, Disabled: true}, separator)
+	v.Items = append(v.Items, s.trayTodo()...)
 	v.Items = append(v.Items, s.trayProfiles()...)
 	if s.in.Link == LinkReady {
 		v.Items = append(v.Items, s.trayKillSwitch(), separator)
@@ -24,6 +25,23 @@ func Tray(in Input, say Say) TrayView {
 // traySentence is the state as a sentence.
 func (s *scene) traySentence() string {
 	return s.with("tray."+string(s.phase), data{"Profile": s.profileName()})
+}
+
+// trayTodo is what waits for the person.
+func (s *scene) trayTodo() []TrayItem {
+	var items []TrayItem
+	for _, n := range s.notices() {
+		switch n.Kind {
+		case NoticeQuestion, NoticePortal, NoticeExpiring, NoticeBlocked:
+			for _, b := range n.Buttons {
+				items = append(items, TrayItem{Text: b.Text, Action: b.Action})
+			}
+		}
+	}
+	if len(items) > 0 {
+		items = append(items, TrayItem{Separator: true})
+	}
+	return items
 }
 
 // trayProfiles connect and disconnect.

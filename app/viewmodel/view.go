@@ -81,21 +81,18 @@ type NoticeKind string
 
 // The notices, what matters most first.
 const (
-	NoticeAlarm      NoticeKind = "alarm"      // it is not sure that nothing leaves
-	NoticeService    NoticeKind = "service"    // the service is not there, or is not ours
-	NoticeQuestion   NoticeKind = "question"   // a question waits for the person
-	NoticeFailure    NoticeKind = "failure"    // why there is no line
-	NoticeBlocked    NoticeKind = "blocked"    // how the network is opened again
-	NoticeTrouble    NoticeKind = "trouble"    // why the last wish was not met
-	NoticePortal     NoticeKind = "portal"     // the network wants a sign-in
-	NoticeExpiring   NoticeKind = "expiring"   // the session ends soon
-	NoticeOther      NoticeKind = "other"      // another user's line
-	NoticeElsewhere  NoticeKind = "elsewhere"  // the line is by another profile
-	NoticeAutomatic  NoticeKind = "automatic"  // what the rules want
-	NoticeWarning    NoticeKind = "warning"    // what the service warns of
-	NoticeTold       NoticeKind = "told"       // what the program tells
-	NoticeNoTray     NoticeKind = "no-tray"    // the desktop shows no tray
-	NoticeReconnects NoticeKind = "reconnects" // the line is being made again
+	NoticeAlarm     NoticeKind = "alarm"     // it is not sure that nothing leaves
+	NoticeService   NoticeKind = "service"   // the service is not there, or is not ours
+	NoticeQuestion  NoticeKind = "question"  // a question waits for the person
+	NoticeFailure   NoticeKind = "failure"   // why there is no line
+	NoticeBlocked   NoticeKind = "blocked"   // how the network is opened again
+	NoticeTrouble   NoticeKind = "trouble"   // why the last wish was not met
+	NoticePortal    NoticeKind = "portal"    // the network wants a sign-in
+	NoticeExpiring  NoticeKind = "expiring"  // the session ends soon
+	NoticeAutomatic NoticeKind = "automatic" // what the rules want
+	NoticeWarning   NoticeKind = "warning"   // what the service warns of
+	NoticeTold      NoticeKind = "told"      // what the program tells
+	NoticeNoTray    NoticeKind = "no-tray"   // the desktop shows no tray
 )
 
 // Tone is how loud a notice is.
@@ -185,6 +182,6 @@ type Card struct {
 	Title    string // "Kill switch: on"
 	Sentence string
 	Tone     Tone
+	Managed  string // who has set it for everybody; empty: the person may
 	Switch   Switch
-	More     *Button // another choice, nil: there is none
 }
