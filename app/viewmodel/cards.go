@@ -41,11 +41,11 @@ func (s *scene) killSwitchCard() Card {
 	case k.Alarm != "" || s.phase == phaseUnsure:
 		c.Tone, c.Sentence = ToneBad, s.s("kill.unsure")
 	case mode != control.KillSwitchOff && k.Engaged && k.Verified != nil:
-		c.Tone, c.Sentence = ToneGood, s.upTo("kill.verified", maxWords, data{"Sentence": s.s("kill." + mode + ".holds"), "Verified": s.verified(*k.Verified)})
+		c.Tone, c.Sentence = ToneGood, s.upTo("sentences", maxWords, data{"First": s.s("kill." + mode + ".holds"), "Then": s.verified(*k.Verified)})
 	}
 	held := s.in.Settings.Holds(control.ManagedKillSwitch)
 	if held {
-		c.Managed = s.managed()
+		c.Sentence = s.upTo("sentences", maxWords, data{"First": c.Sentence, "Then": s.managed()})
 	}
 	c.Switch = Switch{
 		Label: s.s("kill.label"), On: mode != control.KillSwitchOff, Working: working,
@@ -53,6 +53,7 @@ func (s *scene) killSwitchCard() Card {
 		TurnOn:  Action{Kind: ActionKillSwitch, Value: control.KillSwitchOn},
 		TurnOff: Action{Kind: ActionKillSwitch, Value: control.KillSwitchOff},
 	}
+	c.More = &Button{Text: s.s("kill.more"), Action: Action{Kind: ActionShowSettings}}
 	return c
 }
 
@@ -100,7 +101,7 @@ func (s *scene) alwaysCard(when profile.When) Card {
 		},
 	}
 	if held {
-		c.Managed = s.managed()
+		c.Sentence = s.upTo("sentences", maxWords, data{"First": c.Sentence, "Then": s.managed()})
 	}
 	return c
 }

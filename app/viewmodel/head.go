@@ -119,7 +119,7 @@ func (s *scene) blockedSentence() string {
 	}
 	sentence := s.s(key)
 	if v := s.st.KillSwitch.Verified; v != nil {
-		return s.upTo("kill.verified", maxWords, data{"Sentence": sentence, "Verified": s.verified(*v)})
+		return s.upTo("sentences", maxWords, data{"First": sentence, "Then": s.verified(*v)})
 	}
 	return sentence
 }

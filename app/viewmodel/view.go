@@ -182,6 +182,6 @@ type Card struct {
 	Title    string // "Kill switch: on"
 	Sentence string
 	Tone     Tone
-	Managed  string // who has set it for everybody; empty: the person may
 	Switch   Switch
+	More     *Button // where there are further choices; nil: there are none
 }
