@@ -22,6 +22,7 @@ func newConfirmSheet(v viewmodel.ConfirmView, done func(viewmodel.Action)) *shee
 	if v.Field != nil {
 		input := newField("")
 		input.SetText(v.Value)
+		input.TypedShortcut(&fyne.ShortcutSelectAll{}) // so that typing replaces it
 		allow(primary, v.Value != "")
 		input.OnChanged = func(typed string) {
 			yes.Value = typed
