@@ -37,6 +37,7 @@ type Service interface {
 	Attend(ctx context.Context, each func(control.Status) error) error
 	Connect(ctx context.Context, r control.ConnectRequest) (control.Accepted, error)
 	Disconnect(ctx context.Context) (control.Accepted, error)
+	Renew(ctx context.Context) (control.Accepted, error)
 	Settings(ctx context.Context) (control.Settings, error)
 	ChangeSettings(ctx context.Context, change control.SettingsChange) (control.Settings, error)
 	LookPortal(ctx context.Context) (control.Portal, error)
@@ -60,9 +61,11 @@ type Config struct {
 	// Prompter shows questions to the person.
 	Prompter credential.Prompter
 	// UID is the user's number; negative: the system has no such number.
-	UID    int
-	Now    func() time.Time
-	Logger *slog.Logger
+	UID int
+	// Language is the one that the person has chosen; empty: the system's.
+	Language string
+	Now      func() time.Time
+	Logger   *slog.Logger
 }
 
 // Attendant is safe for concurrent use. Run is called once.
@@ -90,7 +93,7 @@ type Attendant struct {
 // New makes an Attendant.
 func New(cfg Config) *Attendant {
 	a := &Attendant{cfg: cfg, changed: make(chan struct{}, 1), retry: make(chan struct{}, 1), paced: make(chan struct{}, 1)}
-	a.in = viewmodel.Input{UID: cfg.UID, Version: control.Version()}
+	a.in = viewmodel.Input{UID: cfg.UID, Version: control.Version(), Language: cfg.Language}
 	a.questions = newQuestions(a)
 	a.intake = intake.New(intake.Config{
 		Service: cfg.Service, OpenStore: func() (intake.Store, error) { return cfg.OpenStore() }, OpenWallet: cfg.OpenWallet, UID: cfg.UID,

@@ -42,6 +42,11 @@ func (a *Attendant) performer(act viewmodel.Action) func(ctx context.Context) (u
 			accepted, err := c.Disconnect(ctx)
 			return accepted.Revision, err
 		}
+	case viewmodel.ActionRenew:
+		return func(ctx context.Context) (uint64, error) {
+			accepted, err := c.Renew(ctx)
+			return accepted.Revision, err
+		}
 	case viewmodel.ActionKillSwitch:
 		return done(func(ctx context.Context) error { return a.set(ctx, control.SettingsChange{KillSwitch: &act.Value}) })
 	case viewmodel.ActionLocalNetwork:
@@ -74,6 +79,11 @@ func (a *Attendant) performer(act viewmodel.Action) func(ctx context.Context) (u
 		return done(func(ctx context.Context) error { return a.intake.RenameProfile(ctx, act.Profile, act.Value) })
 	case viewmodel.ActionForget:
 		return done(func(context.Context) error { return a.intake.Forget(act.Profile) })
+	case viewmodel.ActionLanguage:
+		return done(func(context.Context) error {
+			a.update(func(in *viewmodel.Input) { in.Language = act.Value })
+			return nil
+		})
 	case viewmodel.ActionSelect:
 		return done(func(ctx context.Context) error { return a.choose(ctx, act.Profile) })
 	case viewmodel.ActionPutAway:
@@ -166,9 +176,9 @@ func (a *Attendant) Save(ctx context.Context, p *profile.Profile) error {
 	return a.choose(ctx, p.ID)
 }
 
-// Logs follows the service's log until ctx ends.
-func (a *Attendant) Logs(ctx context.Context, each func(control.LogEntry) error) error {
-	return a.cfg.Service.Logs(ctx, true, each)
+// Logs gives the service's log, and with follow goes on until ctx ends.
+func (a *Attendant) Logs(ctx context.Context, follow bool, each func(control.LogEntry) error) error {
+	return a.cfg.Service.Logs(ctx, follow, each)
 }
 
 // keepBy keeps the person's secrets in another way.

@@ -2,29 +2,26 @@ package attendant
 
 import (
 	"context"
-	"errors"
-	"io/fs"
+	"fmt"
 	"os"
 
 	"github.com/homeward-vpn/homeward/app/viewmodel"
 	"github.com/homeward-vpn/homeward/client/intake"
-	"github.com/homeward-vpn/homeward/client/profile"
 )
 
-// ReadFile reads a profile file that the person has named, dropped or double-clicked.
-// What is no file could keep the program waiting, and is refused.
-func (a *Attendant) ReadFile(path string) ([]byte, error) {
+// Open says what a profile file would do that the person has named, dropped or
+// double-clicked, and asks for the password of a certificate in it. Whoever shows the
+// plan ends it with TakeOver or Discard.
+func (a *Attendant) Open(ctx context.Context, path string) (*intake.Plan, error) {
+	// What is no file could keep the program waiting.
 	if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is not a file")}
+		return nil, fmt.Errorf("%s is no file; open the profile that your IT sent you", path)
 	}
-	return intake.ReadFile(path)
-}
-
-// Open says what a file would do, and asks for the password of a certificate in it. It
-// clears data. Whoever shows the plan ends it with TakeOver or Discard.
-func (a *Attendant) Open(ctx context.Context, data []byte) (*intake.Plan, error) {
-	defer clear(data)
-	found, err := intake.Read(ctx, data, a)
+	data, err := intake.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	found, err := intake.Read(ctx, path, data, a)
 	if err != nil {
 		return nil, err
 	}
@@ -52,11 +49,7 @@ func (a *Attendant) TakeOver(ctx context.Context, plan *intake.Plan) ([]intake.R
 	return done, a.choose(ctx, done[0].ID)
 }
 
-// Export gives a profile as a file in another format.
-func (a *Attendant) Export(ctx context.Context, id string, write func(*profile.Profile) ([]byte, error)) ([]byte, error) {
-	p, err := a.cfg.Service.Profile(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return write(p)
+// Export gives a profile as a file of another format.
+func (a *Attendant) Export(ctx context.Context, id, format string) (*intake.Exported, error) {
+	return a.intake.Export(ctx, id, format)
 }

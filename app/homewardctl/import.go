@@ -41,8 +41,7 @@ func (a *app) importFile(ctx context.Context, path string, o importOptions) erro
 	if err != nil {
 		return err
 	}
-	found, err := intake.Read(ctx, data, a.ask)
-	clear(data)
+	found, err := intake.Read(ctx, path, data, a.ask)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ type Item struct {
 	// Replaces is the profile that came from the same source before, whose ID and name
 	// the new one has taken; nil: it is a new one.
 	Replaces *control.ProfileInfo
+	// Elsewhere: the one that it replaces has another gateway, or one that proves itself
+	// in another way, so that what is kept for it will be forgotten.
+	Elsewhere bool
 	// Taken: another profile of the user's has the same name, so that the service would
 	// refuse this one.
 	Taken bool
@@ -55,7 +58,11 @@ func (k *Intake) Plan(ctx context.Context, found []profile.Imported) (*Plan, err
 		if old := k.replaces(p, left); old != nil {
 			// A second connection of the same file must not replace this one.
 			left = slices.DeleteFunc(left, func(e control.ProfileInfo) bool { return e.ID == old.ID })
-			p.ID, p.Name, item.Replaces = old.ID, old.Name, old
+			before, err := k.cfg.Service.Profile(ctx, old.ID)
+			if err != nil {
+				return nil, err
+			}
+			p.ID, p.Name, item.Replaces, item.Elsewhere = old.ID, old.Name, old, !before.SameServers(p)
 		}
 		plan.Items = append(plan.Items, item)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/homeward-vpn/homeward/client/credential"
 	"github.com/homeward-vpn/homeward/client/profile"
@@ -43,11 +44,14 @@ func Open(path, what string) (*os.File, error) {
 // maxPasswords is how often the password of a certificate is asked for.
 const maxPasswords = 3
 
-// Read reads the connections of a profile file, and asks for the password of a
-// certificate in it where that is wanted. Whoever gets them clears their secrets. An
-// error that comes from the file is a *profile.ImportError.
-func Read(ctx context.Context, data []byte, ask credential.Prompter) ([]profile.Imported, error) {
+// Read reads the connections of a profile file with that path, asks for the password of
+// a certificate in it where that is wanted, and reads the files beside it that it names.
+// It clears data; whoever gets the connections clears their secrets. An error that comes
+// from the file is a *profile.ImportError.
+func Read(ctx context.Context, path string, data []byte, ask credential.Prompter) ([]profile.Imported, error) {
+	defer clear(data)
 	return formats.ImportWith(data, profile.ImportOptions{
+		ReadFile: profile.FilesBeside(filepath.Dir(path)),
 		AskPassword: func(name string, attempt int) ([]byte, error) {
 			if attempt >= maxPasswords {
 				return nil, errors.New("three passwords did not fit")

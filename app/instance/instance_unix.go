@@ -1,0 +1,39 @@
+//go:build unix
+
+package instance
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/homeward-vpn/homeward/platform/localsock"
+)
+
+// systemPath is where the system itself keeps such names; a Unix has files for that.
+func systemPath(string) string { return "" }
+
+// hold takes the lock beside the socket. Two programs that start at the same moment
+// would else each find the other's socket not listening yet, and remove it.
+func hold(path string) (io.Closer, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("making the session's folder: %w", err)
+	}
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("looking for another start: %w", err)
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = ErrRunning
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func self(who localsock.Credentials) bool { return int64(who.UID) == int64(os.Getuid()) }
