@@ -30,7 +30,11 @@ func newFirstPage(do func(viewmodel.Action)) *firstPage {
 	}
 	mark := &fyne.Container{Layout: &flowLayout{middle: true}, Objects: []fyne.CanvasObject{newIcon("app", "", 88)}}
 	words := column(gapSmall, p.title, p.sentence)
-	p.scroll = newScrolled(column(gapLarge, mark, words, p.buttons, p.drop), pageAcross, pageDown, pageWidest)
+	place := &fyne.Container{
+		Layout:  &insetLayout{across: 32, down: 40},
+		Objects: []fyne.CanvasObject{newPanel(ColorCard, ColorLine, 10), column(gapLarge, mark, words, p.buttons, p.drop)},
+	}
+	p.scroll = newScrolled(place, pageAcross, pageDown, 560)
 	p.scroll.middle = true
 	return p
 }

@@ -1,6 +1,9 @@
 package desktop
 
-import "fyne.io/fyne/v2"
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+)
 
 // Fyne asks an object for one smallest size, but a text that wraps has as many
 // as there are widths. The layouts here ask for the height at a width instead,
@@ -135,7 +138,7 @@ func (l *insetLayout) heightAt(objects []fyne.CanvasObject, width float32) float
 // first would get too narrow to read, the second goes below it.
 type spreadLayout struct {
 	gap      float32
-	narrow   float32 // the least that the first needs beside the second
+	narrow   float32 // the least that the first needs beside the second, at a text scale of 1
 	width    float32
 	reversed bool // the second object comes first, and is at its top: a mark
 }
@@ -155,7 +158,7 @@ func (l *spreadLayout) beside(objects []fyne.CanvasObject, width float32) (first
 		return width, true
 	}
 	first = width - objects[1].MinSize().Width - l.gap
-	return first, first >= l.narrow
+	return first, first >= l.narrow*theme.TextSize()/typeScale[theme.SizeNameText]
 }
 
 // Layout implements fyne.Layout.

@@ -30,6 +30,14 @@ func toneOf(t viewmodel.Tone) tonePaint {
 	return tonePaints[viewmodel.ToneInfo]
 }
 
+// edgeOf is the colour of a bar's edge: what only informs has a quiet one.
+func edgeOf(t viewmodel.Tone) fyne.ThemeColorName {
+	if p := toneOf(t); p != tonePaints[viewmodel.ToneInfo] {
+		return p.color
+	}
+	return ColorLine
+}
+
 // noticeList is the bars below the head. A bar stays as it is, unfolded or with
 // the keyboard in it, until what it says changes.
 type noticeList struct {
@@ -72,8 +80,12 @@ func (l *noticeList) find(n viewmodel.Notice) int {
 
 func (l *noticeList) bar(n viewmodel.Notice) fyne.CanvasObject {
 	paint := toneOf(n.Tone)
-	parts := []fyne.CanvasObject{bodyText(n.Text)}
+	words := fyne.CanvasObject(bodyText(n.Text))
 	row := buttons(n.Buttons, l.do, byImportance)
+	if len(row) == 1 && n.Detail == "" {
+		words, row = spread(words, row[0]), nil
+	}
+	parts := []fyne.CanvasObject{words}
 	if n.Detail != "" {
 		detail := quietText(n.Detail)
 		more := newDisclosure(n.Show, func(open bool) {
@@ -90,7 +102,7 @@ func (l *noticeList) bar(n viewmodel.Notice) fyne.CanvasObject {
 	return &fyne.Container{
 		Layout: &insetLayout{across: gapNormal, down: 12},
 		Objects: []fyne.CanvasObject{
-			newPanel(ColorCard, paint.color, 10),
+			newPanel(ColorCard, edgeOf(n.Tone), 10),
 			marked(newIcon(paint.sign, paint.color, 18), column(gapSmall, parts...)),
 		},
 	}

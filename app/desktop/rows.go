@@ -1,6 +1,8 @@
 package desktop
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -25,7 +27,14 @@ type profileRows struct {
 	first   int           // the profile that the first of them shows
 	bound   int           // how often a row was filled, for the tests
 	focused bool
+
+	words    []string // the states of the rows, each once
+	measured rowSize  // of the height that rows have
+	probe    *text
 }
+
+// rowSize is the height of rows, and what it was measured for.
+type rowSize struct{ width, text, high float32 }
 
 const (
 	rowGap    float32 = 8
@@ -35,7 +44,7 @@ const (
 )
 
 func newProfileRows(do func(viewmodel.Action), use func()) *profileRows {
-	l := &profileRows{do: do, use: use, holder: &fyne.Container{}}
+	l := &profileRows{do: do, use: use, holder: &fyne.Container{}, probe: newText(lookSmall, "")}
 	l.scroll = container.NewVScroll(l.holder)
 	l.scroll.OnScrolled = func(fyne.Position) { l.fill() }
 	l.holder.Layout = (*rowsLayout)(l)
@@ -52,6 +61,15 @@ func (l *profileRows) Set(rows []viewmodel.ProfileRow) {
 	}
 	resized := len(rows) != len(l.rows)
 	l.rows = rows
+	var words []string
+	for i := range rows {
+		if !slices.Contains(words, rows[i].State) {
+			words = append(words, rows[i].State)
+		}
+	}
+	if !slices.Equal(words, l.words) {
+		l.words, l.measured, resized = words, rowSize{}, true
+	}
 	if resized {
 		l.scroll.Refresh()
 	}
@@ -71,14 +89,29 @@ func (l *profileRows) selected() int {
 	return -1
 }
 
-// rowHeight is the same for all, so that a row's place is known without it.
+// rowHeight is the same for all, so that a row's place is known without it: the
+// states are the product's own words, and each is shown whole.
 func (l *profileRows) rowHeight() float32 {
 	th := l.Theme()
-	line := func(name fyne.ThemeSizeName, bold bool) float32 {
-		return fyne.MeasureText("M", th.Size(name), fyne.TextStyle{Bold: bold}).Height
+	now := rowSize{width: l.scroll.Size().Width, text: th.Size(theme.SizeNameText)}
+	if l.measured.high > 0 && l.measured.width == now.width && l.measured.text == now.text {
+		return l.measured.high
 	}
-	return line(theme.SizeNameText, true) + line(SizeSmall, false) + 2*rowDown + 2
+	state := fyne.MeasureText("M", th.Size(SizeSmall), fyne.TextStyle{}).Height
+	if w := now.width - 2*rowInset - rowText(l) - rowAcross; w > 0 {
+		for _, word := range l.words {
+			l.probe.Set(word)
+			state = max(state, l.probe.HeightAt(w))
+		}
+	}
+	name := fyne.MeasureText("M", now.text, fyne.TextStyle{Bold: true}).Height
+	now.high = name + state + 2*rowDown + 2
+	l.measured = now
+	return now.high
 }
+
+// rowText is where the words of a row begin.
+func rowText(w interface{ Theme() fyne.Theme }) float32 { return rowAcross + 18*textScale(w) + 10 }
 
 // reveal scrolls so far that a row is seen whole.
 func (l *profileRows) reveal(i int) {
@@ -217,7 +250,7 @@ type profileRow struct {
 func newProfileRow(l *profileRows) *profileRow {
 	r := &profileRow{
 		list: l, ground: newPanel("", "", 8), mark: markIcon(viewmodel.MarkDisconnected),
-		name: ellipsis(lookName, ""), state: ellipsis(lookSmall, ""),
+		name: ellipsis(lookName, ""), state: newText(lookSmall, ""),
 	}
 	r.ExtendBaseWidget(r)
 	record(r)
@@ -230,9 +263,27 @@ func (r *profileRow) Set(v viewmodel.ProfileRow, focused bool) {
 	r.view = v
 	r.mark.SetMark(v.Mark)
 	r.name.Set(v.Name)
-	r.state.Set(v.State)
+	if r.state.Text() != v.State {
+		r.state.Set(v.State)
+		r.place(r.Size())
+	}
 	r.paint()
 	r.focus.show(focused && v.Selected)
+}
+
+// place puts the mark and the words in the middle of the row's height.
+func (r *profileRow) place(size fyne.Size) {
+	mark := r.mark.MinSize()
+	r.mark.Resize(mark)
+	r.mark.Move(fyne.NewPos(rowAcross, (size.Height-mark.Height)/2))
+	x := rowText(r)
+	w := size.Width - x - rowAcross
+	name, state := r.name.MinSize().Height, r.state.HeightAt(w)
+	y := (size.Height - name - state - 2) / 2
+	r.name.Move(fyne.NewPos(x, y))
+	r.name.Resize(fyne.NewSize(w, name))
+	r.state.Move(fyne.NewPos(x, y+name+2))
+	r.state.Resize(fyne.NewSize(w, state))
 }
 
 func (r *profileRow) paint() {
@@ -280,20 +331,9 @@ func (v *profileRowRenderer) Objects() []fyne.CanvasObject {
 }
 
 func (v *profileRowRenderer) Layout(size fyne.Size) {
-	r := v.r
-	r.ground.Resize(size)
-	mark := r.mark.MinSize()
-	r.mark.Resize(mark)
-	r.mark.Move(fyne.NewPos(rowAcross, (size.Height-mark.Height)/2))
-	x := rowAcross + mark.Width + 10
-	w := size.Width - x - rowAcross
-	name, state := r.name.MinSize().Height, r.state.MinSize().Height
-	y := (size.Height - name - state - 2) / 2
-	r.name.Move(fyne.NewPos(x, y))
-	r.name.Resize(fyne.NewSize(w, name))
-	r.state.Move(fyne.NewPos(x, y+name+2))
-	r.state.Resize(fyne.NewSize(w, state))
-	r.focus.place(size)
+	v.r.ground.Resize(size)
+	v.r.place(size)
+	v.r.focus.place(size)
 }
 
 func (v *profileRowRenderer) Refresh() {

@@ -152,3 +152,16 @@ func samples(now time.Time) (list []viewmodel.Sample) {
 	}
 	return list
 }
+
+// translated are the languages that there are files for.
+func translated(t testing.TB) (list []string) {
+	t.Helper()
+	files, err := assets.Translations.ReadDir(assets.TranslationsDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		list = append(list, strings.TrimSuffix(f.Name(), ".json"))
+	}
+	return list
+}

@@ -31,8 +31,9 @@ var (
 // it says so, ends in an ellipsis.
 type text struct {
 	widget.BaseWidget
-	rich *widget.RichText
-	seg  *widget.TextSegment
+	rich  *widget.RichText
+	seg   *widget.TextSegment
+	whole bool // it asks for the room of one line, and wraps where it has less
 }
 
 func newText(l look, s string) *text {
@@ -53,10 +54,10 @@ func ellipsis(l look, s string) *text {
 	return t
 }
 
-// oneLine is a text that is as wide as it must be to be in one line.
+// oneLine is a text that asks for the room of one line, and wraps where it has less.
 func oneLine(l look, s string) *text {
 	t := newText(l, s)
-	t.rich.Wrapping = fyne.TextWrapOff
+	t.whole = true
 	return t
 }
 
@@ -120,6 +121,11 @@ func (r *textRenderer) Layout(size fyne.Size) {
 }
 
 func (r *textRenderer) MinSize() fyne.Size {
+	if r.t.whole {
+		// One more than measured: the last word must not wrap for a rounding.
+		w := r.t.natural() + 1
+		return fyne.NewSize(w, r.t.HeightAt(w))
+	}
 	pad := 2 * theme.InnerPadding()
 	return r.t.rich.MinSize().SubtractWidthHeight(pad, pad)
 }

@@ -1,0 +1,179 @@
+package desktop
+
+import (
+	"fmt"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/theme"
+
+	"github.com/homeward-vpn/homeward/app/viewmodel"
+)
+
+// box is where something is in the window.
+type box struct{ left, top, right, bottom float32 }
+
+func (b box) and(o box) box {
+	return box{max(b.left, o.left), max(b.top, o.top), min(b.right, o.right), min(b.bottom, o.bottom)}
+}
+
+func (b box) empty() bool { return b.right-b.left < 0.5 || b.bottom-b.top < 0.5 }
+
+// seen is something that a person sees as one thing.
+type seen struct {
+	what    string
+	at      box // of it
+	visible box // of it, as far as what scrolls shows it
+	room    box // across which it must not go: the part of the window that it is in
+}
+
+// survey finds everything that is drawn, and complains of texts that are cut.
+func survey(t *testing.T, name string, o fyne.CanvasObject) (found []seen) {
+	t.Helper()
+	var walk func(o fyne.CanvasObject, at fyne.Position, view, room box, inside bool)
+	walk = func(o fyne.CanvasObject, at fyne.Position, view, room box, inside bool) {
+		if !o.Visible() {
+			return
+		}
+		at = at.Add(o.Position())
+		place := box{at.X, at.Y, at.X + o.Size().Width, at.Y + o.Size().Height}
+		if v := place.and(view); !inside && !place.empty() && !v.empty() {
+			if what := thing(o); what != "" {
+				found = append(found, seen{what, place, v, room})
+				inside = true
+			}
+		}
+		switch o := o.(type) {
+		case *text:
+			checkText(t, name, o)
+		case *container.Scroll:
+			view = view.and(place)
+			room = box{place.left, -1e6, place.right, 1e6}
+			walk(o.Content, at, view, room, inside)
+		case *fyne.Container:
+			for _, c := range o.Objects {
+				walk(c, at, view, room, inside)
+			}
+		case fyne.Widget:
+			for _, c := range test.WidgetRenderer(o).Objects() {
+				walk(c, at, view, room, inside)
+			}
+		}
+	}
+	size := o.Size()
+	all := box{0, 0, size.Width, size.Height}
+	walk(o, fyne.Position{}, all, all, false)
+	return found
+}
+
+// thing names what a person sees as one thing; empty: it is made of such, or a ground.
+func thing(o fyne.CanvasObject) string {
+	switch o := o.(type) {
+	case *text:
+		return fmt.Sprintf("text %q", o.Text())
+	case *button:
+		return fmt.Sprintf("button %q", o.Text())
+	case *iconButton, *icon, *toggle, *graph, *stroke, *field:
+		return fmt.Sprintf("%T", o)
+	}
+	return ""
+}
+
+// checkText complains of a text of which something is not seen.
+func checkText(t *testing.T, name string, o *text) {
+	t.Helper()
+	const slack = 0.6
+	width, height := o.Size().Width, o.Size().Height
+	switch {
+	case o.Text() == "":
+	case o.rich.Truncation == fyne.TextTruncateEllipsis: // a name that a person has chosen, and is shown whole elsewhere
+	case o.HeightAt(width) > height+slack:
+		t.Errorf("%s: %q is %.0f high and has %.0f", name, o.Text(), o.HeightAt(width), height)
+	}
+}
+
+// checkLayout complains of what overlaps or runs out of the window.
+func checkLayout(t *testing.T, name string, root fyne.CanvasObject) {
+	t.Helper()
+	found := survey(t, name, root)
+	if len(found) < 4 {
+		t.Errorf("%s: only %d things are drawn", name, len(found))
+	}
+	const slack = 0.6
+	for i, a := range found {
+		if a.at.left < a.room.left-slack || a.at.right > a.room.right+slack || a.at.top < a.room.top-slack || a.at.bottom > a.room.bottom+slack {
+			t.Errorf("%s: %s at %+v runs out of %+v", name, a.what, a.at, a.room)
+		}
+		for _, b := range found[:i] {
+			if both := a.visible.and(b.visible); !both.empty() {
+				t.Errorf("%s: %s and %s overlap: %+v, %+v", name, a.what, b.what, a.at, b.at)
+			}
+		}
+	}
+}
+
+var sceneNames = []string{"first-run", "idle", "connecting", "connected", "details", "failed", "blocked", "expiring", "lost"}
+
+// open makes the window of a scene.
+func open(t testing.TB, a fyne.App, say viewmodel.Say, name string, size fyne.Size) *Desktop {
+	t.Helper()
+	d := New(a, Config{Title: say("app.name", nil), Say: say, Do: func(viewmodel.Action) {}})
+	d.Window().Resize(size)
+	d.Window().Show()
+	d.Show(viewmodel.Main(scene(name), say))
+	if name == "details" {
+		d.main.details.more.Tapped(nil)
+	}
+	return d
+}
+
+// TestNothingIsCutOrOverlaps in any scene: in every language, with texts of one and a
+// half times the length, with texts twice as large, in windows of every size.
+func TestNothingIsCutOrOverlaps(t *testing.T) {
+	says := map[string]viewmodel.Say{"longer": longer(speak(t, "en"))}
+	for _, language := range translated(t) {
+		says[language] = speak(t, language)
+	}
+	sizes := []fyne.Size{{Width: windowWidth, Height: windowHeight}, (windowLayout{}).MinSize(nil), {Width: 1600, Height: 1000}}
+	for _, scale := range []float32{1, 1.5, 2} {
+		a := newTestApp(t, theme.VariantLight, scale)
+		for language, say := range says {
+			for _, size := range sizes {
+				for _, name := range sceneNames {
+					d := open(t, a, say, name, size)
+					checkLayout(t, fmt.Sprintf("%s, %s, %.0f x %.0f, texts %.1f times as large", name, language, size.Width, size.Height, scale), d.window.Content())
+					d.Window().Close()
+				}
+			}
+		}
+	}
+}
+
+// TestTextsGrowInTheOpenWindow: a window that is open follows the person's text size,
+// and goes back.
+func TestTextsGrowInTheOpenWindow(t *testing.T) {
+	a := newTestApp(t, theme.VariantLight, 1)
+	d := open(t, a, speak(t, "en"), "connected", fyne.NewSize(windowWidth, windowHeight))
+	before := d.main.title.Size().Height
+	for _, scale := range []float32{2, 1.25, 1} {
+		a.Settings().SetTheme(NewTheme().WithVariant(theme.VariantLight).WithTextScale(scale))
+		d.window.Canvas().Capture()
+		checkLayout(t, fmt.Sprint("grown ", scale), d.window.Content())
+		if got := d.main.title.Size().Height; got < before*scale*0.9 || got > before*scale*1.1 {
+			t.Errorf("texts %.2f times as large: the state is %.0f high, was %.0f", scale, got, before)
+		}
+	}
+}
+
+// TestChangesKeepTheLayout: from scene to scene in one window.
+func TestChangesKeepTheLayout(t *testing.T) {
+	a := newTestApp(t, theme.VariantDark, 1)
+	say := speak(t, "en")
+	d := open(t, a, say, "first-run", fyne.NewSize(windowWidth, windowHeight))
+	for _, name := range []string{"idle", "connecting", "connected", "expiring", "lost", "connected", "blocked", "failed", "connecting", "idle", "first-run", "connected"} {
+		d.Show(viewmodel.Main(scene(name), say))
+		checkLayout(t, "then "+name, d.window.Content())
+	}
+}
