@@ -124,7 +124,7 @@ func open(t testing.TB, a fyne.App, say viewmodel.Say, name string, size fyne.Si
 	d.Window().Show()
 	d.Show(viewmodel.Main(scene(name), say))
 	if name == "details" {
-		d.main.details.more.Tapped(nil)
+		d.main.details.more.turn()
 	}
 	return d
 }

@@ -93,7 +93,7 @@ func (l *noticeList) bar(n viewmodel.Notice) fyne.CanvasObject {
 			l.fit()
 		})
 		detail.Hide()
-		row = append(row, more)
+		row = append(row, more.link)
 		parts = append(parts, detail)
 	}
 	if len(row) > 0 {
@@ -110,14 +110,14 @@ func (l *noticeList) bar(n viewmodel.Notice) fyne.CanvasObject {
 
 // disclosure is a link that unfolds something, and folds it again.
 type disclosure struct {
-	*button
+	link   *button
 	open   bool
 	toggle func(open bool)
 }
 
 func newDisclosure(label string, toggle func(open bool)) *disclosure {
 	d := &disclosure{toggle: toggle}
-	d.button = linkButton(label, d.turn).Sign("closed", true)
+	d.link = linkButton(label, d.turn).Sign("closed", true)
 	return d
 }
 
@@ -127,7 +127,7 @@ func (d *disclosure) turn() {
 	if d.open {
 		name = "open"
 	}
-	d.Sign(name, true)
+	d.link.Sign(name, true)
 	d.toggle(d.open)
 }
 

@@ -28,7 +28,7 @@ func newDetails(do func(viewmodel.Action), fit func()) *details {
 		fit()
 	})
 	d.body.Hide()
-	d.box = column(12, flow(0, d.more), d.body)
+	d.box = column(12, flow(0, d.more.link), d.body)
 	return d
 }
 
@@ -37,7 +37,7 @@ func (d *details) Set(v *viewmodel.Technical) bool {
 	d.view = v
 	changed := setVisible(d.box, v != nil)
 	if v != nil {
-		d.more.SetText(v.Title)
+		d.more.link.SetText(v.Title)
 	}
 	return d.draw() || changed
 }
