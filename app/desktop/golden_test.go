@@ -9,9 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/theme"
 )
 
 // go test ./app/desktop -run Golden -update writes the pictures anew. Look at them
@@ -109,25 +106,4 @@ func different(a, b image.Image) (n int) {
 		}
 	}
 	return n
-}
-
-// TestGolden: each scene of the main window, in light and dark, in two languages.
-func TestGolden(t *testing.T) {
-	for _, language := range []string{"en", "de"} {
-		for mode, variant := range variants {
-			a := newTestApp(t, variant, 1)
-			for _, name := range sceneNames {
-				d := open(t, a, speak(t, language), name, fyne.NewSize(windowWidth, windowHeight))
-				golden(t, "main-"+name+"-"+mode+"-"+language, d.window.Canvas().Capture())
-				d.Window().Close()
-			}
-		}
-	}
-}
-
-// TestGoldenLarge: with texts twice as large.
-func TestGoldenLarge(t *testing.T) {
-	a := newTestApp(t, theme.VariantLight, 2)
-	d := open(t, a, speak(t, "en"), "connected", fyne.NewSize(windowWidth, windowHeight))
-	golden(t, "main-connected-large", d.window.Canvas().Capture())
 }
