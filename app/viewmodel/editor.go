@@ -186,7 +186,7 @@ func (t texts) formField(d Draft, r formRule, w problem) FormField {
 		f.Help = t.s("field." + string(r.id) + ".help")
 	}
 	if r.hint != nil {
-		f.Hint = r.hint(d)
+		f.Hint = Clean(r.hint(d), maxName)
 	}
 	switch r.kind {
 	case FieldChoice:

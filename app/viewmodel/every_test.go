@@ -52,11 +52,11 @@ func fit(t testing.TB, name string, view any) {
 		if action {
 			return // a profile's ID is the service's own, and goes back to it as it came
 		}
+		if strings.HasPrefix(at, "EditorView") && strings.HasSuffix(at, ".Value") {
+			return // what was typed, which goes back to the field as it is
+		}
 		if utf8.RuneCountInString(text) > MaxText {
 			t.Errorf("%s: %s has %d characters", name, at, utf8.RuneCountInString(text))
-		}
-		if strings.HasSuffix(at, ".Value") && strings.Contains(at, "Fields[") && strings.Contains(text, "\n") {
-			return // what was typed into a field of several lines
 		}
 		for _, r := range text {
 			if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs) || r == utf8.RuneError {

@@ -3,6 +3,7 @@ package viewmodel
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/profile"
@@ -71,6 +72,9 @@ func (t texts) signed(o profile.Origin) Signed {
 	return Signed{Tone: ToneWarning, Text: t.s("import.signed.not")}
 }
 
+// mostRules bounds how many rules are told one by one.
+const mostRules = 5
+
 // connection says what one connection does.
 func (t texts) connection(in *profile.Imported) ImportConnection {
 	p := &in.Profile
@@ -84,6 +88,11 @@ func (t texts) connection(in *profile.Imported) ImportConnection {
 	add("import.sign-in", t.signIn(&p.Client))
 	add("import.through", t.wanted(p.Traffic))
 	add("import.by-itself", t.byItself(p.OnDemand))
+	if p.OnDemand.When != profile.WhenNever {
+		for i, r := range p.OnDemand.Rules[:min(len(p.OnDemand.Rules), mostRules)] {
+			c.Facts = append(c.Facts, Fact{t.with("import.rule", data{"Number": strconv.Itoa(i + 1)}), t.rule(r)})
+		}
+	}
 	if p.Traffic.KillSwitch == profile.KillSwitchOn {
 		add("kill.label", t.s("kill.on.sentence"))
 	}

@@ -108,6 +108,52 @@ func (t texts) byItself(o profile.OnDemand) string {
 	return t.upTo("always.with-rules", MaxText/2, data{"Sentence": words, "Count": len(o.Rules)})
 }
 
+// rule says what a rule does and where.
+func (t texts) rule(r profile.Rule) string {
+	where := t.where(r)
+	switch r.Action {
+	case profile.RuleConnect:
+		return t.upTo("rule.connect", MaxText/2, data{"Where": where})
+	case profile.RuleDisconnect:
+		return t.upTo("rule.disconnect", MaxText/2, data{"Where": where})
+	case profile.RuleEvaluate:
+		var names []string
+		for _, d := range r.Domains {
+			if d.Action == profile.DomainIfNeeded {
+				names = append(names, d.Domains...)
+			}
+		}
+		if len(names) > 0 {
+			return t.upTo("rule.evaluate", MaxText/2, data{"Where": where, "Names": t.list(cleanAll(names), mostNames)})
+		}
+	}
+	return t.upTo("rule.ignore", MaxText/2, data{"Where": where})
+}
+
+// where names the networks that a rule is for.
+func (t texts) where(r profile.Rule) string {
+	var list []string
+	switch r.Interface {
+	case profile.RuleWiFi, profile.RuleEthernet, profile.RuleCellular:
+		list = append(list, t.s("where."+string(r.Interface)))
+	}
+	for _, w := range []struct {
+		key   string
+		names []string
+	}{{"where.ssids", r.SSIDs}, {"where.domains", r.DNSDomains}, {"where.servers", r.DNSServers}} {
+		if len(w.names) > 0 {
+			list = append(list, t.upTo(w.key, MaxText/8, data{"Names": t.list(cleanAll(w.names), mostNames)}))
+		}
+	}
+	if r.ProbeURL != "" {
+		list = append(list, t.with("where.probe", data{"Names": r.ProbeURL}))
+	}
+	if len(list) == 0 {
+		return t.s("where.any")
+	}
+	return t.list(list, len(list))
+}
+
 // whenWord is the translations' word for a When.
 func whenWord(w profile.When) string {
 	switch w {
