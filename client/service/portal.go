@@ -64,8 +64,11 @@ type portals struct {
 	svc   *Service
 	now   func() time.Time // the wall's
 	doubt chan struct{}    // of one: the network may want a sign-in
-	tried chan struct{}    // of one: an attempt has begun
+	moved chan struct{}    // of one: an attempt has begun, or ended
 	left  chan struct{}    // of one: a person's sign-in has ended, and whether it is done was not seen
+
+	long    *time.Timer // the attempt takes long
+	unknown *time.Timer // what could not be found out is asked again
 
 	looking sync.Mutex // one look at a time
 	last    look       // the last one; with looking
@@ -88,7 +91,19 @@ type look struct {
 }
 
 func newPortals(cfg Portals, s *Service) *portals {
-	return &portals{cfg: cfg, svc: s, now: time.Now, doubt: make(chan struct{}, 1), tried: make(chan struct{}, 1), left: make(chan struct{}, 1)}
+	p := &portals{
+		cfg: cfg, svc: s, now: time.Now,
+		doubt: make(chan struct{}, 1), moved: make(chan struct{}, 1), left: make(chan struct{}, 1),
+		long: time.NewTimer(time.Hour), unknown: time.NewTimer(time.Hour),
+	}
+	p.rest()
+	return p
+}
+
+// rest has nothing due: a line that stands wakes nobody.
+func (p *portals) rest() {
+	p.long.Stop()
+	p.unknown.Stop()
 }
 
 // run looks at the network whenever there is a doubt, until ctx ends.
@@ -96,28 +111,31 @@ func (p *portals) run(ctx context.Context) {
 	if p.cfg.Look == nil || p.cfg.Listen == nil {
 		return
 	}
-	long, unknown := time.NewTimer(0), time.NewTimer(0)
-	long.Stop()
-	unknown.Stop()
-	defer long.Stop()
-	defer unknown.Stop()
+	defer p.rest()
 	wait := doubtFirst
 	again := func(state supervisor.State) {
-		unknown.Stop()
+		p.unknown.Stop()
 		if p.lookAgain(ctx, state) == control.PortalUnknown && state.Mode() == supervisor.Off {
-			unknown.Reset(wait)
+			p.unknown.Reset(wait)
 		}
 	}
 	for {
 		select {
-		case <-p.tried:
-			long.Reset(doubtTime)
-		case <-long.C:
+		case <-p.moved:
+			switch p.svc.shown.now().Phase {
+			case supervisor.Connecting:
+				p.long.Reset(doubtTime)
+			case supervisor.Connected, supervisor.Disconnected:
+				p.rest()
+			default:
+				p.long.Stop()
+			}
+		case <-p.long.C:
 			if state := p.svc.shown.now(); state.Phase == supervisor.Connecting {
 				wait = doubtFirst
 				again(state)
 			}
-		case <-unknown.C:
+		case <-p.unknown.C:
 			if state := p.svc.shown.now(); state.Phase == supervisor.Connecting {
 				wait = min(2*wait, doubtMost)
 				again(state)
@@ -209,9 +227,9 @@ func (p *portals) elsewhere() {
 // saw follows what becomes of the line.
 func (p *portals) saw(before, after supervisor.State) {
 	p.judge(after)
-	if after.Phase == supervisor.Connecting && before.Phase != supervisor.Connecting {
+	if after.Phase != before.Phase {
 		select {
-		case p.tried <- struct{}{}:
+		case p.moved <- struct{}{}:
 		default: // it is known
 		}
 	}

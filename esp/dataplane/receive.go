@@ -49,7 +49,7 @@ type receiver struct {
 	p       *Plane
 	receive ReceiveFunc
 
-	arena []byte // all of bufs
+	arena arena // all of bufs
 	bufs  [][]byte
 	sizes []int
 	from  []netip.AddrPort
@@ -69,13 +69,12 @@ func newReceiver(p *Plane, receive ReceiveFunc) *receiver {
 		writes:  make([][]byte, 0, n),
 		control: make([]int, 0, n),
 	}
-	// One arena: pages that are never touched cost no memory. The capacity
-	// ends at 64 KiB: a TUN joins segments for as long as there is capacity,
-	// and must not make a packet longer than an IP length can say.
+	// The capacity of each ends at 64 KiB: a TUN joins segments for as long as there
+	// is capacity, and must not make a packet longer than an IP length can say.
 	r.arena = arenas.get(n * slot)
 	for i := range r.bufs {
 		start := i*slot + lead
-		r.bufs[i] = r.arena[start : start+maxDatagram : start+maxDatagram]
+		r.bufs[i] = r.arena.octets[start : start+maxDatagram : start+maxDatagram]
 	}
 	return r
 }
@@ -142,7 +141,7 @@ func (r *receiver) batch(n int) {
 		packets++
 		octets += len(inner)
 		start := i*slot + lead + sa.in.HeaderLen() - tunRoom
-		r.writes = append(r.writes, r.arena[start:start+tunRoom+len(inner):start+maxDatagram])
+		r.writes = append(r.writes, r.arena.octets[start:start+tunRoom+len(inner):start+maxDatagram])
 	}
 	r.charge(sa, packets, octets-before)
 	if authentic > 0 {
