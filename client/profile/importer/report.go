@@ -151,6 +151,13 @@ func (r *Report) Absent(what, note string) {
 	r.absent = append(r.absent, profile.Line{Path: what, Value: Missing, Verdict: profile.Approximated, Note: note})
 }
 
+// Lacks is Absent for a key: where the file has it, there is no such line.
+func (r *Report) Lacks(path, note string) {
+	if !r.Has(path) {
+		r.Absent(path, note)
+	}
+}
+
 // Lines gives the report: the keys in the file's order, then what it lacks.
 func (r *Report) Lines() []profile.Line { return slices.Concat(r.lines, r.absent) }
 

@@ -3,11 +3,10 @@ package mobileconfig
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/asn1"
-	"encoding/pem"
 	"strings"
 
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/keyfile"
 )
 
 // The payload types that hold certificates, or say where to get one.
@@ -22,7 +21,6 @@ const (
 
 // The bounds of certificates in a file.
 const (
-	maxCertificate    = 32 << 10 // DER, bytes
 	maxPayloadContent = 512 << 10
 	maxTrusted        = 64
 )
@@ -116,7 +114,7 @@ func (cs *certificates) readTrusted(p payload) error {
 	if err != nil {
 		return err
 	}
-	certs, err := parseCertificates(data)
+	certs, err := keyfile.Certificates(data)
 	if err != nil {
 		e := damaged("%s does not hold a certificate that can be read", p.label())
 		e.Err = err
@@ -134,43 +132,6 @@ func (cs *certificates) readTrusted(p payload) error {
 
 // selfIssued says that a certificate names itself as its issuer.
 func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
-
-// parseCertificates reads DER, or PEM text with one certificate or more.
-func parseCertificates(data []byte) ([]*x509.Certificate, error) {
-	if !bytes.Contains(data, []byte("-----BEGIN")) {
-		if len(data) > maxCertificate {
-			return nil, damaged("larger than %d bytes", maxCertificate)
-		}
-		var whole asn1.RawValue
-		rest, err := asn1.Unmarshal(data, &whole)
-		if err == nil && len(bytes.Trim(rest, "\r\n")) == 0 { // editors end a file with a line break
-			data = whole.FullBytes
-		}
-		c, err := x509.ParseCertificate(data)
-		if err != nil {
-			return nil, err
-		}
-		return []*x509.Certificate{c}, nil
-	}
-	var certs []*x509.Certificate
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" && block.Type != "X509 CERTIFICATE" {
-			continue
-		}
-		if len(block.Bytes) > maxCertificate || len(certs) >= maxTrusted {
-			return nil, damaged("larger than a certificate is")
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		certs = append(certs, c)
-	}
-	if len(certs) == 0 {
-		return nil, damaged("no certificate inside")
-	}
-	return certs, nil
-}
 
 // trust gives the anchors and the intermediates for a connection, DER, each
 // once.

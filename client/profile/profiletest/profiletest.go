@@ -1,7 +1,8 @@
 // Package profiletest finds the profile files that tests read: real ones, from
 // the manuals and tools of many vendors. They lie in ../shared/samples, beside
 // the repository, and are read where they are; where they are absent, a test is
-// skipped and says so.
+// skipped and says so. It also makes the certificates that fixtures hold, and
+// looks up lines of reports.
 //
 // The tests of the importers and of the command line call it; programs never
 // do.
@@ -39,4 +40,14 @@ func root(t testing.TB) string {
 			t.Fatal("no go.mod above the test")
 		}
 	}
+}
+
+// Sample reads one of the samples.
+func Sample(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(Samples(t), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
