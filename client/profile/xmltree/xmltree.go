@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/homeward-vpn/homeward/client/profile"
@@ -235,18 +236,20 @@ func (e *Element) Walk(f func(*Element)) {
 	}
 }
 
-// Keys adds everything below e to a report: an element that has text or is
-// empty, and each attribute.
-func (e *Element) Keys(r *importer.Report) {
+// Keys adds everything below e to a report, but what stands in one of the elements
+// left out: an element that has text or is empty, and each attribute.
+func (e *Element) Keys(r *importer.Report, without ...*Element) {
 	for _, c := range e.Children {
-		c.Walk(func(k *Element) {
-			if k.Text != "" || len(k.Children) == 0 {
-				r.Add(k.Path, k.Text)
-			}
-			for _, a := range k.Attributes {
-				r.Add(k.Path+"@"+a.Name, a.Value)
-			}
-		})
+		if slices.Contains(without, c) {
+			continue
+		}
+		if c.Text != "" || len(c.Children) == 0 {
+			r.Add(c.Path, c.Text)
+		}
+		for _, a := range c.Attributes {
+			r.Add(c.Path+"@"+a.Name, a.Value)
+		}
+		c.Keys(r, without...)
 	}
 }
 
