@@ -8,8 +8,10 @@ package formats
 
 import (
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/anyconnect"
 	"github.com/homeward-vpn/homeward/client/profile/mobileconfig"
 	"github.com/homeward-vpn/homeward/client/profile/native"
+	"github.com/homeward-vpn/homeward/client/profile/onc"
 	"github.com/homeward-vpn/homeward/client/profile/profilexml"
 	"github.com/homeward-vpn/homeward/client/profile/rasphone"
 )
@@ -36,6 +38,10 @@ func ImportWith(data []byte, o profile.ImportOptions) ([]profile.Imported, error
 		return profilexml.ParseWith(data, o)
 	case Phonebook:
 		return rasphone.ParseWith(data, o)
+	case AnyConnect:
+		return anyconnect.ParseWith(data, o)
+	case ONC:
+		return onc.ParseWith(data, o)
 	case Empty:
 		return nil, profile.NewImportError(profile.ImportDamaged, "the file is empty")
 	case Unknown:

@@ -33,10 +33,8 @@ var refusals = map[string]string{
 	"ipsec-eap.conf":                            string(IPsecConf),
 	"ipsec-eap.secrets":                         string(IPsecSecrets),
 	"algo-ipsec-client.conf":                    string(IPsecConf),
-	"ac-two-hosts.xml":                          string(AnyConnect),
-	"ac-ocdaemon-profile.xml":                   string(AnyConnect),
-	"synth-ac-standard-eap.xml":                 string(AnyConnect),
-	"onc-chromium-l2tp.onc":                     string(ONC),
+	"ac-ocdaemon-profile.xml":                   "SSL",
+	"onc-chromium-l2tp.onc":                     "L2TP",
 }
 
 // TestSamples imports every profile of the manifest, or refuses it for the
