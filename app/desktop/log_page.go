@@ -20,17 +20,19 @@ type logPage struct {
 	d       *Desktop
 	entries []control.LogEntry
 	filter  viewmodel.LogFilter
-	follow  bool // the newest entry stays in sight
+	follow  bool // the newest entry stays in sight, or nothing moves
 	view    viewmodel.LogView
 
-	search   *field
-	list     *widget.List
-	count    *text
-	empty    *text
-	detail   *fyne.Container
-	whole    *text
-	box      *fyne.Container
-	selected int
+	search    *field
+	levels    *picker
+	following *option
+	list      *widget.List
+	count     *text
+	empty     *text
+	detail    *fyne.Container
+	whole     *text
+	box       *fyne.Container
+	selected  int
 }
 
 // ShowLog puts entries behind those that the log page has. anew: in their place, since
@@ -44,7 +46,8 @@ func (d *Desktop) ShowLog(entries []control.LogEntry, anew bool) {
 	if more := len(p.entries) - mostLog; more > 0 {
 		p.entries = append([]control.LogEntry(nil), p.entries[more:]...)
 	}
-	if d.page == LogPage {
+	// Who reads on does not want the lines to move: the old ones go as new ones come.
+	if d.page == LogPage && (p.follow || anew) {
 		p.show()
 	}
 }
@@ -71,21 +74,21 @@ func newLogPage(d *Desktop) *logPage {
 	for _, l := range p.view.Levels {
 		names = append(names, l.Text)
 	}
-	levels := newPicker(names, 0, func(at int) {
+	p.levels = newPicker(names, 0, func(at int) {
 		p.filter.Level = p.view.Levels[at].ID
 		p.show()
 	})
-	follow := newTick(p.view.Follow, true, func(on bool) {
+	p.following = newTick(p.view.Follow, true, func(on bool) {
 		if p.follow = on; on {
-			p.list.ScrollToBottom()
+			p.show()
 		}
 	})
 	p.count, p.empty, p.whole = quietText(""), quietText(p.view.Empty), newText(lookMono, "")
 	p.list = p.newList()
 	p.detail = newCard(p.whole)
 	p.detail.Hide()
-	follow.tight = true
-	head := column(gapNormal, d.pageHead(p.view.Title, p.view.Back), spread(p.search, container.New(layout.NewCustomPaddedHBoxLayout(gapNormal), levels, container.NewCenter(follow))))
+	p.following.tight = true
+	head := column(gapNormal, d.pageHead(p.view.Title, p.view.Back), spread(p.search, container.New(layout.NewCustomPaddedHBoxLayout(gapNormal), p.levels, container.NewCenter(p.following))))
 	foot := column(gapNormal, p.detail, spread(p.count, flowEnd(gapSmall, d.buttons([]viewmodel.Button{p.view.Copy})...)))
 	p.box = &fyne.Container{
 		Layout:  &logLayout{},
