@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/homeward-vpn/homeward/client/control"
 )
 
 // proofs answers one proof after the other, the last one again and again.
@@ -225,4 +227,35 @@ func TestNotProven(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestProofOfThePolicy: status says when it was verified, or raises the alarm; a new
+// policy is to be proven anew.
+func TestProofOfThePolicy(t *testing.T) {
+	found := &proofs{found: []Proven{holds}}
+	inRigWith(t, func(cfg *Config) { cfg.Proof = found }, func(t *testing.T, r *rig) {
+		r.connect("vault")
+		if st := r.state(control.StateConnecting); st.KillSwitch.Verified != nil {
+			t.Error("verified before anybody has tried")
+		}
+		<-time.After(time.Minute)
+		st := r.state(control.StateConnecting)
+		if st.KillSwitch.Verified == nil || st.KillSwitch.Alarm != "" {
+			t.Fatalf("%+v", st.KillSwitch)
+		}
+		found.mu.Lock()
+		found.found = []Proven{leaks}
+		found.mu.Unlock()
+		r.done()
+		f := r.tunnel()
+		f.do(func() { f.emit(officeUp()) })
+		if st := r.state(control.StateConnected); st.KillSwitch.Verified != nil {
+			t.Error("another policy is verified by the proof of the last one")
+		}
+		<-time.After(time.Minute)
+		if st := r.state(control.StateConnected); st.KillSwitch.Verified != nil || !strings.Contains(st.KillSwitch.Alarm, "dns over ipv6") {
+			t.Errorf("%+v", st.KillSwitch)
+		}
+		r.expect("closed but for homeward0, routes of homeward0, dns of homeward0, closed but for homeward0")
+	})
 }
