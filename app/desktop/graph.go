@@ -179,6 +179,5 @@ func (r *strokeRenderer) Refresh()                     { r.raster.Refresh() }
 
 // MinSize is as high as the line that it stands in.
 func (r *strokeRenderer) MinSize() fyne.Size {
-	line := fyne.MeasureText("M", r.s.Theme().Size(SizeSmall), fyne.TextStyle{})
-	return fyne.NewSize(strokeWidth, line.Height)
+	return fyne.NewSize(strokeWidth, lineHeight(r.s, SizeSmall))
 }

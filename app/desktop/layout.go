@@ -194,7 +194,7 @@ func (l *spreadLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 func firstLine(o fyne.CanvasObject) float32 {
 	switch o := o.(type) {
 	case *text:
-		return fyne.MeasureText("M", o.Theme().Size(o.seg.Style.SizeName), o.seg.Style.TextStyle).Height
+		return lineHeight(o, o.seg.Style.SizeName)
 	case *fyne.Container:
 		if len(o.Objects) > 0 {
 			return firstLine(o.Objects[0])

@@ -92,20 +92,18 @@ func (l *profileRows) selected() int {
 // rowHeight is the same for all, so that a row's place is known without it: the
 // states are the product's own words, and each is shown whole.
 func (l *profileRows) rowHeight() float32 {
-	th := l.Theme()
-	now := rowSize{width: l.scroll.Size().Width, text: th.Size(theme.SizeNameText)}
+	now := rowSize{width: l.scroll.Size().Width, text: l.Theme().Size(theme.SizeNameText)}
 	if l.measured.high > 0 && l.measured.width == now.width && l.measured.text == now.text {
 		return l.measured.high
 	}
-	state := fyne.MeasureText("M", th.Size(SizeSmall), fyne.TextStyle{}).Height
+	state := lineHeight(l, SizeSmall)
 	if w := now.width - 2*rowInset - rowText(l) - rowAcross; w > 0 {
 		for _, word := range l.words {
 			l.probe.Set(word)
 			state = max(state, l.probe.HeightAt(w))
 		}
 	}
-	name := fyne.MeasureText("M", now.text, fyne.TextStyle{Bold: true}).Height
-	now.high = name + state + 2*rowDown + 2
+	now.high = lineHeight(l, theme.SizeNameText) + state + 2*rowDown + 2
 	l.measured = now
 	return now.high
 }
@@ -143,15 +141,22 @@ func (l *profileRows) fill() {
 		l.pool = append(l.pool, newProfileRow(l))
 		l.holder.Objects = append(l.holder.Objects, l.pool[len(l.pool)-1])
 	}
-	for i, row := range l.pool {
-		if i >= need {
-			row.Hide()
-			continue
-		}
-		row.Move(fyne.NewPos(rowInset, float32(l.first+i)*pitch+rowTop))
+	// Each profile has its row among those that exist, so that scrolling fills only
+	// the rows that come in.
+	used := make([]bool, len(l.pool))
+	for i := l.first; i < l.first+need; i++ {
+		at := i % len(l.pool)
+		used[at] = true
+		row := l.pool[at]
+		row.Move(fyne.NewPos(rowInset, float32(i)*pitch+rowTop))
 		row.Resize(fyne.NewSize(view.Width-2*rowInset, high))
-		row.Set(l.rows[l.first+i], l.focused)
-		row.Show()
+		row.Set(l.rows[i], l.focused)
+		setVisible(row, true)
+	}
+	for at, row := range l.pool {
+		if !used[at] {
+			setVisible(row, false)
+		}
 	}
 }
 
@@ -257,10 +262,15 @@ func newProfileRow(l *profileRows) *profileRow {
 	return r
 }
 
-// Set fills the row.
+// Set fills the row, where it does not show that already.
 func (r *profileRow) Set(v viewmodel.ProfileRow, focused bool) {
-	r.list.bound++
+	before := r.view
 	r.view = v
+	ring := focused && v.Selected
+	if before.ID == v.ID && before.Name == v.Name && before.State == v.State && before.Mark == v.Mark && before.Selected == v.Selected && r.focus.on == ring {
+		return
+	}
+	r.list.bound++
 	r.mark.SetMark(v.Mark)
 	r.name.Set(v.Name)
 	if r.state.Text() != v.State {
@@ -268,7 +278,7 @@ func (r *profileRow) Set(v viewmodel.ProfileRow, focused bool) {
 		r.place(r.Size())
 	}
 	r.paint()
-	r.focus.show(focused && v.Selected)
+	r.focus.show(ring)
 }
 
 // place puts the mark and the words in the middle of the row's height.

@@ -104,6 +104,11 @@ func (t *text) natural() float32 {
 	return fyne.MeasureText(t.seg.Text, size, t.seg.Style.TextStyle).Width
 }
 
+// lineHeight is how high one line is in one of the theme's sizes.
+func lineHeight(w interface{ Theme() fyne.Theme }, size fyne.ThemeSizeName) float32 {
+	return fyne.MeasureText("M", w.Theme().Size(size), fyne.TextStyle{}).Height
+}
+
 // CreateRenderer implements fyne.Widget.
 func (t *text) CreateRenderer() fyne.WidgetRenderer { return &textRenderer{t} }
 
