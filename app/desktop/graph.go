@@ -18,8 +18,8 @@ import (
 // was sent as a dotted one. It is one picture, drawn once for each new sample.
 type graph struct {
 	widget.BaseWidget
-	points []viewmodel.Point
-	drawn  int // how often, for the tests
+	points    []viewmodel.Point
+	refreshed int // how often it was drawn for other points
 }
 
 const (
@@ -38,6 +38,7 @@ func newGraph() *graph {
 func (g *graph) Set(points []viewmodel.Point) {
 	if !slices.Equal(g.points, points) {
 		g.points = points
+		g.refreshed++
 		g.Refresh()
 	}
 }
@@ -60,7 +61,6 @@ func (r *graphRenderer) Refresh()                     { r.raster.Refresh() }
 
 // draw is the picture in pixels of the screen.
 func (g *graph) draw(w, h int) image.Image {
-	g.drawn++
 	p := &plot{img: image.NewNRGBA(image.Rect(0, 0, w, h)), scale: 1}
 	if width := g.Size().Width; width > 0 {
 		p.scale = float64(w) / float64(width)

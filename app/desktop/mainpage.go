@@ -85,14 +85,19 @@ func (p *mainPage) Show(v viewmodel.MainView) {
 	}
 }
 
-// popMenu shows what can be done with the profile.
-func (p *mainPage) popMenu() {
-	var items []*fyne.MenuItem
+// menuItems are what can be done with the profile.
+func (p *mainPage) menuItems() (items []*fyne.MenuItem) {
 	for _, b := range p.items {
 		item := fyne.NewMenuItem(b.Text, func() { p.do(b.Action) })
 		item.Disabled = b.Disabled
 		items = append(items, item)
 	}
+	return items
+}
+
+// popMenu shows them below the sign that stands for them.
+func (p *mainPage) popMenu() {
+	items := p.menuItems()
 	c := fyne.CurrentApp().Driver().CanvasForObject(p.menu)
 	if c == nil || len(items) == 0 {
 		return

@@ -70,6 +70,7 @@ func New(a fyne.App, c Config) *Desktop {
 		c.Now = time.Now
 	}
 	d := &Desktop{app: a, config: c, page: MainPage, pages: make(map[Page]fyne.CanvasObject)}
+	d.rememberedTexts()
 	d.window = a.NewWindow(c.Title)
 	d.window.SetPadded(false)
 	d.window.SetIcon(AppIcon())
@@ -88,16 +89,20 @@ func New(a fyne.App, c Config) *Desktop {
 	d.window.Resize(fyne.NewSize(windowWidth, windowHeight))
 	d.sheets.canvas = d.window.Canvas()
 	d.window.Canvas().SetOnTypedKey(d.key)
-	d.window.SetOnDropped(func(_ fyne.Position, files []fyne.URI) {
-		var paths []string
-		for _, f := range files {
-			paths = append(paths, f.Path())
-		}
-		if len(paths) > 0 && d.config.OpenFiles != nil {
-			d.config.OpenFiles(paths)
-		}
-	})
+	d.textKeys()
+	d.window.SetOnDropped(d.dropped)
 	return d
+}
+
+// dropped opens the files that were let go over the window.
+func (d *Desktop) dropped(_ fyne.Position, files []fyne.URI) {
+	var paths []string
+	for _, f := range files {
+		paths = append(paths, f.Path())
+	}
+	if len(paths) > 0 && d.config.OpenFiles != nil {
+		d.config.OpenFiles(paths)
+	}
 }
 
 // Show draws what is known now; what is as before is not drawn again.
