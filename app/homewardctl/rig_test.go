@@ -18,6 +18,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/provision"
 	"github.com/homeward-vpn/homeward/client/service"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 	"github.com/homeward-vpn/homeward/platform/localsock"
@@ -71,8 +72,16 @@ func (r *rig) serve(dir string) {
 		r.t.Fatal(err)
 	}
 	logs := service.NewLogRing(slog.NewTextHandler(io.Discard, nil))
+	laid, err := provision.Open(provision.Config{Dir: filepath.Join(dir, "etc"), Copies: filepath.Join(dir, "copies"), Logger: slog.New(logs)})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	all, err := provision.NewStore(store, laid, filepath.Join(dir, "set"), slog.New(logs))
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	svc, err := service.New(service.Config{
-		Logger: slog.New(logs), Logs: logs, Profiles: store,
+		Logger: slog.New(logs), Logs: logs, Profiles: all, Administration: laid,
 		Router: noNetwork{}, Resolver: noNames{}, KillSwitch: &r.walls,
 		NewTunnel:  func(cfg tunnel.Config) service.Tunnel { return &scripted{rig: r, cfg: cfg} },
 		CleanUp:    func() error { return nil },

@@ -48,7 +48,7 @@ func TestAlwaysOnInANewBoot(t *testing.T) {
 			if err := store.Add(p, 1000); err != nil {
 				t.Fatal(err)
 			}
-			s, err := openStance(dir, store, slog.New(slog.DiscardHandler))
+			s, err := openStance(dir, ownOnly(t, store), slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,9 +70,9 @@ func TestAlwaysOnInANewBoot(t *testing.T) {
 			}
 			s.boot = now
 			got, err := s.Load()
-			want := service.Standing{Settings: tt.settings}
+			want := service.Standing{Settings: tt.settings, Profiled: true}
 			if tt.wanted {
-				want = service.Standing{Settings: tt.settings, Engaged: true, Profile: p.ID, Owner: 1000, Automatic: true}
+				want = service.Standing{Settings: tt.settings, Profiled: true, Engaged: true, Profile: p.ID, Owner: 1000, Automatic: true}
 			}
 			if err != nil || got != want {
 				t.Errorf("loaded %+v, %v", got, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/homeward-vpn/homeward/client/posture"
+	"github.com/homeward-vpn/homeward/client/provision"
 	"github.com/homeward-vpn/homeward/platform/killswitch"
 )
 
@@ -64,7 +65,8 @@ const bootRetry = time.Second
 // bootParts are what boot works on.
 type bootParts struct {
 	dir     string
-	wait    bool // until what is asked for stands, or is no longer asked for
+	config  string // the administrator's
+	wait    bool   // until what is asked for stands, or is no longer asked for
 	barrier barrier
 	retry   <-chan time.Time // one tick for each further try
 	out     io.Writer
@@ -102,7 +104,7 @@ func boot(ctx context.Context, b bootParts) error {
 
 // once does it, and says what it did.
 func (b bootParts) once() (string, error) {
-	d := posture.AtBoot(b.dir)
+	d := underPolicy(posture.AtBoot(b.dir), b.dir, b.config, b.logger)
 	if d.Unreadable != nil {
 		b.logger.Error("the kill switch's state cannot be read", "error", d.Unreadable, "block", d.Block)
 	}
@@ -117,6 +119,37 @@ func (b bootParts) once() (string, error) {
 		return "", fmt.Errorf("the network should be blocked (%s), and is not: %w", d.Reason, err)
 	}
 	return "Blocked: " + d.Reason + ".", nil
+}
+
+// underPolicy is a decision with what the administrator's policy has to say: it can have
+// the network blocked that was not, the first time after it was laid down, say. What
+// holds already is for the service to lift, and stays while a policy cannot be read.
+func underPolicy(d posture.Decision, dir, config string, logger *slog.Logger) posture.Decision {
+	p, laidDown, err := provision.AtBoot(config)
+	if err != nil {
+		logger.Error("the administrator's policy cannot be read, and what was before holds", "error", err, "block", d.Block)
+		return d
+	}
+	if d.Block || p.KillSwitch != provision.KillSwitchLockdown {
+		return d
+	}
+	var now posture.Posture
+	store, err := posture.Open(dir)
+	if err == nil {
+		now, err = store.Get()
+	}
+	own := now.Mode
+	if now.Policed {
+		own = now.OwnMode
+	}
+	switch {
+	case err == nil && !p.Holds(provision.KillSwitchField) && own != posture.Unset:
+		return d // somebody has set another mode, which the policy leaves to them
+	case !laidDown && !now.Profiled:
+		return d // lockdown waits for the first profile
+	}
+	d.Block, d.Reason, d.LocalNetwork = true, "the administrator's policy wants lockdown", p.LocalNetwork == provision.LocalNetworkAllow
+	return d
 }
 
 func bootCommand(out, errOut io.Writer) *cobra.Command {
@@ -139,6 +172,7 @@ func bootCommand(out, errOut io.Writer) *cobra.Command {
 		},
 	}
 	stateDirFlag(cmd, &b.dir)
+	configDirFlag(cmd, &b.config)
 	cmd.Flags().BoolVar(&b.wait, "wait", false, "while it cannot be blocked, try again instead of failing")
 	return cmd
 }

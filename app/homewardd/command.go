@@ -59,6 +59,7 @@ func runCommand(errOut io.Writer) *cobra.Command {
 		},
 	}
 	stateDirFlag(cmd, &o.stateDir)
+	configDirFlag(cmd, &o.configDir)
 	cmd.Flags().StringVar(&o.socket, "socket", "", "where to answer (default: the variable "+control.SocketVariable+", else "+localsock.DefaultPath+")")
 	cmd.Flags().StringVar(&o.probe.URL, "portal-probe", defaultProbe, "the page to ask, by http, whether a network wants a sign-in; empty: none")
 	cmd.Flags().StringVar(&o.probe.Body, "portal-probe-begins", "", "how the page of --portal-probe begins")
@@ -80,6 +81,10 @@ func versionCommand(out io.Writer) *cobra.Command {
 
 func stateDirFlag(cmd *cobra.Command, dir *string) {
 	cmd.Flags().StringVar(dir, "state-dir", defaultStateDir, "where profiles and the record of system changes are kept")
+}
+
+func configDirFlag(cmd *cobra.Command, dir *string) {
+	cmd.Flags().StringVar(dir, "config-dir", defaultConfigDir(), "where the administrator lays down profiles (profiles.d) and a policy (policy.json)")
 }
 
 func logHandler(w io.Writer, level string) (slog.Handler, error) {

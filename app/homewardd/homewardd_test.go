@@ -38,7 +38,7 @@ func (w *paperWall) Clear() error {
 func start(t *testing.T, dir string) (o options, stop func() error) {
 	t.Helper()
 	listening := make(chan struct{})
-	o = options{stateDir: filepath.Join(dir, "state"), socket: filepath.Join(dir, "s"), handler: slog.NewTextHandler(io.Discard, nil), listening: listening, wall: &paperWall{}}
+	o = options{stateDir: filepath.Join(dir, "state"), configDir: filepath.Join(dir, "etc"), socket: filepath.Join(dir, "s"), handler: slog.NewTextHandler(io.Discard, nil), listening: listening, wall: &paperWall{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, o) }()
@@ -184,7 +184,7 @@ func TestStateDirectoriesThatAreRefused(t *testing.T) {
 		open:    {open, "written to by others", "chmod 700", "--state-dir"},
 		damaged: {file, "line 1 is damaged", "move that file away", "resolv.conf"},
 	} {
-		o := options{stateDir: dir, socket: filepath.Join(t.TempDir(), "s"), handler: slog.DiscardHandler, wall: &paperWall{}}
+		o := options{stateDir: dir, configDir: filepath.Join(dir, "etc"), socket: filepath.Join(t.TempDir(), "s"), handler: slog.DiscardHandler, wall: &paperWall{}}
 		for name, err := range map[string]error{"run": run(t.Context(), o), "cleanup": cleanup(cleaningOf(dir, io.Discard))} {
 			if err == nil {
 				t.Errorf("%s takes %s", name, dir)

@@ -180,6 +180,17 @@ var clientRules = []rule{
 		why:     "the own format is the model and its spelling, and knows no other",
 	},
 	{
+		of:      []string{"./client/provision"},
+		own:     []string{"./client/profile", "./client/profile/native"},
+		outside: []string{"github.com/fsnotify/fsnotify"},
+		why:     "what an administrator lays down is read in Homeward's own words, by root, and by no other reader of files",
+		never: map[string]string{
+			"net":                      "nothing that is laid down is fetched",
+			"os/exec":                  "nothing that is laid down is run",
+			"./client/profile/formats": "foreign files are not for root to read",
+		},
+	},
+	{
 		of:      []string{"./client/revocation"},
 		own:     []string{"./ike/auth"},
 		behind:  []string{"./ike/..."},
@@ -194,8 +205,8 @@ var clientRules = []rule{
 	},
 	{
 		of:      []string{"./client/service"},
-		own:     []string{"./client/control", "./client/diagnose", "./client/ondemand", "./client/portal", "./client/profile", "./client/supervisor", "./client/tunnel"},
-		behind:  []string{"./ike/...", "./esp/...", "./client/nat64", "./platform/localsock"},
+		own:     []string{"./client/control", "./client/diagnose", "./client/ondemand", "./client/portal", "./client/profile", "./client/provision", "./client/supervisor", "./client/tunnel"},
+		behind:  []string{"./ike/...", "./esp/...", "./client/nat64", "./client/profile/native", "./platform/localsock"},
 		outside: nothing,
 		why:     "the service performs what the supervisor decides, on parts that it is given",
 		never: map[string]string{

@@ -14,6 +14,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/machine"
 	"github.com/homeward-vpn/homeward/client/portal"
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/provision"
 	"github.com/homeward-vpn/homeward/client/revocation"
 	"github.com/homeward-vpn/homeward/client/service"
 	"github.com/homeward-vpn/homeward/client/tunnel"
@@ -26,6 +27,7 @@ import (
 // options are the flags of run.
 type options struct {
 	stateDir, socket string
+	configDir        string // the administrator's
 	handler          slog.Handler
 	// listening is closed when callers are answered. nil: nobody wants to know.
 	listening chan<- struct{}
@@ -107,12 +109,13 @@ func taken(ctx context.Context, socket string) error {
 func join(l *ledger.Ledger, o options, logs *service.LogRing) (*service.Service, error) {
 	stateDir := o.stateDir
 	logger := slog.New(logs)
-	store, err := profile.OpenStore(filepath.Join(stateDir, "profiles"))
+	laid, err := provision.Open(provision.Config{Dir: o.configDir, Copies: filepath.Join(stateDir, "administrator"), Logger: logger})
 	if err != nil {
 		return nil, err
 	}
-	for _, problem := range store.Problems() {
-		logger.Warn("a stored profile is left out", "error", problem)
+	store, err := openProfiles(stateDir, laid, logger)
+	if err != nil {
+		return nil, err
 	}
 	router, err := route.New(l, logger)
 	if err != nil {
@@ -169,6 +172,21 @@ func join(l *ledger.Ledger, o options, logs *service.LogRing) (*service.Service,
 		Machine:    machines,
 		Portals:    portals,
 		Leaves:     around.leaves,
+
+		Administration: laid,
 	})
 	return svc, err
+}
+
+// openProfiles opens what users have of their own, and joins it with what was laid down
+// for all of them.
+func openProfiles(stateDir string, laid *provision.Folder, logger *slog.Logger) (*provision.Store, error) {
+	own, err := profile.OpenStore(filepath.Join(stateDir, "profiles"))
+	if err != nil {
+		return nil, err
+	}
+	for _, problem := range own.Problems() {
+		logger.Warn("a stored profile is left out", "error", problem)
+	}
+	return provision.NewStore(own, laid, filepath.Join(stateDir, "set-by-users"), logger)
 }

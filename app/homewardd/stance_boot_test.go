@@ -18,7 +18,7 @@ func stanceOf(t *testing.T, dir, boot string) *stance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := openStance(dir, store, slog.New(slog.DiscardHandler))
+	s, err := openStance(dir, ownOnly(t, store), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestStandingAcrossBoots(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, mode := range []string{control.KillSwitchOn, control.KillSwitchLockdown} {
-		before := service.Standing{Settings: service.Choices{KillSwitch: mode}, Engaged: true, Profile: office.ID, Owner: 1000}
+		before := service.Standing{Settings: service.Choices{KillSwitch: mode}, Profiled: true, Engaged: true, Profile: office.ID, Owner: 1000}
 		if err := first.Save(before); err != nil {
 			t.Fatal(err)
 		}

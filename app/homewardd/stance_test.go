@@ -8,8 +8,19 @@ import (
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/posture"
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/provision"
 	"github.com/homeward-vpn/homeward/client/service"
 )
+
+// ownOnly is a store where nothing is laid down.
+func ownOnly(t *testing.T, own *profile.Store) *provision.Store {
+	t.Helper()
+	s, err := provision.NewStore(own, nil, "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 // TestDamagedStateOfAnAlwaysOnLine: from the moment at which a line that is always
 // on has had the kill switch up, a state that cannot be read means blocked,
@@ -28,7 +39,7 @@ func TestDamagedStateOfAnAlwaysOnLine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s, err := openStance(dir, store, slog.New(slog.DiscardHandler))
+	s, err := openStance(dir, ownOnly(t, store), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +58,7 @@ func TestDamagedStateOfAnAlwaysOnLine(t *testing.T) {
 		{"the profile decides", service.Standing{Engaged: true, Profile: always.ID}, true},
 	}
 	for _, step := range steps {
+		step.now.Profiled = true
 		if err := s.Save(step.now); err != nil {
 			t.Fatal(err)
 		}

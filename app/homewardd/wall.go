@@ -7,6 +7,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/posture"
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/provision"
 	"github.com/homeward-vpn/homeward/client/service"
 	"github.com/homeward-vpn/homeward/platform/killswitch"
 )
@@ -57,12 +58,14 @@ type stance struct {
 	boot  string // this one; "": this system does not tell boots apart
 	// always gives a profile that is always connected, by its ID.
 	always func(id string) (profile.Stored, bool)
+	// profiled says whether there is a profile, also one that was laid down.
+	profiled func() bool
 
 	mu sync.Mutex
 }
 
 // openStance opens the posture of a state directory, and mends it.
-func openStance(dir string, profiles *profile.Store, logger *slog.Logger) (*stance, error) {
+func openStance(dir string, profiles *provision.Store, logger *slog.Logger) (*stance, error) {
 	store, err := posture.Open(dir)
 	if err != nil {
 		return nil, err
@@ -71,10 +74,11 @@ func openStance(dir string, profiles *profile.Store, logger *slog.Logger) (*stan
 		logger.Error("the state of the kill switch could not be mended", "error", err)
 	}
 	always := func(id string) (profile.Stored, bool) {
-		st, err := profiles.Get(id)
+		st, err := profiles.Get(id, profile.OwnerSystem)
 		return st, err == nil && st.Profile.OnDemand.When == profile.WhenAlways
 	}
-	return &stance{store: store, boot: posture.ThisBoot(), always: always}, nil
+	profiled := func() bool { return len(profiles.List(0, true)) > 0 }
+	return &stance{store: store, boot: posture.ThisBoot(), always: always, profiled: profiled}, nil
 }
 
 // Load implements service.Posture.
@@ -87,6 +91,9 @@ func (s *stance) Load() (service.Standing, error) {
 	}
 	now := service.Standing{
 		Settings:     service.Choices{KillSwitch: p.Mode, LocalNetwork: p.LocalWord},
+		Own:          service.Choices{KillSwitch: p.OwnMode, LocalNetwork: p.OwnWord},
+		Policed:      p.Policed,
+		Profiled:     true,
 		LocalNetwork: p.LocalNetwork,
 	}
 	anew := p.BootID != s.boot && p.BootID != "" && s.boot != ""
@@ -110,6 +117,8 @@ func (s *stance) Save(now service.Standing) error {
 		return err
 	}
 	p.Mode, p.LocalWord, p.LocalNetwork = now.Settings.KillSwitch, now.Settings.LocalNetwork, now.LocalNetwork
+	p.Policed, p.OwnMode, p.OwnWord = now.Policed, now.Own.KillSwitch, now.Own.LocalNetwork
+	p.Profiled = p.Profiled || s.profiled()
 	p.Engaged, p.Profile, p.Owner, p.Automatic, p.BootID = now.Engaged, now.Profile, now.Owner, now.Automatic, s.boot
 	if now.Engaged {
 		p.AlwaysOn = now.Profile

@@ -46,8 +46,8 @@ type ProfileInfo struct {
 	// computer. Nobody removes it by a call, and each has their own values for the
 	// fields that Locked does not name.
 	Managed bool `json:"managed,omitempty"`
-	// Locked are the fields that the caller cannot change, as profile.Fields names
-	// them. Of a profile of one's own there are none.
+	// Locked are the fields that the caller cannot change, as profile.Paths names
+	// them, or a whole part (gateway). Of a profile of one's own there are none.
 	Locked []string `json:"locked,omitempty"`
 }
 

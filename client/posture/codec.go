@@ -34,12 +34,14 @@ func sum(b []byte) string {
 
 // check says what cannot be stored.
 func (p Posture) check() error {
-	switch p.Mode {
-	case Unset, Off, On, Lockdown:
-	default:
-		return fmt.Errorf("%.40q is no mode of the kill switch", p.Mode)
+	for _, mode := range []string{p.Mode, p.OwnMode} {
+		switch mode {
+		case Unset, Off, On, Lockdown:
+		default:
+			return fmt.Errorf("%.40q is no mode of the kill switch", mode)
+		}
 	}
-	if max(len(p.BootID), len(p.AlwaysOn), len(p.Profile), len(p.LocalWord)) > maxText {
+	if max(len(p.BootID), len(p.AlwaysOn), len(p.Profile), len(p.LocalWord), len(p.OwnWord)) > maxText {
 		return errors.New("a name in the kill switch's state is too long")
 	}
 	return nil

@@ -44,13 +44,18 @@ const (
 
 // Posture is what the machine wants of its kill switch.
 type Posture struct {
-	// Mode is the machine's own setting; Unset where profiles decide.
+	// Mode is the setting that holds for the machine; Unset where profiles decide.
 	Mode string `json:"mode"`
 	// LocalNetwork: the local network is reachable beside the tunnel.
 	LocalNetwork bool `json:"local_network"`
 	// LocalWord is the machine's own word on that, "allow" or "refuse"; empty: the
 	// profile decides.
 	LocalWord string `json:"local_word"`
+	// Policed: an administrator's policy goes before what was chosen on the machine, which
+	// is OwnMode and OwnWord.
+	Policed bool   `json:"policed,omitempty"`
+	OwnMode string `json:"own_mode,omitempty"`
+	OwnWord string `json:"own_word,omitempty"`
 	// Engaged: a kill switch in mode On (the machine's or a profile's) has
 	// been put up by Connect, and the user has not disconnected since.
 	Engaged bool `json:"engaged"`

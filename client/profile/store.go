@@ -30,10 +30,18 @@ func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("profile: there already is a profile named %q", e.Name)
 }
 
+// OwnerSystem is the owner of what a computer has for all its users. No user has that
+// number.
+const OwnerSystem = 1<<32 - 1
+
 // Stored is a profile with its owner's user number.
 type Stored struct {
 	Owner   uint32
 	Profile Profile
+	// Managed: an administrator has laid it down for everybody, and Owner has it as
+	// their own but for Locked, which are fields of Paths, or whole parts.
+	Managed bool
+	Locked  []string
 }
 
 // record is the form on disk.
@@ -102,7 +110,7 @@ func readRecord(path, id string) (Stored, error) {
 	if r.Profile.ID != id {
 		return Stored{}, invalid("id", "is not the file's name")
 	}
-	return Stored(r), nil
+	return Stored{Owner: r.Owner, Profile: r.Profile}, nil
 }
 
 // Problems tells what OpenStore could not read.
@@ -118,7 +126,12 @@ func (s *Store) List(uid uint32, admin bool) []Stored {
 			list = append(list, st.clone())
 		}
 	}
-	slices.SortFunc(list, func(a, b Stored) int {
+	return Sorted(list)
+}
+
+// Sorted puts profiles into the order of their names, in place.
+func Sorted(list []Stored) []Stored {
+	slices.SortStableFunc(list, func(a, b Stored) int {
 		if c := strings.Compare(foldName(a.Profile.Name), foldName(b.Profile.Name)); c != 0 {
 			return c
 		}

@@ -16,6 +16,17 @@ type candidate struct {
 	able     bool // somebody can sign in without being called
 }
 
+// wish tells the candidates apart: what is laid down for everybody several have.
+type wish struct {
+	profile string
+	owner   uint32
+}
+
+func (c *candidate) wish() wish { return wish{c.stored.Profile.ID, c.stored.Owner} }
+
+// wishOf is the candidate whose line is asked for.
+func wishOf(r supervisor.Request) wish { return wish{r.ProfileID, r.Owner} }
+
 // said is what rules said, as far as it tells one decision from another.
 type said struct {
 	action ondemand.Action
@@ -27,13 +38,13 @@ func (c *candidate) said() said { return said{c.decision.Action, c.decision.Rule
 // respect is what goes before the rules: what persons have asked for, until the rules
 // say something else than they did then, and what has failed for good.
 type respect struct {
-	ended  map[string]said // by profile: its owner has disconnected when the rules said this
-	asked  map[string]said // by profile: its owner has connected when the rules said this
-	failed map[string]*diagnose.Failure
+	ended  map[wish]said // its owner has disconnected when the rules said this
+	asked  map[wish]said // its owner has connected when the rules said this
+	failed map[wish]*diagnose.Failure
 }
 
 func newRespect() respect {
-	return respect{ended: map[string]said{}, asked: map[string]said{}, failed: map[string]*diagnose.Failure{}}
+	return respect{ended: map[wish]said{}, asked: map[wish]said{}, failed: map[wish]*diagnose.Failure{}}
 }
 
 // pending stands for what the rules say at the next look, where they have not been
@@ -43,10 +54,10 @@ var pending said
 // person takes note that the owner of profiles has connected by one of them, or, with
 // "", has disconnected. list is of the last round.
 func (r *respect) person(owner uint32, connected string, list []candidate) {
-	delete(r.failed, connected)
+	delete(r.failed, wish{connected, owner})
 	for i := range list {
 		c := &list[i]
-		id := c.stored.Profile.ID
+		id := c.wish()
 		switch {
 		case c.stored.Owner != owner:
 		case connected == "":
@@ -60,10 +71,10 @@ func (r *respect) person(owner uint32, connected string, list []candidate) {
 // moved forgets what was true of the old network only. A password that was refused is
 // refused in every network, and repeating it locks the account.
 func (r *respect) moved(list []candidate) {
-	maps.DeleteFunc(r.failed, func(_ string, f *diagnose.Failure) bool { return !f.Cause.Refused() && !ofPerson(f.Cause) })
+	maps.DeleteFunc(r.failed, func(_ wish, f *diagnose.Failure) bool { return !f.Cause.Refused() && !ofPerson(f.Cause) })
 	for i := range list {
-		if p := &list[i].stored.Profile; p.OnDemand.When == profile.WhenAlways {
-			delete(r.ended, p.ID)
+		if c := &list[i]; c.stored.Profile.OnDemand.When == profile.WhenAlways {
+			delete(r.ended, c.wish())
 		}
 	}
 }
@@ -71,7 +82,7 @@ func (r *respect) moved(list []candidate) {
 // arrived forgets what failed for want of somebody who answers.
 func (r *respect) arrived(uid uint32, list []candidate) {
 	for i := range list {
-		if id := list[i].stored.Profile.ID; list[i].stored.Owner == uid && r.failed[id] != nil && ofPerson(r.failed[id].Cause) {
+		if id := list[i].wish(); id.owner == uid && r.failed[id] != nil && ofPerson(r.failed[id].Cause) {
 			delete(r.failed, id)
 		}
 	}
@@ -92,7 +103,7 @@ func ofPerson(c diagnose.Cause) bool {
 func (r *respect) saw(before, now supervisor.State) {
 	f := now.Failure
 	over := now.Phase == supervisor.Disconnected || now.Phase == supervisor.Blocked
-	if id := before.Request.ProfileID; over && before.Phase != now.Phase && f != nil && id != "" && !f.Cause.Passing() {
+	if id := wishOf(before.Request); over && before.Phase != now.Phase && f != nil && id.profile != "" && !f.Cause.Passing() {
 		switch f.Cause {
 		case diagnose.CauseLockdown, diagnose.CauseServiceRestarted, diagnose.CauseCancelled:
 		default:
@@ -100,20 +111,20 @@ func (r *respect) saw(before, now supervisor.State) {
 		}
 	}
 	if now.Phase == supervisor.Connected {
-		delete(r.failed, now.Request.ProfileID)
+		delete(r.failed, wishOf(now.Request))
 	}
-	if id := now.Request.ProfileID; id != "" && !now.Request.Automatic && (id != before.Request.ProfileID || before.Request.Automatic) {
+	if id := wishOf(now.Request); id.profile != "" && !now.Request.Automatic && (id != wishOf(before.Request) || before.Request.Automatic) {
 		r.asked[id] = pending
 	}
 }
 
 // prune forgets what the rules have overtaken, and profiles that are no more.
 func (r *respect) prune(list []candidate) {
-	now := map[string]*candidate{}
+	now := map[wish]*candidate{}
 	for i := range list {
-		now[list[i].stored.Profile.ID] = &list[i]
+		now[list[i].wish()] = &list[i]
 	}
-	for _, wishes := range []map[string]said{r.ended, r.asked} {
+	for _, wishes := range []map[wish]said{r.ended, r.asked} {
 		for id, then := range wishes {
 			switch c := now[id]; {
 			case c == nil:
@@ -126,7 +137,7 @@ func (r *respect) prune(list []candidate) {
 			}
 		}
 	}
-	maps.DeleteFunc(r.failed, func(id string, _ *diagnose.Failure) bool { return now[id] == nil })
+	maps.DeleteFunc(r.failed, func(id wish, _ *diagnose.Failure) bool { return now[id] == nil })
 }
 
 // wants is what a profile's rules want in the end: in lockdown the tunnel is the only
@@ -140,7 +151,7 @@ func (c *candidate) wants(setting supervisor.Setting) ondemand.Action {
 
 // may says whether a line by this profile may be asked for now.
 func (c *candidate) may(s supervisor.State, r *respect) bool {
-	id := c.stored.Profile.ID
+	id := c.wish()
 	_, ended := r.ended[id]
 	_, failed := r.failed[id]
 	return c.wants(s.Setting) == ondemand.Connect && c.able && !failed && (!ended || s.Setting == supervisor.SetLockdown)
@@ -162,7 +173,7 @@ func choose(list []candidate, s supervisor.State, r *respect, online bool) super
 	}
 	if s.Phase != supervisor.Disconnected && s.Request != (supervisor.Request{}) {
 		for i := range list {
-			if list[i].stored.Profile.ID == s.Request.ProfileID && list[i].stored.Owner == s.Request.Owner {
+			if list[i].wish() == wishOf(s.Request) {
 				if e := leave(&list[i], first >= 0 && first != i, s, r); e != nil {
 					return e
 				}
@@ -181,7 +192,7 @@ func choose(list []candidate, s supervisor.State, r *respect, online bool) super
 // leave gives the event that ends a line by this profile, nil where it stays: one that
 // a person has asked for ends when the rules have changed their mind since.
 func leave(c *candidate, another bool, s supervisor.State, r *respect) supervisor.Event {
-	_, asked := r.asked[c.stored.Profile.ID]
+	_, asked := r.asked[c.wish()]
 	switch wants := c.wants(s.Setting); {
 	case wants == ondemand.Connect:
 	case wants == ondemand.Disconnect && s.Request.Automatic, wants == ondemand.Ignore && s.Request.Automatic && another:

@@ -3,6 +3,7 @@ package service
 import (
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/ondemand"
+	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/supervisor"
 )
 
@@ -15,9 +16,9 @@ func (a *automation) describe(c control.Caller) *control.Automatic {
 	for i := range a.found {
 		of := &a.found[i]
 		switch {
-		case of.stored.Owner != c.UID && !c.Admin:
-		case at < 0, of.stored.Profile.ID == a.seen.Request.ProfileID,
-			a.found[at].stored.Profile.ID != a.seen.Request.ProfileID && a.rank(of) > a.rank(&a.found[at]):
+		case of.stored.Owner != c.UID && of.stored.Owner != profile.OwnerSystem && !c.Admin:
+		case at < 0, of.wish() == wishOf(a.seen.Request),
+			a.found[at].wish() != wishOf(a.seen.Request) && a.rank(of) > a.rank(&a.found[at]):
 			at = i
 		}
 	}
@@ -53,7 +54,7 @@ func (a *automation) rank(c *candidate) int {
 // waiting says in a sentence why the wish of the rules is not followed, "" where it
 // is. The caller holds mu.
 func (a *automation) waiting(c *candidate) string {
-	id := c.stored.Profile.ID
+	id := c.wish()
 	locked := a.seen.Setting == supervisor.SetLockdown
 	up := a.seen.Phase != supervisor.Disconnected && a.seen.Phase != supervisor.Blocked
 	_, ended := a.persons.ended[id]
@@ -62,7 +63,7 @@ func (a *automation) waiting(c *candidate) string {
 	switch {
 	case a.offline:
 		return ""
-	case up && a.seen.Request.ProfileID == id:
+	case up && wishOf(a.seen.Request) == id:
 		if wants == ondemand.Disconnect && !a.seen.Request.Automatic {
 			return "You have connected yourself, so the line stays until you disconnect or the rules decide something else."
 		}

@@ -21,9 +21,11 @@ func TestChoose(t *testing.T) {
 		return supervisor.State{Phase: phase, Request: supervisor.Request{ProfileID: st.Profile.ID, Owner: st.Owner, Automatic: automatic}}
 	}
 	locked := func(s supervisor.State) supervisor.State { s.Setting = supervisor.SetLockdown; return s }
-	ended := func(r *respect) { r.ended[a.Profile.ID] = said{ondemand.Connect, 1} }
-	asked := func(r *respect) { r.asked[a.Profile.ID] = said{ondemand.Disconnect, 1} }
-	failed := func(r *respect) { r.failed[a.Profile.ID] = &diagnose.Failure{Cause: diagnose.CauseWrongPassword} }
+	ended := func(r *respect) { r.ended[wish{a.Profile.ID, a.Owner}] = said{ondemand.Connect, 1} }
+	asked := func(r *respect) { r.asked[wish{a.Profile.ID, a.Owner}] = said{ondemand.Disconnect, 1} }
+	failed := func(r *respect) {
+		r.failed[wish{a.Profile.ID, a.Owner}] = &diagnose.Failure{Cause: diagnose.CauseWrongPassword}
+	}
 	none := supervisor.State{}
 	for _, c := range []struct {
 		name    string

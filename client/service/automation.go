@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/homeward-vpn/homeward/client/diagnose"
 	"github.com/homeward-vpn/homeward/client/ondemand"
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/supervisor"
@@ -152,7 +155,7 @@ func (a *automation) round(ctx context.Context) time.Duration {
 		return 0
 	}
 	var list []candidate
-	for _, stored := range a.profiles.List(0, true) {
+	for _, stored := range a.profiles.All(a.users()) {
 		if stored.Profile.OnDemand.When != profile.WhenNever {
 			list = append(list, candidate{stored: stored})
 		}
@@ -172,6 +175,17 @@ func (a *automation) round(ctx context.Context) time.Duration {
 	}
 	a.conclude(list, online)
 	return a.pause(failed)
+}
+
+// users are those who may have lines by themselves.
+func (a *automation) users() []uint32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	some := maps.Clone(a.watchers)
+	if r := a.seen.Request; r.ProfileID != "" && r.Owner != profile.OwnerSystem {
+		some[r.Owner]++ // whose line may be to end
+	}
+	return slices.Sorted(maps.Keys(some))
 }
 
 // decide holds one profile's rules against the network, and asks what they have to
@@ -295,7 +309,7 @@ func (a *automation) person(owner uint32, connected string) {
 // what failed with the old one may work now.
 func (a *automation) changed(id string) {
 	a.mu.Lock()
-	delete(a.persons.failed, id)
+	maps.DeleteFunc(a.persons.failed, func(of wish, _ *diagnose.Failure) bool { return of.profile == id })
 	a.mu.Unlock()
 	a.kick()
 }

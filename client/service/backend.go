@@ -3,9 +3,11 @@ package service
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/provision"
 	"github.com/homeward-vpn/homeward/client/supervisor"
 )
 
@@ -24,7 +26,7 @@ func (s *Service) Connect(ctx context.Context, c control.Caller, r control.Conne
 		ProfileName: stored.Profile.Name,
 		Owner:       stored.Owner,
 		Username:    r.Username,
-	}, &stored.Profile)}, func(state supervisor.State) error { return s.mayReplace(c, state) })
+	}, &stored.Profile)}, func(state supervisor.State) error { return s.mayReplace(c, state, &stored) })
 	if err == nil {
 		s.auto.person(stored.Owner, stored.Profile.ID)
 	}
@@ -36,10 +38,15 @@ func (s *Service) Connect(ctx context.Context, c control.Caller, r control.Conne
 }
 
 // mayReplace keeps one user from touching another's line, and from learning
-// its name.
-func (s *Service) mayReplace(c control.Caller, state supervisor.State) error {
-	if mayTouch(c, state) {
+// its name. by is the profile that is wanted instead.
+func (s *Service) mayReplace(c control.Caller, state supervisor.State, by *profile.Stored) error {
+	switch {
+	case mayTouch(c, state):
 		return nil
+	case state.Request.Owner == profile.OwnerSystem && by.Managed:
+		return nil // what the computer does by itself gives way to a person, on the administrator's ways
+	case state.Request.Owner == profile.OwnerSystem:
+		return control.Refuse(control.CodeConflict, "this computer keeps a connection of its own, as its administrator wants; only an administrator can end it")
 	}
 	return control.Refuse(control.CodeConflict, "another user of this computer is connected; ask them, or an administrator, to disconnect first")
 }
@@ -55,6 +62,9 @@ func (s *Service) Disconnect(ctx context.Context, c control.Caller) (control.Acc
 		if mayTouch(c, state) {
 			s.auto.person(whose(c, state), "") // before the rules see that there is no line
 			return nil
+		}
+		if state.Request.Owner == profile.OwnerSystem {
+			return control.Refuse(control.CodeForbidden, "this computer keeps this connection by itself, as its administrator wants; only an administrator can disconnect it")
 		}
 		return control.Refuse(control.CodeForbidden, "another user made this connection; only they, or an administrator, can disconnect it")
 	})
@@ -99,6 +109,7 @@ func (s *Service) Profiles(c control.Caller) []control.ProfileInfo {
 			ID: p.ID, Name: p.Name, Owner: st.Owner, Gateway: p.Gateway.Address, Auth: p.Client.Auth, SignIn: p.Client.Words(),
 			Username: p.Client.Username, Organization: p.Origin.Organization,
 			Format: p.Origin.Format, Identifier: p.Origin.Identifier,
+			Managed: st.Managed, Locked: st.Locked,
 		})
 	}
 	return list
@@ -120,7 +131,7 @@ func (s *Service) find(c control.Caller, name string) (profile.Stored, error) {
 		return stored, nil
 	}
 	if profile.ValidID(name) {
-		if stored, err := s.cfg.Profiles.Get(name); err == nil && (stored.Owner == c.UID || c.Admin) {
+		if stored, err := s.cfg.Profiles.Get(name, c.UID); err == nil && (stored.Owner == c.UID || c.Admin) {
 			return stored, nil
 		}
 	}
@@ -158,10 +169,19 @@ func (s *Service) AddProfile(c control.Caller, p *profile.Profile) error {
 	if s.leadsElsewhere(c, p) {
 		return control.Refuse(control.CodeConflict, "the profile %q is in use, and this one leads to another gateway or trusts another; disconnect first with «homewardctl disconnect»", p.Name)
 	}
-	err := s.cfg.Profiles.Add(p, c.UID)
+	old, err := s.cfg.Profiles.Get(p.ID, c.UID)
+	if managed := err == nil && old.Managed; !managed {
+		if err := s.mayKeep(c); err != nil {
+			return err
+		}
+	}
+	err = s.cfg.Profiles.Add(p, c.UID)
+	var locked *provision.LockedError
 	var taken *profile.NameTakenError
 	var invalid *profile.InvalidError
 	switch {
+	case errors.As(err, &locked):
+		return lockedRefusal(locked)
 	case errors.As(err, &taken):
 		return control.Refuse(control.CodeConflict, "there is a profile named %q already; give this one another with --name, or forget the old one first", taken.Name)
 	case errors.As(err, &invalid):
@@ -175,8 +195,18 @@ func (s *Service) AddProfile(c control.Caller, p *profile.Profile) error {
 		s.guard.profiled()
 		s.auto.changed(p.ID)
 		s.shown.filed()
+		s.administrated() // lockdown waits for the first profile
 	}
 	return err
+}
+
+// lockedRefusal says what of a profile is not for people to change.
+func lockedRefusal(e *provision.LockedError) error {
+	if len(e.Fields) == 0 {
+		return control.Refuse(control.CodeForbidden, "the profile %q is laid down for everybody on this computer; only an administrator can take it away, with its file", e.Name)
+	}
+	fields := e.Fields[:min(len(e.Fields), 5)]
+	return control.Refuse(control.CodeForbidden, "the profile %q is laid down for everybody on this computer, and its administrator has locked %s; ask them to change it", e.Name, strings.Join(fields, ", "))
 }
 
 // leadsElsewhere says that p would replace the profile in use by one with
@@ -186,7 +216,7 @@ func (s *Service) leadsElsewhere(c control.Caller, p *profile.Profile) bool {
 	if s.shown.active() != p.ID {
 		return false
 	}
-	old, err := s.cfg.Profiles.Get(p.ID)
+	old, err := s.cfg.Profiles.Get(p.ID, c.UID)
 	return err == nil && old.Owner == c.UID && !old.Profile.Gateway.Equal(p.Gateway)
 }
 
@@ -200,6 +230,10 @@ func (s *Service) DeleteProfile(c control.Caller, name string) error {
 		return control.Refuse(control.CodeConflict, "the profile %q is in use; disconnect first with «homewardctl disconnect»", stored.Profile.Name)
 	}
 	err = s.cfg.Profiles.Delete(stored.Profile.ID)
+	var locked *provision.LockedError
+	if errors.As(err, &locked) {
+		return lockedRefusal(locked)
+	}
 	if errors.Is(err, profile.ErrNotFound) {
 		return unknownProfile(name)
 	}

@@ -156,7 +156,7 @@ func TestSettingsRights(t *testing.T) {
 			t.Errorf("%+v", st.KillSwitch)
 		}
 		want := Choices{KillSwitch: "on", LocalNetwork: "allow"}
-		if got := r.svc.Settings(bob); !reflect.DeepEqual(got, want.shown()) || c.disk.now.Settings != want || !c.disk.now.LocalNetwork {
+		if got := r.svc.Settings(bob); !reflect.DeepEqual(got, r.svc.describePolicy(want)) || c.disk.now.Settings != want || !c.disk.now.LocalNetwork {
 			t.Errorf("settings %+v, on disk %+v", got, c.disk.now)
 		}
 	})

@@ -60,7 +60,7 @@ func (s *Service) line(id uint64) *line {
 
 // startTunnel starts a tunnel on a goroutine of its own.
 func (s *Service) startTunnel(e supervisor.StartTunnel) error {
-	stored, err := s.cfg.Profiles.Get(e.Request.ProfileID)
+	stored, err := s.cfg.Profiles.Get(e.Request.ProfileID, e.Request.Owner)
 	if err == nil && stored.Owner != e.Request.Owner {
 		err = profile.ErrNotOwner
 	}

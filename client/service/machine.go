@@ -34,7 +34,7 @@ type Machine interface {
 // one, until it was set anew.
 func (s *Service) byMachineFirst(l *line, a *asker) func(context.Context, tunnel.Question) (tunnel.Answer, error) {
 	return func(ctx context.Context, q tunnel.Question) (tunnel.Answer, error) {
-		stored, err := s.cfg.Profiles.Get(l.request.ProfileID)
+		stored, err := s.cfg.Profiles.Get(l.request.ProfileID, l.request.Owner)
 		if err != nil {
 			return a.ask(ctx, q)
 		}
@@ -111,7 +111,7 @@ func (s *Service) Machines(c control.Caller) ([]control.MachineInfo, error) {
 		return []control.MachineInfo{}, err
 	}
 	kept, list := s.cfg.Machine.List(), []control.MachineInfo{}
-	for _, stored := range s.cfg.Profiles.List(0, true) {
+	for _, stored := range s.cfg.Profiles.All(nil) {
 		p := &stored.Profile
 		if info, ok := kept[p.ID]; ok {
 			info.Profile, info.ProfileID, info.Owner, info.When = p.Name, p.ID, stored.Owner, string(p.OnDemand.When)
@@ -137,7 +137,11 @@ func (s *Service) forMachine(c control.Caller, name string) (profile.Stored, err
 	if s.cfg.Machine == nil {
 		return profile.Stored{}, control.Refuse(control.CodeUnavailable, "this service keeps no credentials")
 	}
-	return s.find(c, name)
+	stored, err := s.find(c, name)
+	if err == nil && stored.Managed { // not as the administrator has it who asks
+		stored, err = s.cfg.Profiles.Get(stored.Profile.ID, profile.OwnerSystem)
+	}
+	return stored, err
 }
 
 // forgetMachine takes away what is kept for a profile that is no more.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/provision"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 )
 
@@ -34,13 +35,31 @@ type Resolver interface {
 	Clear() error
 }
 
-// Profiles keeps the profiles; *profile.Store does.
+// Profiles keeps the profiles; *provision.Store does. What an administrator has laid
+// down for everybody each user has as their own.
 type Profiles interface {
 	List(uid uint32, admin bool) []profile.Stored
-	Get(id string) (profile.Stored, error)
+	// All gives the profiles of everybody, with what is laid down as
+	// profile.OwnerSystem's and as each of users'.
+	All(users []uint32) []profile.Stored
+	// Get gives a profile by its ID: what is laid down as uid has it, any other as it
+	// is, whoever owns it.
+	Get(id string, uid uint32) (profile.Stored, error)
 	ByName(name string, uid uint32) (profile.Stored, error)
 	Add(p *profile.Profile, owner uint32) error
 	Delete(id string) error
+}
+
+// Administration is what an administrator lays down for the computer, besides
+// profiles; *provision.Folder reads it.
+type Administration interface {
+	// Policy gives the policy that counts; false: there is none.
+	Policy() (provision.Policy, bool)
+	// Problems has a sentence for each thing that was laid down and is not used.
+	Problems() []string
+	// Watch tells, until ctx ends, that something is another: the policy, a problem, or
+	// what Profiles say.
+	Watch(ctx context.Context) (<-chan struct{}, error)
 }
 
 // Config is what a Service is made from. All parts are needed.
@@ -77,6 +96,8 @@ type Config struct {
 	// Leaves says which network packets to an address leave by; false: nobody can tell.
 	// It may take its time. nil: the status never says.
 	Leaves func(to netip.Addr) (control.Network, bool)
+	// Administration: nil: nothing is laid down.
+	Administration Administration
 	// Jitter picks a wait between least and most. nil: at random.
 	Jitter func(least, most time.Duration) time.Duration
 }

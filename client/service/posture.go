@@ -22,7 +22,13 @@ type Posture interface {
 
 // Standing is what is to be held back also when nobody can be asked.
 type Standing struct {
+	// Settings hold. Own is what was chosen on the computer, where Policed says that a
+	// policy goes before it; else Settings are.
 	Settings Choices
+	Own      Choices
+	Policed  bool
+	// Profiled: there was a profile at some time. Save need not keep it: the disk knows.
+	Profiled bool
 	// LocalNetwork: what is held back leaves the local network open.
 	LocalNetwork bool
 	// Engaged: the kill switch holds for a line that Owner wants, by that profile.
@@ -98,14 +104,44 @@ func (g *guard) profiled() {
 	}
 }
 
+// choose puts into a standing what is chosen.
+func (now *Standing) choose(to chosen) {
+	now.Settings, now.Own, now.Policed = to.settings, to.own, to.own != to.settings
+	if !now.Policed {
+		now.Own = Choices{}
+	}
+}
+
+// chosen gives what is chosen.
+func (g *guard) chosen() chosen {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.standing.chosen()
+}
+
+func (now Standing) chosen() chosen {
+	if !now.Policed {
+		return chosen{now.Settings, now.Settings}
+	}
+	return chosen{now.Settings, now.Own}
+}
+
+// profiledOnce says that there was a profile at some time, now among them.
+func (g *guard) profiledOnce(now bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.standing.Profiled = g.standing.Profiled || now
+	return g.standing.Profiled
+}
+
 // set takes new settings of the machine: they hold when they are on disk.
-func (g *guard) set(to Choices) error {
+func (g *guard) set(to chosen) error {
 	g.setting.Lock()
 	defer g.setting.Unlock()
 	g.mu.Lock()
 	now := g.standing
-	now.Settings = to
-	now.LocalNetwork = localWord(to.LocalNetwork, g.ordered.Request.LocalNetwork)
+	now.choose(to)
+	now.LocalNetwork = localWord(to.settings.LocalNetwork, g.ordered.Request.LocalNetwork)
 	g.mu.Unlock()
 	if err := g.posture.Save(now); err != nil {
 		return err
@@ -118,13 +154,14 @@ func (g *guard) set(to Choices) error {
 }
 
 // assume takes settings that are not on disk, for want of room there say.
-func (g *guard) assume(to Choices, because error) {
+func (g *guard) assume(to chosen, because error) {
 	g.setting.Lock()
 	defer g.setting.Unlock()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.standing.Settings, g.behind = to, true
-	g.standing.LocalNetwork = localWord(to.LocalNetwork, g.ordered.Request.LocalNetwork)
+	g.standing.choose(to)
+	g.behind = true
+	g.standing.LocalNetwork = localWord(to.settings.LocalNetwork, g.ordered.Request.LocalNetwork)
 	g.alarm(alarmPosture, fmt.Sprintf("The setting of the kill switch could not be written to disk (%v), so the one before holds again when the service is started anew; make room on the disk, then set it once more.", because))
 }
 
@@ -133,13 +170,6 @@ func (g *guard) unwritten() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.behind
-}
-
-// settings gives the machine's.
-func (g *guard) settings() Choices {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.standing.Settings
 }
 
 // settingOf is what the supervisor calls a setting.
@@ -215,6 +245,7 @@ func (s *Service) resume() supervisor.State {
 		s.logger.Error("the state of the kill switch cannot be read", "error", err, "assumed", standing.Settings.KillSwitch)
 		g.raise(alarmPosture, "The state of the kill switch on disk cannot be read, so the strictest is assumed that was set; an administrator can set it anew with «homewardctl killswitch».")
 	}
+	standing = s.underPolicy(standing)
 	g.mu.Lock()
 	g.standing = standing
 	g.mu.Unlock()
@@ -239,12 +270,32 @@ func (s *Service) resume() supervisor.State {
 	return state
 }
 
+// underPolicy is a standing under the policy of now, which may have changed while no
+// service ran.
+func (s *Service) underPolicy(standing Standing) Standing {
+	s.guard.mu.Lock()
+	s.guard.standing = standing // for whether there was a profile
+	s.guard.mu.Unlock()
+	now := standing.chosen()
+	now.settings = s.policed(now.own, now.settings)
+	if now == standing.chosen() {
+		return standing
+	}
+	standing.choose(now)
+	standing.LocalNetwork = localWord(now.settings.LocalNetwork, false)
+	if err := s.guard.posture.Save(standing); err != nil {
+		s.logger.Error("what the policy wants cannot be written to disk", "error", err)
+		s.guard.raise(alarmPosture, fmt.Sprintf("What the administrator's policy wants of the kill switch cannot be written to disk (%v), so early boot may not know it; make room on the disk.", err))
+	}
+	return standing
+}
+
 // wanted is the wish of an earlier run.
 func (s *Service) wanted(standing Standing) supervisor.Request {
 	r := supervisor.Request{
 		ProfileID: standing.Profile, Owner: standing.Owner, Automatic: standing.Automatic, AlwaysOn: standing.Automatic,
 	}
-	if stored, err := s.cfg.Profiles.Get(standing.Profile); err == nil && stored.Owner == standing.Owner {
+	if stored, err := s.cfg.Profiles.Get(standing.Profile, standing.Owner); err == nil && stored.Owner == standing.Owner {
 		r.ProfileName = stored.Profile.Name
 		r = wishes(r, &stored.Profile)
 	}

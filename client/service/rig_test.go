@@ -288,7 +288,9 @@ func (p *fakeProfiles) find(match func(profile.Stored) bool) (profile.Stored, er
 	return profile.Stored{}, profile.ErrNotFound
 }
 
-func (p *fakeProfiles) Get(id string) (profile.Stored, error) {
+func (p *fakeProfiles) All([]uint32) []profile.Stored { return p.List(0, true) }
+
+func (p *fakeProfiles) Get(id string, _ uint32) (profile.Stored, error) {
 	return p.find(func(s profile.Stored) bool { return s.Profile.ID == id })
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/supervisor"
 )
 
@@ -38,6 +39,12 @@ type Service struct {
 	running sync.WaitGroup
 
 	settingsMu sync.Mutex // one change at a time
+
+	// What was laid down at the last look, by profile ID, and what is said of it in the
+	// status; who watches the administrator's files alone has them.
+	laid           map[string]profile.Stored
+	administrative []string
+	recheck        chan struct{} // of one: the policy may hold otherwise now
 
 	// left is what could not be taken back, by part; the performer's own.
 	left map[string]func() error
@@ -71,6 +78,7 @@ func New(cfg Config) (*Service, error) {
 		lines:   map[uint64]*line{},
 		left:    map[string]func() error{},
 		ended:   make(chan struct{}),
+		recheck: make(chan struct{}, 1),
 	}
 	post := func(e supervisor.Event) { s.inbox.put(message{event: e}) }
 	s.prompts = newPrompts(post, openTrials(cfg.Trials, cfg.Logger))
@@ -115,6 +123,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.keepRoutes(ctx)
 	s.auto.saw(supervisor.State{}, s.restored)
 	s.running.Go(func() { s.auto.run(ctx) })
+	s.running.Go(func() { s.keepAdministered(ctx) })
 	state := s.loop(ctx)
 	close(stop)
 	blind()

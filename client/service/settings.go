@@ -8,13 +8,9 @@ import (
 	"github.com/homeward-vpn/homeward/client/supervisor"
 )
 
-// Settings implements control.Backend.
-func (s *Service) Settings(control.Caller) control.Settings { return s.guard.settings().shown() }
-
-// shown is how programs see what was chosen.
-func (c Choices) shown() control.Settings {
-	return control.Settings{KillSwitch: c.KillSwitch, LocalNetwork: c.LocalNetwork}
-}
+// chosen is what holds, and what was chosen on the computer, which is the same where
+// there is no policy.
+type chosen struct{ settings, own Choices }
 
 // ChangeSettings implements control.Backend. The order: may they, the disk, the
 // supervisor, the kill switch. Off is the way out, and opens also where the disk takes
@@ -22,56 +18,61 @@ func (c Choices) shown() control.Settings {
 func (s *Service) ChangeSettings(ctx context.Context, c control.Caller, change control.SettingsChange) (control.Settings, error) {
 	s.settingsMu.Lock()
 	defer s.settingsMu.Unlock()
-	now, err := s.changeSettings(ctx, c, change)
-	return now.shown(), err
-}
-
-// changeSettings gives what is chosen afterwards. The caller holds settingsMu.
-func (s *Service) changeSettings(ctx context.Context, c control.Caller, change control.SettingsChange) (Choices, error) {
-	before := s.guard.settings()
+	before := s.guard.chosen()
+	if err := s.mayOverrule(change); err != nil {
+		return s.describePolicy(before.settings), err
+	}
 	after := before
 	if change.KillSwitch != nil {
-		after.KillSwitch = *change.KillSwitch
+		after.own.KillSwitch = *change.KillSwitch
 	}
 	if change.LocalNetwork != nil {
-		after.LocalNetwork = *change.LocalNetwork
+		after.own.LocalNetwork = *change.LocalNetwork
 	}
+	after.settings = s.policed(after.own, before.settings)
 	if after == before && !s.guard.trouble() && !s.guard.unwritten() {
-		return after, nil
+		return s.describePolicy(after.settings), nil
 	}
-	if err := s.maySet(c, before, after, s.shown.now()); err != nil {
-		return before, err
+	allow := func(state supervisor.State) error { return s.maySet(c, before.settings, after.settings, state) }
+	if err := allow(s.shown.now()); err != nil {
+		return s.describePolicy(before.settings), err
 	}
+	err := s.enact(ctx, before, after, allow)
+	if err == nil {
+		s.logger.Info("settings changed", uidKey, c.UID, "kill_switch", after.settings.KillSwitch, "local_network", after.settings.LocalNetwork)
+	}
+	return s.Settings(c), err
+}
+
+// enact has what is chosen hold. allow is asked once more when it comes to it; nil:
+// nobody has to. The caller holds settingsMu.
+func (s *Service) enact(ctx context.Context, before, after chosen, allow func(supervisor.State) error) error {
 	unwritten := s.guard.set(after)
 	if unwritten != nil {
 		s.logger.Error("settings cannot be written", "error", unwritten)
-		if after.KillSwitch != control.KillSwitchOff {
-			return before, control.Refuse(control.CodeInternal, "the setting could not be written to disk (%v), so it would not last; make room on the disk and try again", unwritten)
+		if after.settings.KillSwitch != control.KillSwitchOff {
+			return control.Refuse(control.CodeInternal, "the setting could not be written to disk (%v), so it would not last; make room on the disk and try again", unwritten)
 		}
 		s.guard.assume(after, unwritten)
 	}
-	_, err := s.wish(ctx, supervisor.ModeSet{Setting: settingOf(after)}, func(state supervisor.State) error {
-		return s.maySet(c, before, after, state)
-	})
-	if err != nil {
+	if _, err := s.wish(ctx, supervisor.ModeSet{Setting: settingOf(after.settings)}, allow); err != nil {
 		back := s.guard.set(before)
 		if back != nil {
 			s.guard.assume(before, back)
 		}
-		return before, errors.Join(err, back)
+		return errors.Join(err, back)
 	}
 	s.shown.filed()
-	s.logger.Info("settings changed", uidKey, c.UID, "kill_switch", after.KillSwitch, "local_network", after.LocalNetwork)
 	if err := s.performed(ctx); err != nil {
-		return after, err
+		return err
 	}
 	if s.guard.trouble() {
-		return after, control.Refuse(control.CodeInternal, "the setting is taken, but the kill switch could not be set, so it is not sure that nothing leaves; look at «homewardctl status»")
+		return control.Refuse(control.CodeInternal, "the setting is taken, but the kill switch could not be set, so it is not sure that nothing leaves; look at «homewardctl status»")
 	}
 	if unwritten != nil {
-		return after, control.Refuse(control.CodeInternal, "the kill switch is off, but that could not be written to disk (%v), so it lasts only until the service starts again; make room on the disk, then set it once more", unwritten)
+		return control.Refuse(control.CodeInternal, "the kill switch is off, but that could not be written to disk (%v), so it lasts only until the service starts again; make room on the disk, then set it once more", unwritten)
 	}
-	return after, nil
+	return nil
 }
 
 // maySet keeps lockdown to administrators, and the rest to them and whose line it is.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/diagnose"
+	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/supervisor"
 	"github.com/homeward-vpn/homeward/client/tunnel"
 )
@@ -25,7 +26,7 @@ func (s *Service) Status(c control.Caller) control.Status {
 		DNS: control.DNS{Servers: []netip.Addr{}, Domains: []string{}},
 	}
 	state, l := b.state, b.line
-	mine := !b.owned || b.owner == c.UID || c.Admin
+	mine := !b.owned || b.owner == c.UID || b.owner == profile.OwnerSystem || c.Admin
 	mine = mine || state.Phase == supervisor.Disconnected && state.Failure == nil // nothing to see
 	b.mu.Unlock()
 	if st.Warnings == nil {
