@@ -17,8 +17,9 @@ const (
 
 const (
 	// starting is how long a service may take to come up with the computer before it is
-	// said to be absent.
-	starting = 3 * time.Second
+	// said to be absent; meanwhile it is called more often.
+	starting      = 3 * time.Second
+	startingPause = 500 * time.Millisecond
 	// restarting is how long one that has answered may be away before it is.
 	restarting = time.Minute
 )
@@ -50,6 +51,9 @@ func (a *Attendant) follow(ctx context.Context) {
 			timer.Stop()
 		case <-timer.C:
 			pause = min(2*pause, lastPause)
+			if time.Since(away) < starting {
+				pause = min(pause, startingPause)
+			}
 		}
 	}
 }

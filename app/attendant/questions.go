@@ -147,7 +147,7 @@ func (q *questions) run(ctx context.Context) {
 			q.finish(ctx, j)
 			continue
 		}
-		q.give(asking, *j.prompt)
+		q.give(ctx, asking, *j.prompt)
 		q.mu.Lock()
 		q.cancel()
 		q.current, q.cancel = 0, nil
@@ -177,8 +177,8 @@ func (q *questions) next(ctx context.Context) (job, context.Context, bool) {
 // maxTries is how often a question is shown whose answer the service could not use.
 const maxTries = 3
 
-// give answers one question.
-func (q *questions) give(ctx context.Context, p control.Prompt) {
+// give answers one question, which is shown until asking ends.
+func (q *questions) give(ctx, asking context.Context, p control.Prompt) {
 	if q.answers == nil || q.profile != p.ProfileID {
 		q.end()
 		info, err := q.profileOf(ctx, p.ProfileID)
@@ -188,14 +188,14 @@ func (q *questions) give(ctx context.Context, p control.Prompt) {
 		}
 		q.profile, q.tries = p.ProfileID, map[uint64]int{}
 		q.answers = answer.New(answer.Config{
-			Service: q.of.cfg.Service, Profile: info, Prompter: q.of,
+			Service: sure{q.of.cfg.Service, ctx}, Profile: info, Prompter: q.of,
 			OpenStore:  func() (answer.Store, error) { return q.of.cfg.OpenStore() },
 			OpenWallet: q.of.cfg.OpenWallet, Cards: q.of.cfg.Cards, Tell: q.of.Tell,
 		})
 	}
-	err := q.answers.Give(ctx, p)
+	err := q.answers.Give(asking, p)
 	var refusal *control.Refusal
-	if !errors.As(err, &refusal) || ctx.Err() != nil {
+	if !errors.As(err, &refusal) || asking.Err() != nil {
 		return // it was given, or taken away; the status tells
 	}
 	q.of.trouble(err)
@@ -203,6 +203,16 @@ func (q *questions) give(ctx context.Context, p control.Prompt) {
 		q.queue(job{prompt: &p}) // it is still open
 	}
 }
+
+// sure is the service to which an answer that is under way gets: whether it was taken,
+// or another one was, must be known, so that what is not proven is not kept.
+type sure struct {
+	Service
+	ctx context.Context // of the program
+}
+
+// Answer implements answer.Service.
+func (s sure) Answer(_ context.Context, a control.Answer) error { return s.Service.Answer(s.ctx, a) }
 
 // profileOf gives the profile that a question is about.
 func (q *questions) profileOf(ctx context.Context, id string) (control.ProfileInfo, error) {
