@@ -8,7 +8,7 @@ var appRules = []rule{
 	},
 	{
 		of:      []string{"./app/homewardctl", "./app/homeward", "./app/attendant", "./app/desktop/...", "./app/viewmodel"},
-		own:     []string{"./client/control", "./client/profile/...", "./client/credential/...", "./client/diagnose", "./client/intake", "./assets/...", "./app/attendant", "./app/desktop/...", "./app/viewmodel"},
+		own:     []string{"./client/control", "./client/profile/...", "./client/credential/...", "./client/diagnose", "./client/intake", "./assets/...", "./app/attendant", "./app/instance", "./app/desktop/...", "./app/viewmodel"},
 		behind:  []string{"./platform/localsock"},
 		outside: anything,
 		why:     "the user's programs are equals: they speak the local API and nothing else",
@@ -38,6 +38,16 @@ var appRules = []rule{
 			"./client/credential/...": "secrets stay in the user's programs; the service asks",
 			"github.com/zalando/...":  "a keychain belongs to a user, and the service is none",
 			"github.com/go-gl/...":    "the service has no windows",
+		},
+	},
+	{
+		of:      []string{"./app/instance"},
+		own:     []string{"./platform/localsock"},
+		outside: []string{"golang.org/x/sys/..."},
+		why:     "programs of one session find each other by a socket of the user's own, whatever they are for",
+		never: map[string]string{
+			"net/http":     "who asks is another start of the same program; there is no more to say",
+			"./client/...": "what is handed over is read by who gets it",
 		},
 	},
 	{
