@@ -33,7 +33,15 @@ func hold(path string) (io.Closer, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return f, nil
+	return lock{f}, nil
+}
+
+type lock struct{ *os.File }
+
+// Close gives the lock up, also where a program that is being started has the file for
+// one moment more.
+func (l lock) Close() error {
+	return errors.Join(syscall.Flock(int(l.Fd()), syscall.LOCK_UN), l.File.Close())
 }
 
 func self(who localsock.Credentials) bool { return int64(who.UID) == int64(os.Getuid()) }
