@@ -111,18 +111,22 @@ func (c *connection) password(s *section, keys ...string) error {
 
 // useCertificate takes the client certificate that the profile names.
 func (c *connection) useCertificate() error {
-	uuid := c.certificateUUID()
-	if uuid == "" {
-		return incomplete("%s wants a client certificate and does not name one; ask for a complete profile", quote(c.profile.Name))
-	}
 	c.profile.Client.Auth = profile.ClientCertificate
 	c.profile.Gateway.Auth = profile.GatewayCertificate
-	return c.takeCertificate(uuid)
+	return c.takeCertificate(c.certificateUUID())
 }
 
 // takeCertificate opens the client certificate of that UUID, for IKE or for EAP. One
-// that a server would have to issue first is left to the user, who may have it already.
+// that a server would have to issue first, or of which the file says nothing, is left to the user,
+// who may have it already.
 func (c *connection) takeCertificate(uuid string) error {
+	if uuid == "" {
+		const note = "the file has no certificate for you: give your own with «homewardctl certificate import», and it is taken when you connect"
+		c.ike.approx("PayloadCertificateUUID", note)
+		c.ike.absent("PayloadCertificateUUID", note)
+		c.ike.ignore("CertificateType", "the kind of your own certificate counts")
+		return nil
+	}
 	if from := c.container.certs.fetched(uuid); from != "" {
 		note := "it has to be fetched from a server (" + from + "), which this version does not do; give your own with «homewardctl certificate import», and it is taken when you connect"
 		c.ike.approx("PayloadCertificateUUID", note)

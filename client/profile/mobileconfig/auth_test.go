@@ -38,7 +38,7 @@ func TestMatrix(t *testing.T) {
 	}{
 		"certificate":                   {"Certificate", 0, dict{"PayloadCertificateUUID": identityUUID}, identity, certificate},
 		"certificate, old name":         {"Certificate", nil, dict{"CertificateUUID": strings.ToLower(identityUUID)}, identity, certificate},
-		"certificate, none named":       {"Certificate", 0, nil, identity, outcome{problem: profile.ImportIncomplete, word: "does not name one"}},
+		"certificate, none named":       {"Certificate", 0, nil, identity, certificate},
 		"certificate, dangling":         {"Certificate", 0, dict{"PayloadCertificateUUID": "nowhere"}, identity, outcome{problem: profile.ImportIncomplete, word: "the file does not hold"}},
 		"certificate by SCEP":           {"Certificate", 0, dict{"PayloadCertificateUUID": identityUUID}, scep, certificate},
 		"certificate and EAP-TLS":       {"Certificate", 1, dict{"PayloadCertificateUUID": identityUUID}, identity, tls},

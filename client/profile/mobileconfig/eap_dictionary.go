@@ -47,11 +47,7 @@ func (c *connection) useDictionary(s *section) error {
 		s.honour("OuterIdentity", "")
 	}
 	if p.EAP.Certificate() {
-		uuid := c.certificateUUID()
-		if uuid == "" {
-			return incomplete("%s signs you in with a client certificate and does not name one; ask for a complete profile", quote(c.profile.Name))
-		}
-		if err := c.takeCertificate(uuid); err != nil {
+		if err := c.takeCertificate(c.certificateUUID()); err != nil {
 			return err
 		}
 	}

@@ -130,6 +130,24 @@ func TestFetchedCertificate(t *testing.T) {
 	}
 }
 
+// TestCertificateOfYourOwn: a profile that wants a certificate and names none leaves
+// it to the user.
+func TestCertificateOfYourOwn(t *testing.T) {
+	t.Parallel()
+	for name, ike := range map[string]dict{
+		"IKE": {"AuthenticationMethod": "Certificate", "ExtendedAuthEnabled": 0, "CertificateType": "ECDSA256"},
+		"EAP": {eapDictionary: dict{"AcceptEAPTypes": list{13}}},
+	} {
+		im := parseIKE(t, ikeEAP(ike))
+		if p := im.Profile.Client; !p.UsesCertificate() || p.Certificates != nil || !im.Secrets.Empty() {
+			t.Errorf("%s: %+v", name, p)
+		}
+		if l := line(t, im, "IKEv2.PayloadCertificateUUID"); l.Value != missing || !strings.Contains(l.Note, "homewardctl certificate import") {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+}
+
 // eapWith is an IKEv2 dictionary with an EAP dictionary.
 func eapWith(eap, extra dict) dict {
 	d := ikeEAP(extra)
@@ -207,7 +225,6 @@ func TestEAPDictionaryRefused(t *testing.T) {
 	}{
 		{dict{"UserName": "alice"}, profile.ImportIncomplete, "AcceptEAPTypes is missing"},
 		{dict{"AcceptEAPTypes": list{17, 18, "x"}}, profile.ImportUnsupported, "(17, 18, x)"},
-		{dict{"AcceptEAPTypes": list{13}}, profile.ImportIncomplete, "does not name one"},
 		{dict{"AcceptEAPTypes": list{21}, "TLSTrustedServerNames": list{"wpa.*.example.com"}}, profile.ImportUnsupported, "cannot compare"},
 		{dict{"AcceptEAPTypes": list{21}, "TLSTrustedServerNames": list{"*"}}, profile.ImportUnsupported, "cannot compare"},
 		{dict{"AcceptEAPTypes": list{21}, "PayloadCertificateAnchorUUID": list{"nowhere"}}, profile.ImportIncomplete, "does not hold"},
