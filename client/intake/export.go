@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/mobileconfig"
 	"github.com/homeward-vpn/homeward/client/profile/native"
+	"github.com/homeward-vpn/homeward/client/profile/sswan"
 )
 
 // Exported is a profile as a file. It holds no secret.
@@ -27,6 +29,12 @@ var writers = map[string]writer{
 	native.Format: {".json", func(p *profile.Profile) ([]byte, []profile.Line, error) {
 		data, err := native.Encode(p)
 		return data, nil, err
+	}},
+	mobileconfig.Format: {".mobileconfig", func(p *profile.Profile) ([]byte, []profile.Line, error) {
+		return mobileconfig.Export(*p, profile.ExportOptions{})
+	}},
+	sswan.Format: {".sswan", func(p *profile.Profile) ([]byte, []profile.Line, error) {
+		return sswan.Export(*p, profile.ExportOptions{})
 	}},
 }
 
