@@ -18,7 +18,10 @@ func newConfirmSheet(v viewmodel.ConfirmView, done func(viewmodel.Action)) *shee
 	no := func() { done(viewmodel.Action{}) }
 	content := column(gapNormal)
 	s := newSheet(v.Title, content, no, plainButton(v.No, no), primary)
-	body := []fyne.CanvasObject{newText(lookSentence, v.Sentence)}
+	var body []fyne.CanvasObject
+	if v.Sentence != "" {
+		body = append(body, newText(lookSentence, v.Sentence))
+	}
 	if v.Field != nil {
 		input := newField("")
 		input.SetText(v.Value)

@@ -78,15 +78,35 @@ func keep(t *testing.T, name string, got image.Image) string {
 }
 
 // fewColours makes a small picture of one: a window has few colours, and those
-// between them, at the edges of letters, may be coarser.
-func fewColours(img image.Image) *image.RGBA {
+// between them, at the edges of letters, may be as coarse as a palette needs.
+func fewColours(img image.Image) *image.Paletted {
+	for step := uint32(8); ; step *= 2 {
+		if out := paletted(img, step); out != nil {
+			return out
+		}
+	}
+}
+
+// paletted gives a picture with a palette, nil: there are too many colours at this step.
+func paletted(img image.Image, step uint32) *image.Paletted {
 	b := img.Bounds()
-	out := image.NewRGBA(b)
-	coarse := func(v uint32) uint8 { return uint8(min((v>>8+4)/8*8, 255)) }
+	out := image.NewPaletted(b, nil)
+	coarse := func(v uint32) uint8 { return uint8(min((v>>8+step/2)/step*step, 255)) }
+	known := map[color.RGBA]uint8{}
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X; x++ {
 			r, g, bl, _ := img.At(x, y).RGBA()
-			out.SetRGBA(x, y, color.RGBA{coarse(r), coarse(g), coarse(bl), 0xff})
+			c := color.RGBA{coarse(r), coarse(g), coarse(bl), 0xff}
+			at, ok := known[c]
+			if !ok {
+				if len(known) == 256 {
+					return nil
+				}
+				at = uint8(len(known))
+				known[c] = at
+				out.Palette = append(out.Palette, c)
+			}
+			out.SetColorIndex(x, y, at)
 		}
 	}
 	return out

@@ -1,6 +1,8 @@
 package desktop
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
 
@@ -21,7 +23,7 @@ func newImportSheet(v viewmodel.ImportView, done func(accepted bool)) *sheet {
 		body = append(body, newCallout(v.Signed.Tone, v.Signed.Text))
 	}
 	for i, c := range v.Connections {
-		body = append(body, importConnection(s, c, len(v.Connections) > 1))
+		body = append(body, importConnection(s, c, len(v.Connections) > 1 || !strings.Contains(v.Title, c.Name)))
 		if i < len(v.Connections)-1 {
 			body = append(body, newRule())
 		}
@@ -41,20 +43,21 @@ func newImportSheet(v viewmodel.ImportView, done func(accepted bool)) *sheet {
 
 // importConnection is one connection of the file.
 func importConnection(s *sheet, c viewmodel.ImportConnection, named bool) fyne.CanvasObject {
-	parts := []fyne.CanvasObject{}
+	var facts []fyne.CanvasObject
 	if named {
-		parts = append(parts, nameText(c.Name))
+		facts = append(facts, nameText(c.Name))
 	}
 	for _, f := range c.Facts {
-		parts = append(parts, factRow(f.Name, f.Value))
+		facts = append(facts, factRow(f.Name, f.Value))
 	}
+	parts := []fyne.CanvasObject{column(gapSmall, facts...)}
 	if c.Replaces != "" {
 		parts = append(parts, newCallout(viewmodel.ToneInfo, c.Replaces))
 	}
 	if len(c.Report) > 0 {
 		parts = append(parts, newFold(c.ReportName, func() fyne.CanvasObject { return importReport(c.Report) }, s.Fit))
 	}
-	return column(gapSmall, parts...)
+	return column(gapNormal, parts...)
 }
 
 // importReport is what became of each key, group by group.
@@ -65,6 +68,9 @@ func importReport(groups []viewmodel.ReportGroup) fyne.CanvasObject {
 		lines := []fyne.CanvasObject{title}
 		for _, l := range g.Lines {
 			lines = append(lines, reportLine(l))
+		}
+		if g.More != "" {
+			lines = append(lines, smallText(g.More))
 		}
 		list = append(list, column(gapSmall, lines...))
 	}

@@ -110,6 +110,7 @@ func (p *logPage) newList() *widget.List {
 		p.whole.Set(r.Time + "  " + r.Level + "  " + r.Text + "  " + r.Attrs)
 		p.detail.Show()
 		p.box.Refresh()
+		list.ScrollTo(at) // it may be lower than what is left of the list
 	}
 	return list
 }

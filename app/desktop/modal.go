@@ -37,6 +37,30 @@ func (d *Desktop) ShowProblem(v viewmodel.ProblemView) {
 	d.sheets.below(s)
 }
 
+// ShowPortal shows the sheet of a network's sign-in page, or in its place what has become
+// of it. The person's wish for the page is done by Config.Do; closed is called when they
+// want no more of it.
+func (d *Desktop) ShowPortal(v viewmodel.PortalView, closed func()) {
+	d.HidePortal()
+	d.portal = newPortalSheet(v, func(a viewmodel.Action) {
+		if a.Kind != "" {
+			d.act(a)
+			return
+		}
+		d.HidePortal()
+		closed()
+	})
+	d.sheets.below(d.portal)
+}
+
+// HidePortal takes that sheet away.
+func (d *Desktop) HidePortal() {
+	if d.portal != nil {
+		d.Dismiss(d.portal)
+		d.portal = nil
+	}
+}
+
 // Prompter asks the person in sheets over the window.
 func (d *Desktop) Prompter() *Prompter {
 	if d.prompter == nil {

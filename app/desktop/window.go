@@ -59,6 +59,7 @@ type Desktop struct {
 	settings *settingsPage
 	log      *logPage
 	editor   *editorPage
+	portal   *sheet // nil: it is not there
 }
 
 // The window's size at first, and the least it can be.
