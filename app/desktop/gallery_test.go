@@ -204,7 +204,7 @@ func TestNothingIsCutInTheGallery(t *testing.T) {
 			for _, size := range sizes {
 				for _, e := range gallery {
 					d := e.hang(t, a, say, size)
-					var root fyne.CanvasObject = d.place
+					root := d.window.Content()
 					if s := d.sheets.front(); s != nil {
 						root = s
 					}

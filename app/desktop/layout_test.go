@@ -73,9 +73,11 @@ func thing(o fyne.CanvasObject) string {
 	switch o := o.(type) {
 	case *text:
 		return fmt.Sprintf("text %q", o.Text())
+	case *option:
+		return fmt.Sprintf("option %q", o.label.Text())
 	case *button:
 		return fmt.Sprintf("button %q", o.Text())
-	case *iconButton, *icon, *toggle, *graph, *stroke, *field:
+	case *iconButton, *icon, *toggle, *graph, *stroke, *field, *picker:
 		return fmt.Sprintf("%T", o)
 	}
 	return ""

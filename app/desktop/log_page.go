@@ -2,8 +2,6 @@ package desktop
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -32,6 +30,7 @@ type logPage struct {
 	detail    *fyne.Container
 	whole     *text
 	box       *fyne.Container
+	scroll    *scrolled // where the window is too small for all of it
 	selected  int
 }
 
@@ -56,7 +55,7 @@ func (d *Desktop) ShowLog(entries []control.LogEntry, anew bool) {
 func (d *Desktop) logPage() *logPage {
 	if d.log == nil {
 		d.log = newLogPage(d)
-		d.SetPage(LogPage, d.log.box)
+		d.SetPage(LogPage, d.log.scroll)
 	}
 	return d.log
 }
@@ -87,13 +86,13 @@ func newLogPage(d *Desktop) *logPage {
 	p.list = p.newList()
 	p.detail = newCard(p.whole)
 	p.detail.Hide()
-	p.following.tight = true
-	head := column(gapNormal, d.pageHead(p.view.Title, p.view.Back), spread(p.search, container.New(layout.NewCustomPaddedHBoxLayout(gapNormal), p.levels, container.NewCenter(p.following))))
-	foot := column(gapNormal, p.detail, spread(p.count, flowEnd(gapSmall, d.buttons([]viewmodel.Button{p.view.Copy})...)))
+	head := column(gapNormal, d.pageHead(p.view.Title, p.view.Back), spread(p.search, p.levels))
+	foot := column(gapNormal, p.detail, spread(column(gapTight, p.following, p.count), d.buttons([]viewmodel.Button{p.view.Copy})[0]))
 	p.box = &fyne.Container{
 		Layout:  &logLayout{},
 		Objects: []fyne.CanvasObject{head, newPanel(ColorCard, ColorLine, 10), p.list, p.empty, foot},
 	}
+	p.scroll = newScrolled(p.box, 0, 0, 0)
 	return p
 }
 
@@ -109,7 +108,7 @@ func (p *logPage) newList() *widget.List {
 		r := p.view.Rows[at]
 		p.whole.Set(r.Time + "  " + r.Level + "  " + r.Text + "  " + r.Attrs)
 		p.detail.Show()
-		p.box.Refresh()
+		p.scroll.Fit()
 		list.ScrollTo(at) // it may be lower than what is left of the list
 	}
 	return list
@@ -129,35 +128,44 @@ func (p *logPage) show() {
 	if p.follow {
 		p.list.ScrollToBottom()
 	}
-	p.box.Refresh()
+	p.scroll.Fit()
 }
 
 // logLayout is: the head, the ground of the list, the list, the words in an empty list,
 // the foot.
-type logLayout struct{}
+type logLayout struct{ width float32 }
+
+// leastList is the height of a list that is still one.
+const leastList float32 = 160
 
 // Layout implements fyne.Layout.
-func (logLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	across := pageAcross
-	w := size.Width - 2*across
+func (l *logLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.width = size.Width
+	w := size.Width - 2*pageAcross
 	head, foot := heightAt(objects[0], w), heightAt(objects[4], w)
-	put := func(o fyne.CanvasObject, y, h float32) {
-		o.Move(fyne.NewPos(across, y))
-		o.Resize(fyne.NewSize(w, h))
+	put := func(o fyne.CanvasObject, inset, y, h float32) {
+		o.Move(fyne.NewPos(pageAcross+inset, y))
+		o.Resize(fyne.NewSize(w-2*inset, h))
 	}
-	put(objects[0], pageDown, head)
-	top := pageDown + head + gapNormal
-	room := max(size.Height-top-gapNormal-foot-gapLarge, 0)
-	put(objects[1], top, room)
-	put(objects[4], size.Height-gapLarge-foot, foot)
-	objects[2].Move(fyne.NewPos(across+gapSmall, top+gapTight))
-	objects[2].Resize(fyne.NewSize(w-2*gapSmall, max(room-2*gapTight, 0)))
-	objects[3].Move(fyne.NewPos(across+20, top+gapNormal))
-	objects[3].Resize(fyne.NewSize(w-40, heightAt(objects[3], w-40)))
+	put(objects[0], 0, pageDown, head)
+	top, bottom := pageDown+head+gapNormal, size.Height-gapLarge-foot
+	room := max(bottom-gapNormal-top, 0)
+	put(objects[1], 0, top, room)
+	put(objects[2], gapSmall, top+gapTight, max(room-2*gapTight, 0))
+	put(objects[3], gapNormal, top+gapNormal, heightAt(objects[3], w-2*gapNormal))
+	put(objects[4], 0, bottom, foot)
 }
 
 // MinSize implements fyne.Layout.
-func (logLayout) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(300, 200) }
+func (l *logLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	w := widest(objects) + 2*pageAcross
+	return fyne.NewSize(w, l.heightAt(objects, max(w, l.width)))
+}
+
+func (l *logLayout) heightAt(objects []fyne.CanvasObject, width float32) float32 {
+	w := width - 2*pageAcross
+	return pageDown + heightAt(objects[0], w) + gapNormal + leastList + gapNormal + heightAt(objects[4], w) + gapLarge
+}
 
 // logRow is one line of the log.
 type logRow struct {

@@ -17,7 +17,6 @@ type option struct {
 	label, detail *text
 	round         bool // one of several
 	boxed         bool // it stands on a card
-	tight         bool // it is no wider than its label
 	on            bool
 	changed       func(on bool) // by the person
 	group         *choices      // of a round one
@@ -239,11 +238,7 @@ func (r *optionRenderer) Objects() []fyne.CanvasObject {
 }
 
 func (r *optionRenderer) MinSize() fyne.Size {
-	least := float32(120)
-	if r.o.tight {
-		least = optionMark*r.o.scale() + 10 + r.o.label.natural() + 1
-	}
-	return fyne.NewSize(least, r.o.HeightAt(max(r.o.Size().Width, least)))
+	return fyne.NewSize(120, r.o.HeightAt(max(r.o.Size().Width, 120)))
 }
 
 func (r *optionRenderer) Layout(size fyne.Size) {
