@@ -80,7 +80,7 @@ var clientRules = []rule{
 	},
 	{
 		of:      []string{"./client/locate"},
-		own:     []string{"./client/nat64", "./client/profile"},
+		own:     []string{"./client/nameserver", "./client/nat64", "./client/profile"},
 		outside: []string{"golang.org/x/net/dns/dnsmessage"},
 		why:     "who asks for the gateway's name opens no socket and no hole: both come in as functions",
 		never: map[string]string{
@@ -101,6 +101,13 @@ var clientRules = []rule{
 			"./client/credential/...": "a user's secrets are none of the machine's",
 			"./client/service":        noUp,
 		},
+	},
+	{
+		of:      []string{"./client/nameserver"},
+		own:     nothing,
+		outside: []string{"golang.org/x/net/dns/dnsmessage"},
+		why:     "a question to a name server is the same for whoever asks, and knows nothing of them",
+		never:   map[string]string{"os": "its connections come in through a function, which decides where to a question may leave"},
 	},
 	{
 		of:      []string{"./client/nat64"},
@@ -192,13 +199,12 @@ var clientRules = []rule{
 	},
 	{
 		of:      []string{"./client/revocation"},
-		own:     []string{"./ike/auth"},
+		own:     []string{"./client/nameserver", "./ike/auth"},
 		behind:  []string{"./ike/..."},
 		outside: []string{"golang.org/x/net/dns/dnsmessage"},
 		why:     "who asks the authorities judges by the core's rules, through a network that it is given",
 		never: map[string]string{
 			"crypto/tls":     "what is fetched is signed, and a second set of certificates would want checking in turn",
-			"./client/...":   "it finds out, and decides nothing about a line",
 			"./platform/...": "the way through the tunnel comes in as a function",
 			"os/exec":        "nothing is run",
 		},

@@ -2,15 +2,14 @@ package locate
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/homeward-vpn/homeward/client/nameserver"
 )
 
 const (
@@ -19,9 +18,7 @@ const (
 	maxAliases  = 8                       // from the name to its addresses
 	// other bounds the wait for one kind of address where the other is there:
 	// some networks lose the question for IPv6.
-	other      = 500 * time.Millisecond
-	maxMessage = 1232     // octets of an answer by UDP
-	maxStream  = 16 << 10 // octets of one by TCP
+	other = 500 * time.Millisecond
 )
 
 // answer is what was found of a name.
@@ -113,77 +110,13 @@ func (l *Locator) query(ctx context.Context, q dnsmessage.Question, servers []ne
 	return reply{}, errors.Join(errs...)
 }
 
-// put puts a question to one server, by UDP, and by TCP where the answer is cut.
+// put puts a question to one server.
 func (l *Locator) put(ctx context.Context, server netip.AddrPort, q dnsmessage.Question) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, oneQuestion)
 	defer cancel()
-	for _, network := range []string{"udp", "tcp"} {
-		r, err := l.putBy(ctx, network, server, q)
-		if err != nil || !r.cut {
-			return r, err
-		}
-	}
-	return reply{}, fmt.Errorf("%v cuts its answer by TCP too", server)
-}
-
-// putBy does it over one kind of connection, which is new each time: its port is part
-// of what a forger has to guess.
-func (l *Locator) putBy(ctx context.Context, network string, server netip.AddrPort, q dnsmessage.Question) (r reply, err error) {
-	var random [2]byte
-	rand.Read(random[:]) // never fails (crypto/rand)
-	id := binary.BigEndian.Uint16(random[:])
-	message := dnsmessage.Message{Header: dnsmessage.Header{ID: id, RecursionDesired: true}, Questions: []dnsmessage.Question{q}}
-	packed, err := message.Pack()
-	if err != nil {
-		return reply{}, fmt.Errorf("the question: %w", err)
-	}
-	c, err := l.cfg.Dial(ctx, network, server)
+	a, err := nameserver.Ask(ctx, l.cfg.Dial, server, q)
 	if err != nil {
 		return reply{}, err
 	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	// ctx ends the reading, whether by its time or because nobody waits any more.
-	now := context.AfterFunc(ctx, func() {
-		if derr := c.SetDeadline(time.Unix(1, 0)); derr != nil {
-			l.cfg.Logger.Debug("a question cannot be called off", "error", derr)
-		}
-	})
-	defer now()
-	stream := network == "tcp"
-	if stream {
-		packed = append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...)
-	}
-	if _, err := c.Write(packed); err != nil {
-		return reply{}, fmt.Errorf("asking %v: %w", server, err)
-	}
-	for { // what is not the answer is passed over
-		text, err := readMessage(c, stream)
-		if err != nil {
-			return reply{}, fmt.Errorf("the answer of %v: %w", server, err)
-		}
-		r, ours, err := parseReply(text, id, q)
-		if ours || stream {
-			return r, err
-		}
-	}
-}
-
-// readMessage reads one answer; by TCP its length goes before it (RFC 1035 4.2.2).
-func readMessage(c io.Reader, stream bool) ([]byte, error) {
-	if !stream {
-		b := make([]byte, maxMessage)
-		n, err := c.Read(b)
-		return b[:n], err
-	}
-	var length [2]byte
-	if _, err := io.ReadFull(c, length[:]); err != nil {
-		return nil, err
-	}
-	n := int(binary.BigEndian.Uint16(length[:]))
-	if n > maxStream {
-		return nil, fmt.Errorf("an answer of %d octets", n)
-	}
-	b := make([]byte, n)
-	_, err := io.ReadFull(c, b)
-	return b, err
+	return readReply(a, q)
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/homeward-vpn/homeward/client/nameserver"
 )
 
 const goodFile = `{"version":1,"names":{"gw.example":{"addresses":["203.0.113.1"],"servers":["192.0.2.53:53"],"at":"2026-01-02T03:04:05Z","until":"2026-01-02T03:05:05Z"}}}`
@@ -181,9 +183,16 @@ func FuzzReply(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, ours, err := parseReply(b, 7, q)
-		if !ours && err == nil || len(r.addrs) > maxAddresses || r.aliases > maxAliases || r.ttl > maxTTL || r.ttl < 0 {
-			t.Errorf("%+v, %v, %v", r, ours, err)
+		var a nameserver.Answer
+		if _, err := a.Records.Start(b); err != nil {
+			return
+		}
+		if err := a.Records.SkipAllQuestions(); err != nil {
+			return
+		}
+		r, err := readReply(a, q)
+		if len(r.addrs) > maxAddresses || r.aliases > maxAliases || r.ttl > maxTTL || r.ttl < 0 {
+			t.Errorf("%+v, %v", r, err)
 		}
 		for _, a := range r.addrs {
 			if !possible(a) || !a.Is4() {

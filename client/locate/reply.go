@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/homeward-vpn/homeward/client/nameserver"
 )
 
 // maxTTL bounds how long an answer counts as new, whatever it says itself.
@@ -20,47 +22,23 @@ type reply struct {
 	ttl     time.Duration
 	alias   dnsmessage.Name // what the name is an alias of in the end; with aliases > 0
 	aliases int             // how many there are in between
-	cut     bool            // there is more by TCP
 }
 
 // maxRecords bounds what is read of a message.
 const maxRecords = 64
 
-var errNotOurs = errors.New("not the answer to the question")
-
-// parseReply reads an answer. ours: it belongs to this question. Only records about
-// the name that was asked for count, and about what it is, by the same message, an
-// alias of.
-func parseReply(b []byte, id uint16, q dnsmessage.Question) (r reply, ours bool, err error) {
-	var p dnsmessage.Parser
-	h, err := p.Start(b)
-	if err != nil || !h.Response || h.ID != id || h.OpCode != 0 {
-		return reply{}, false, errNotOurs
+// readReply takes what counts out of an answer: records about the name that was asked
+// for, and about what it is, by the same message, an alias of.
+func readReply(a nameserver.Answer, q dnsmessage.Question) (reply, error) {
+	if a.NoName {
+		return reply{ttl: maxTTL}, nil
 	}
-	asked, err := p.Question()
-	if err != nil || asked.Type != q.Type || asked.Class != q.Class || !same(asked.Name, q.Name) {
-		return reply{}, false, errNotOurs
-	}
-	if _, err := p.Question(); !errors.Is(err, dnsmessage.ErrSectionDone) {
-		return reply{}, false, errNotOurs
-	}
-	switch {
-	case h.RCode == dnsmessage.RCodeNameError:
-		return reply{ttl: maxTTL}, true, nil
-	case h.RCode != dnsmessage.RCodeSuccess:
-		return reply{}, true, fmt.Errorf("the name server answers %v", h.RCode)
-	case h.Truncated:
-		return reply{cut: true}, true, nil
-	}
-	records, err := readRecords(&p)
+	records, err := readRecords(&a.Records)
 	if err != nil {
-		return reply{}, true, err
+		return reply{}, err
 	}
-	r, err = records.from(q)
-	return r, true, err
+	return records.from(q)
 }
-
-func same(a, b dnsmessage.Name) bool { return strings.EqualFold(a.String(), b.String()) }
 
 // records are those of an answer that may lead to an address.
 type records struct {
