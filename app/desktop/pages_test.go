@@ -62,6 +62,23 @@ func TestSettingsAreChosen(t *testing.T) {
 	}
 }
 
+// TestTextSizeIsChosen: on the page and by the keys alike, and the page says which it is.
+func TestTextSizeIsChosen(t *testing.T) {
+	d, _ := testDesktop(t, Config{})
+	d.ShowSettings(viewmodel.Settings(settingsInput(), d.config.Say))
+	d.Open(SettingsPage)
+	sizes := d.settings.groups[len(d.settings.groups)-1]
+	test.Tap(sizes.rows[2])
+	if got := themeOf(d.app).textScale; got != 1.5 || sizes.picked != 2 {
+		t.Errorf("texts are %v times as large, and %d is marked", got, sizes.picked)
+	}
+	d.stepTexts(1)
+	if got := themeOf(d.app).textScale; got != 1.75 || sizes.picked != 3 {
+		t.Errorf("texts are %v times as large, and %d is marked", got, sizes.picked)
+	}
+	checkLayout(t, "settings, larger", d.window.Content())
+}
+
 // entries are lines of a log, one in a hundred of them an error.
 func entries(from, n int) (list []control.LogEntry) {
 	for i := range n {

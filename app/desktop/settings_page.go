@@ -21,6 +21,7 @@ type settingsPage struct {
 
 // ShowSettings gives the settings page its content. It does not open it.
 func (d *Desktop) ShowSettings(v viewmodel.SettingsView) {
+	v.Groups = append(slices.Clip(v.Groups), viewmodel.TextSizes(float64(themeOf(d.app).textScale), textScales, d.config.Say))
 	if d.settings == nil {
 		d.settings = &settingsPage{d: d, body: column(gapLarge)}
 		d.settings.scroll = newScrolled(d.settings.body, pageAcross, pageDown, pageWidest)
@@ -107,6 +108,14 @@ func (p *settingsPage) choose() {
 		}
 		group.pick(picked)
 	}
+}
+
+// sized marks another size of texts, the last setting.
+func (p *settingsPage) sized(scale float64) {
+	p.view.Groups = slices.Clone(p.view.Groups)
+	p.view.Groups[len(p.view.Groups)-1] = viewmodel.TextSizes(scale, textScales, p.d.config.Say)
+	p.choose()
+	p.scroll.Fit()
 }
 
 func (p *settingsPage) about(a viewmodel.About) fyne.CanvasObject {

@@ -57,9 +57,16 @@ func (d *Desktop) stepTexts(step int) {
 	if at = min(max(at+step, 0), len(textScales)-1); step == 0 {
 		at = 0
 	}
-	if float32(textScales[at]) == t.textScale {
-		return
+	if float32(textScales[at]) != t.textScale {
+		d.scaleTexts(textScales[at])
 	}
-	d.app.Preferences().SetFloat(textScalePreference, textScales[at])
-	d.app.Settings().SetTheme(t.WithTextScale(float32(textScales[at])))
+}
+
+// scaleTexts makes texts so many times as large, and remembers it.
+func (d *Desktop) scaleTexts(scale float64) {
+	d.app.Preferences().SetFloat(textScalePreference, scale)
+	d.app.Settings().SetTheme(themeOf(d.app).WithTextScale(float32(scale)))
+	if d.settings != nil {
+		d.settings.sized(scale)
+	}
 }

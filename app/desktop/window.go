@@ -1,6 +1,7 @@
 package desktop
 
 import (
+	"strconv"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -130,6 +131,10 @@ func (d *Desktop) act(a viewmodel.Action) {
 		d.Open(LogPage)
 	case viewmodel.ActionShowMain:
 		d.Open(MainPage)
+	case viewmodel.ActionTextSize:
+		if scale, err := strconv.ParseFloat(a.Value, 64); err == nil {
+			d.scaleTexts(scale)
+		}
 	case viewmodel.ActionSelect:
 		d.Open(MainPage)
 		d.do(a)

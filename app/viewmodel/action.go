@@ -42,6 +42,7 @@ const (
 	ActionShowMain     ActionKind = "show-main"      // the window, at its first page
 	ActionShowSettings ActionKind = "show-settings"
 	ActionShowLog      ActionKind = "show-log"
+	ActionTextSize     ActionKind = "text-size" // Value: how many times as large, "1.25"
 	ActionShowWindow   ActionKind = "show-window"
 	ActionCopyReport   ActionKind = "copy-report"
 	ActionQuit         ActionKind = "quit"

@@ -1,6 +1,9 @@
 package viewmodel
 
 import (
+	"math"
+	"strconv"
+
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
 )
@@ -95,11 +98,30 @@ func (s *scene) languageGroup() SettingGroup {
 	return g
 }
 
+// TextSizes is the setting of how large texts are, which is the window's own: now is the
+// size, sizes are those to choose from, 1 as they were made.
+func TextSizes(now float64, sizes []float64, say Say) SettingGroup {
+	t := texts{say: say}
+	g := SettingGroup{Title: t.s("settings.text-size"), Sentence: t.s("settings.text-size.sentence")}
+	for _, size := range sizes {
+		g.Choices = append(g.Choices, SettingChoice{
+			Text: t.with("settings.text-size.percent", data{"Percent": strconv.Itoa(int(math.Round(100 * size)))}),
+			On:   size == now, Enabled: true,
+			Choose: Action{Kind: ActionTextSize, Value: strconv.FormatFloat(size, 'f', -1, 64)},
+		})
+	}
+	return g
+}
+
+// licence is the one in the file LICENSE.
+const licence = "MIT License"
+
 // aboutPage says what this program is.
 func (s *scene) aboutPage() About {
 	a := About{Title: s.s("about.title"), Text: s.s("about.text")}
 	if s.in.Version != "" {
 		a.Facts = append(a.Facts, Fact{s.s("about.version"), Clean(s.in.Version, maxName)})
 	}
+	a.Facts = append(a.Facts, Fact{s.s("about.licence"), licence})
 	return a
 }
