@@ -85,7 +85,9 @@ func (s *Service) administered(ctx context.Context) {
 		s.shown.warn(say)
 	}
 	s.administrative = problems
-	s.guard.profiled()
+	if before != nil || len(s.laid) > 0 && !s.guard.profiledOnce(false) {
+		s.guard.profiled() // the disk is to know that there is a way back
+	}
 	s.auto.kick()
 	s.shown.filed()
 	s.enforced(ctx)

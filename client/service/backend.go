@@ -43,8 +43,10 @@ func (s *Service) mayReplace(c control.Caller, state supervisor.State, by *profi
 	switch {
 	case mayTouch(c, state):
 		return nil
+	case state.Request.Owner == profile.OwnerSystem && state.Phase == supervisor.Connected && by.Profile.ID == state.Request.ProfileID:
+		return control.Refuse(control.CodeConflict, "this computer is connected to %q by itself already, for everybody who uses it", by.Profile.Name)
 	case state.Request.Owner == profile.OwnerSystem && by.Managed:
-		return nil // what the computer does by itself gives way to a person, on the administrator's ways
+		return nil // where the computer has no line of its own yet, a person may have one by the administrator's ways
 	case state.Request.Owner == profile.OwnerSystem:
 		return control.Refuse(control.CodeConflict, "this computer keeps a connection of its own, as its administrator wants; only an administrator can end it")
 	}

@@ -137,6 +137,7 @@ func inComputerWith(t *testing.T, c *computer, change func(*Config), test func(t
 		cfg.Tunnel.LocalNetworks = func() []netip.Prefix { return c.home }
 		cfg.Tunnel.NetworkChanged = func(context.Context) (<-chan tunnel.NetworkChange, error) { return c.news, nil }
 		switch known := c.disk.now.Engaged || c.disk.now.Settings.KillSwitch == control.KillSwitchLockdown; {
+		case r.began != "open, clean up": // the test knows better
 		case known:
 			r.began = "closed, clean up"
 		case c.kernel.holds != nil:

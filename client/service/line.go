@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -63,6 +64,9 @@ func (s *Service) startTunnel(e supervisor.StartTunnel) error {
 	stored, err := s.cfg.Profiles.Get(e.Request.ProfileID, e.Request.Owner)
 	if err == nil && stored.Owner != e.Request.Owner {
 		err = profile.ErrNotOwner
+	}
+	if errors.Is(err, profile.ErrNotFound) {
+		return &diagnose.Failure{Cause: diagnose.CauseProfile, Seen: "it was taken away", Err: err}
 	}
 	if err != nil {
 		return err
