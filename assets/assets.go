@@ -20,4 +20,4 @@ const TranslationsDir = "translations"
 
 // Languages are the languages of the files, the one first that stands in for
 // any other.
-func Languages() []string { return []string{"en"} }
+func Languages() []string { return []string{"en", "de", "fr", "es", "ja"} }

@@ -97,7 +97,11 @@ func (t texts) connection(in *profile.Imported) ImportConnection {
 		add("kill.label", t.s("kill.on.sentence"))
 	}
 	if n := len(p.Gateway.Anchors); n > 0 {
-		add("import.trusts", t.with("import.trusts.own", data{"Who": authorityName(p.Gateway.Anchors[0]), "Count": n}))
+		key := "import.trusts.own"
+		if n > 1 {
+			key = "import.trusts.more"
+		}
+		add("import.trusts", t.with(key, data{"Who": authorityName(p.Gateway.Anchors[0])}))
 	}
 	if p.Origin.Description != "" {
 		add("import.description", Clean(p.Origin.Description, maxWords))

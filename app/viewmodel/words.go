@@ -29,7 +29,7 @@ func (t texts) at(when time.Time) string {
 // date says a day; the year too where it is another one.
 func (t texts) date(when time.Time) string {
 	when = when.In(t.now.Location())
-	d := data{"Day": strconv.Itoa(when.Day()), "Number": strconv.Itoa(int(when.Month())), "Month": t.s("month." + strconv.Itoa(int(when.Month()))), "Year": strconv.Itoa(when.Year())}
+	d := data{"Day": strconv.Itoa(when.Day()), "Month": t.s("month." + strconv.Itoa(int(when.Month()))), "Year": strconv.Itoa(when.Year())}
 	if when.Year() == t.now.Year() {
 		return t.with("date.day", d)
 	}
