@@ -2,143 +2,90 @@ package formats
 
 import (
 	"bytes"
-	"encoding/binary"
-	"encoding/xml"
-	"io"
-	"regexp"
-	"unicode/utf16"
+	"unicode/utf8"
 
+	"github.com/homeward-vpn/homeward/client/profile"
+	"github.com/homeward-vpn/homeward/client/profile/anyconnect"
+	"github.com/homeward-vpn/homeward/client/profile/importer"
 	"github.com/homeward-vpn/homeward/client/profile/mobileconfig"
 	"github.com/homeward-vpn/homeward/client/profile/native"
+	"github.com/homeward-vpn/homeward/client/profile/onc"
+	"github.com/homeward-vpn/homeward/client/profile/profilexml"
+	"github.com/homeward-vpn/homeward/client/profile/rasphone"
+	"github.com/homeward-vpn/homeward/client/profile/sswan"
 )
 
-// Format is a profile format, named as it stands in a sentence.
+// Format is a profile format, or another kind of file, named as it stands in a
+// sentence.
 type Format string
 
-// The formats that are known by sight.
+// The formats that are read.
 const (
-	Empty        Format = "an empty file"
-	Unknown      Format = "an unknown file"
 	Mobileconfig Format = "an Apple configuration profile"
 	Homeward     Format = "a Homeward profile"
-	Sswan        Format = "a strongSwan Android profile"
+	Sswan        Format = "a profile of strongSwan's app"
 	ONC          Format = "a ChromeOS network configuration"
 	ProfileXML   Format = "a Windows VPN profile (ProfileXML)"
-	EAPHost      Format = "a Windows EAP configuration"
 	AnyConnect   Format = "a Cisco AnyConnect profile"
-	NMConnection Format = "a NetworkManager connection"
 	Phonebook    Format = "a Windows phone book (rasphone.pbk)"
-	IPsecConf    Format = "a strongSwan ipsec.conf"
-	IPsecSecrets Format = "a strongSwan ipsec.secrets"
-	SwanctlConf  Format = "a strongSwan swanctl.conf"
-	OpenVPN      Format = "an OpenVPN profile"
-	WireGuard    Format = "a WireGuard configuration"
-	PEM          Format = "a certificate or a key"
-	ZIP          Format = "a ZIP archive"
 )
 
-// headSize is how much of a file is looked at.
+// headSize is how much of a file is looked at by those that look at its beginning.
 const headSize = 16 << 10
+
+// format is one that is read: what it is known by, and its importer.
+type format struct {
+	format Format
+	sniff  func(head []byte) bool
+	parse  func(data []byte, o profile.ImportOptions) ([]profile.Imported, error)
+}
+
+// importers are asked in this order; the first that knows a file gets it.
+var importers = []format{
+	{Mobileconfig, mobileconfig.Sniff, mobileconfig.ParseWith},
+	{Homeward, native.Sniff, native.ParseWith},
+	{AnyConnect, anyconnect.Sniff, anyconnect.ParseWith},
+	{ProfileXML, profilexml.Sniff, profilexml.ParseWith},
+	{ONC, onc.Sniff, onc.ParseWith},
+	{Sswan, sswan.Sniff, sswan.ParseWith},
+	{Phonebook, rasphone.Sniff, rasphone.ParseWith},
+}
 
 // Sniff tells the format of a file by its content.
 func Sniff(data []byte) Format {
-	if len(bytes.TrimSpace(data)) == 0 {
-		return Empty
+	head := beginning(data)
+	if kind := kindOf(head); kind != "" {
+		return kind
 	}
-	if mobileconfig.Sniff(data) {
-		return Mobileconfig
+	for _, i := range importers {
+		if i.sniff(head) {
+			return i.format
+		}
 	}
-	if native.Sniff(data) {
-		return Homeward
-	}
-	head := plain(data[:min(len(data), headSize)])
-	switch {
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
-		return ZIP
-	case bytes.HasPrefix(head, []byte("-----BEGIN ")):
-		return PEM
-	case bytes.HasPrefix(head, []byte("<")):
-		return sniffXML(head)
-	case bytes.HasPrefix(head, []byte("{")):
-		return sniffJSON(head)
-	}
-	return sniffText(head)
+	return otherText(head)
 }
 
-// plain gives UTF-8 without a byte order mark or leading white space.
+// beginning cuts a file behind a whole character, in UTF-8 and in UTF-16.
+func beginning(data []byte) []byte {
+	if len(data) <= headSize {
+		return data
+	}
+	head := data[:headSize]
+	for n := 0; n < utf8.UTFMax; n++ {
+		if r, _ := utf8.DecodeLastRune(head); r != utf8.RuneError {
+			return head
+		}
+		head = head[:len(head)-1]
+	}
+	return data[:headSize]
+}
+
+// plain gives the text of a file's beginning in UTF-8, without white space in front
+// and with plain line ends.
 func plain(head []byte) []byte {
-	for _, m := range []struct {
-		mark  string
-		order binary.ByteOrder
-	}{{"\xFF\xFE", binary.LittleEndian}, {"\xFE\xFF", binary.BigEndian}} {
-		if !bytes.HasPrefix(head, []byte(m.mark)) {
-			continue
-		}
-		head = head[2:]
-		units := make([]uint16, len(head)/2)
-		for i := range units {
-			units[i] = m.order.Uint16(head[2*i:])
-		}
-		head = []byte(string(utf16.Decode(units)))
+	text, ok := importer.Text(head)
+	if !ok {
+		text = importer.Latin1(head)
 	}
-	return bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF")), " \t\r\n")
-}
-
-// xmlRoots are the roots of XML formats, by local name.
-var xmlRoots = map[string]Format{
-	"VPNProfile": ProfileXML, "AnyConnectProfile": AnyConnect, "EapHostConfig": EAPHost, "plist": Mobileconfig,
-}
-
-func sniffXML(head []byte) Format {
-	d := xml.NewDecoder(bytes.NewReader(head))
-	d.Strict = false
-	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
-	for {
-		t, err := d.Token()
-		if err != nil {
-			return Unknown
-		}
-		if start, ok := t.(xml.StartElement); ok {
-			if f, known := xmlRoots[start.Name.Local]; known {
-				return f
-			}
-			return Unknown
-		}
-	}
-}
-
-// sign is a mark by which a text format is known.
-type sign struct {
-	format  Format
-	pattern *regexp.Regexp
-}
-
-// jsonSigns and textSigns are tried in order; the first that is found counts.
-var (
-	jsonSigns = []sign{
-		{ONC, regexp.MustCompile(`"(NetworkConfigurations|UnencryptedConfiguration|EncryptedConfiguration)"`)},
-		{Sswan, regexp.MustCompile(`"type"\s*:\s*"ikev2-|"remote"\s*:\s*\{`)},
-	}
-	textSigns = []sign{
-		{Phonebook, regexp.MustCompile(`(?m)^(VpnStrategy|MEDIA|PhoneNumber)=`)},
-		{NMConnection, regexp.MustCompile(`(?m)^\[(connection|vpn)\]\s*$`)},
-		{WireGuard, regexp.MustCompile(`(?m)^\[Interface\]\s*$`)},
-		{SwanctlConf, regexp.MustCompile(`(?m)^\s*(connections|secrets|authorities)\s*\{`)},
-		{IPsecConf, regexp.MustCompile(`(?m)^(conn\s+\S+|config\s+setup|ca\s+\S+)\s*(#.*)?$`)},
-		{IPsecSecrets, regexp.MustCompile(`(?m)^[^#\n]*:\s+(PSK|RSA|ECDSA|P8|PKCS8|P12|PIN|EAP|XAUTH|NTLM)\s`)},
-		{OpenVPN, regexp.MustCompile(`(?m)^(client|remote\s+\S+(\s+\d+)?|<ca>)\s*$`)},
-	}
-)
-
-func sniffJSON(head []byte) Format { return firstSign(head, jsonSigns) }
-func sniffText(head []byte) Format { return firstSign(head, textSigns) }
-
-func firstSign(head []byte, signs []sign) Format {
-	head = bytes.ReplaceAll(head, []byte("\r\n"), []byte("\n"))
-	for _, s := range signs {
-		if s.pattern.Match(head) {
-			return s.format
-		}
-	}
-	return Unknown
+	return bytes.ReplaceAll(bytes.TrimLeft(text, " \t\r\n"), []byte("\r\n"), []byte("\n"))
 }
