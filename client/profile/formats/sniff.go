@@ -13,6 +13,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/profile/profilexml"
 	"github.com/homeward-vpn/homeward/client/profile/rasphone"
 	"github.com/homeward-vpn/homeward/client/profile/sswan"
+	"github.com/homeward-vpn/homeward/client/profile/swanctl"
 )
 
 // Format is a profile format, or another kind of file, named as it stands in a
@@ -28,15 +29,16 @@ const (
 	ProfileXML   Format = "a Windows VPN profile (ProfileXML)"
 	AnyConnect   Format = "a Cisco AnyConnect profile"
 	Phonebook    Format = "a Windows phone book (rasphone.pbk)"
+	SwanctlConf  Format = "a strongSwan swanctl.conf"
 )
 
-// headSize is how much of a file is looked at by those that look at its beginning.
+// headSize is how much of a file is looked at for what is no profile.
 const headSize = 16 << 10
 
 // format is one that is read: what it is known by, and its importer.
 type format struct {
 	format Format
-	sniff  func(head []byte) bool
+	sniff  func(data []byte) bool
 	parse  func(data []byte, o profile.ImportOptions) ([]profile.Imported, error)
 }
 
@@ -49,6 +51,7 @@ var importers = []format{
 	{ONC, onc.Sniff, onc.ParseWith},
 	{Sswan, sswan.Sniff, sswan.ParseWith},
 	{Phonebook, rasphone.Sniff, rasphone.ParseWith},
+	{SwanctlConf, swanctl.Sniff, swanctl.ParseWith},
 }
 
 // Sniff tells the format of a file by its content.
@@ -58,7 +61,7 @@ func Sniff(data []byte) Format {
 		return kind
 	}
 	for _, i := range importers {
-		if i.sniff(head) {
+		if i.sniff(data) {
 			return i.format
 		}
 	}

@@ -56,6 +56,8 @@ func (ch choice) legacy() bool { return ch.weak && ch.keyword != "" }
 type association struct {
 	section                      *section
 	encryption, integrity, group choice
+	additional                   string // words of further key exchanges, behind the group's
+	insists                      bool   // on those
 }
 
 func (a *association) aead() bool {
@@ -77,6 +79,11 @@ func (c *connection) algorithms() error {
 	c.ike.honour("EnablePFS", "")
 	ike := c.association(ikeParameters)
 	child := c.association(childParameters)
+	for _, a := range []*association{ike, child} {
+		if err := c.additional(a); err != nil {
+			return err
+		}
+	}
 	if strict {
 		if err := c.checkStrict(ike, child); err != nil {
 			return err
@@ -90,9 +97,11 @@ func (c *connection) algorithms() error {
 	case child != nil:
 		c.useChild(child, strict)
 	case ike != nil:
-		c.useChild(&association{section: newSection("", nil), encryption: ike.encryption, integrity: ike.integrity, group: ike.group}, strict)
+		child = &association{section: newSection("", nil), encryption: ike.encryption, integrity: ike.integrity, group: ike.group,
+			additional: ike.additional, insists: ike.insists}
+		c.useChild(child, strict)
 	}
-	return nil
+	return c.checkAdditional(ike, child)
 }
 
 // association reads the dictionary under key, or gives nil.
@@ -169,7 +178,7 @@ func (c *connection) checkStrict(ike, child *association) error {
 func (c *connection) useIKE(a *association, strict bool) {
 	sa := &c.profile.IKE
 	sa.Lifetime = lifetime(a.section)
-	p := profile.Proposal{Encryption: a.encryption.keyword, Group: a.group.keyword, PRF: a.integrity.keyword}
+	p := profile.Proposal{Encryption: a.encryption.keyword, Group: a.group.keyword + a.additional, PRF: a.integrity.keyword}
 	integrityNote := ""
 	if a.aead() {
 		integrityNote = "chooses the PRF; the cipher protects integrity itself"
@@ -178,11 +187,12 @@ func (c *connection) useIKE(a *association, strict bool) {
 	}
 	whole := a.encryption.keyword != "" && a.integrity.keyword != "" && a.group.keyword != ""
 	if whole {
-		sa.Proposals, sa.Strict, sa.Legacy = []profile.Proposal{p}, strict, p.Legacy()
+		sa.Proposals, sa.Strict, sa.Legacy = []profile.Proposal{p}, strict || a.insists, p.Legacy()
 	}
 	a.tell("EncryptionAlgorithm", a.encryption, whole, "")
 	a.tell("IntegrityAlgorithm", a.integrity, whole, integrityNote)
 	a.tell("DiffieHellmanGroup", a.group, whole, "")
+	a.tellAdditional(whole)
 	a.section.rest(unknown)
 }
 
@@ -200,17 +210,20 @@ func (c *connection) useChild(a *association, strict bool) {
 		a.section.ignore("IntegrityAlgorithm", "the cipher protects integrity itself")
 	}
 	if sa.PFS {
-		p.Group = a.group.keyword
+		p.Group = a.group.keyword + a.additional
 		whole = whole && a.group.keyword != ""
 	} else {
 		a.section.ignore("DiffieHellmanGroup", "only counts with EnablePFS")
+		a.section.ignore(additionalKey, "only counts with EnablePFS")
+		a.insists = false
 	}
 	if whole {
-		sa.Proposals, sa.Strict, sa.Legacy = []profile.Proposal{p}, strict, p.Legacy()
+		sa.Proposals, sa.Strict, sa.Legacy = []profile.Proposal{p}, strict || a.insists, p.Legacy()
 	}
 	a.tell("EncryptionAlgorithm", a.encryption, whole, "")
 	a.tell("IntegrityAlgorithm", a.integrity, whole, "")
 	a.tell("DiffieHellmanGroup", a.group, whole, "")
+	a.tellAdditional(whole)
 	a.section.rest(unknown)
 }
 
@@ -250,49 +263,4 @@ func lifetime(s *section) profile.Duration {
 		s.approx("LifeTimeInMinutes", fmt.Sprintf("taken as %d, for it may be %d to %d", held, minMinutes, maxMinutes))
 	}
 	return profile.Duration(time.Duration(held) * time.Minute)
-}
-
-// postQuantum reads the keys for protection against quantum computers, which
-// this version does not have. A profile that insists on them is refused; one
-// that does not goes without.
-func (c *connection) postQuantum() error {
-	name := quote(c.profile.Name)
-	if c.ike.get("PPK") != nil || c.ike.get("PPKIdentifier") != nil {
-		if c.ike.flag("PPKMandatory", true) {
-			return unsupported("%s insists on a post-quantum shared key (RFC 8784), which this version does not do", name)
-		}
-		const note = "post-quantum shared keys are not in this version; the profile does not insist on one"
-		c.ike.refuse("PPK", note)
-		c.ike.refuse("PPKIdentifier", note)
-	}
-	c.ike.ignore("PPKMandatory", "")
-	fallback := c.ike.flag("AllowPostQuantumKeyExchangeFallback", false)
-	for _, s := range c.sections {
-		const key = "PostQuantumKeyExchangeMethods"
-		for i, line := range s.lines {
-			if line.Path != s.path+key {
-				continue
-			}
-			if !fallback && insists(s.get(key)) {
-				return unsupported("%s insists on a post-quantum key exchange, which this version does not do", name)
-			}
-			s.lines[i].Verdict = profile.Refused
-			s.lines[i].Note = "post-quantum key exchange is not in this version; the profile does not insist on it"
-		}
-	}
-	c.ike.honour("AllowPostQuantumKeyExchangeFallback", "")
-	return nil
-}
-
-// insists says that a list of methods does not hold 0, which stands for none.
-func insists(v *value) bool {
-	if v.kind != kindArray {
-		return true
-	}
-	for _, e := range v.list {
-		if n, ok := e.asInteger(); ok && n == 0 {
-			return false
-		}
-	}
-	return len(v.list) > 0
 }

@@ -160,11 +160,44 @@ func TestPostQuantum(t *testing.T) {
 		d["PostQuantumKeyExchangeMethods"] = list(m)
 		return ikeEAP(dict{ikeParameters: d, "AllowPostQuantumKeyExchangeFallback": fallback})
 	}
-	refusedIKE(t, methods(0, 36), profile.ImportUnsupported, "post-quantum key exchange")
-	for _, ike := range []dict{methods(1, 36, 37), methods(0, 36, 0), methods(0)} {
-		im := parseIKE(t, ike)
-		wantVerdict(t, im, "IKEv2."+ikeParameters+".PostQuantumKeyExchangeMethods", profile.Refused)
+	for name, c := range map[string]struct {
+		ike    dict
+		group  string
+		strict bool
+	}{
+		"one":       {methods(0, 36), "ecp384-ke1_mlkem768", true},
+		"optional":  {methods(1, 36, 37), "ecp384-ke1_mlkem768-ke1_none-ke2_mlkem1024-ke2_none", false},
+		"second":    {methods(0, 0, 37), "ecp384-ke2_mlkem1024", true},
+		"one alone": {methods(0, 36, 0), "ecp384-ke1_mlkem768", true},
+		"none":      {methods(0), "ecp384", false},
+		"as a text": {methods(0, "36"), "ecp384-ke1_mlkem768", true},
+		"not known": {methods(1, 35), "ecp384", false},
+	} {
+		im := parseIKE(t, c.ike)
+		sa := im.Profile.IKE
+		if len(sa.Proposals) != 1 || sa.Proposals[0].Group != c.group || sa.Strict != c.strict {
+			t.Errorf("%s: %+v", name, sa)
+		}
+		if child := im.Profile.Child; child.Strict || child.Proposals[0].Group != "" {
+			t.Errorf("%s: without PFS the child has %+v", name, child)
+		}
+		want := profile.Honoured
+		if name == "not known" {
+			want = profile.Refused
+		}
+		wantVerdict(t, im, "IKEv2."+ikeParameters+".PostQuantumKeyExchangeMethods", want)
+		roundTrip(t, im)
 	}
+	pfs := methods(0, 36)
+	pfs["EnablePFS"] = 1
+	if child := parseIKE(t, pfs).Profile.Child; !child.Strict || child.Proposals[0].Group != "ecp384-ke1_mlkem768" {
+		t.Errorf("with PFS the child has %+v", child)
+	}
+	refusedIKE(t, methods(0, 35), profile.ImportUnsupported, "post-quantum key exchange (35)")
+	refusedIKE(t, methods(0, 36, 36, 36, 36, 36, 36, 36, 36), profile.ImportUnsupported, "post-quantum key exchange (36)")
+	weak := methods(0, 36)
+	weak[ikeParameters].(dict)["EncryptionAlgorithm"] = "DES"
+	refusedIKE(t, weak, profile.ImportUnsupported, "beside algorithms")
 
 	ppk := func(mandatory any) dict {
 		d := ikeEAP(dict{"PPK": []byte("secret quantum key"), "PPKIdentifier": "ppk-alice"})

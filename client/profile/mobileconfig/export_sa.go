@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,10 @@ var (
 func (w *writer) algorithms() {
 	p := w.profile
 	w.ike.setFlag("EnablePFS", p.Child.PFS)
-	ike, ikeWhole := ikeSet(&p.IKE)
-	child, childWhole := childSet(&p.Child)
+	optional := fallback(p)
+	ike, ikeWhole := ikeSet(&p.IKE, optional)
+	child, childWhole := childSet(&p.Child, optional)
+	w.ike.setFlag(fallbackKey, optional && (has(ike) || has(child)))
 	if ike != nil {
 		w.ike.set(ikeParameters, ike)
 	}
@@ -48,13 +51,13 @@ func (w *writer) algorithms() {
 
 // ikeSet gives the dictionary of the first proposal that Apple has names for; whole
 // says that it is all there is.
-func ikeSet(sa *profile.SA) (d keyed, whole bool) {
+func ikeSet(sa *profile.SA, optional bool) (d keyed, whole bool) {
 	for _, p := range sa.Proposals {
 		integrity, known := integrityWords[p.PRF]
 		if !known || p.Integrity != "" && p.Integrity != p.PRF {
 			continue
 		}
-		if d, known = set(p.Encryption, integrity, p.Group); known {
+		if d, known = set(p.Encryption, integrity, p.Group, optional); known {
 			setLifetime(&d, sa)
 			return d, len(sa.Proposals) == 1
 		}
@@ -63,7 +66,7 @@ func ikeSet(sa *profile.SA) (d keyed, whole bool) {
 }
 
 // childSet does the same for the Child SA.
-func childSet(sa *profile.SA) (d keyed, whole bool) {
+func childSet(sa *profile.SA, optional bool) (d keyed, whole bool) {
 	for _, p := range sa.Proposals {
 		integrity, known := integrityWords[p.Integrity]
 		if !known && p.Integrity != "" {
@@ -73,7 +76,7 @@ func childSet(sa *profile.SA) (d keyed, whole bool) {
 		if !sa.PFS {
 			group = ""
 		}
-		if d, known = set(p.Encryption, integrity, group); known {
+		if d, known = set(p.Encryption, integrity, group, optional); known {
 			setLifetime(&d, sa)
 			return d, len(sa.Proposals) == 1
 		}
@@ -81,8 +84,25 @@ func childSet(sa *profile.SA) (d keyed, whole bool) {
 	return nil, false
 }
 
+// fallback says that the first additional key exchanges of a profile may be left
+// out. Apple has one switch for both SAs.
+func fallback(p *profile.Profile) bool {
+	for _, set := range append(append([]profile.Proposal(nil), p.IKE.Proposals...), p.Child.Proposals...) {
+		if words := strings.Split(set.Group, "-"); len(words) > 1 {
+			_, optional, _ := additionalOf(words[1:])
+			return optional
+		}
+	}
+	return false
+}
+
+// has says that a set has additional key exchanges.
+func has(d keyed) bool {
+	return slices.ContainsFunc(d, func(e entry) bool { return e.key == additionalKey })
+}
+
 // set writes one set of algorithms; no group means that none counts.
-func set(encryption, integrity, group string) (d keyed, known bool) {
+func set(encryption, integrity, group string, optional bool) (d keyed, known bool) {
 	name, known := encryptionWords[encryption]
 	if !known {
 		return nil, false
@@ -99,10 +119,14 @@ func set(encryption, integrity, group string) (d keyed, known bool) {
 			number = n
 		}
 	}
-	if number == 0 || len(words) > 1 {
+	additional, left, ok := additionalOf(words[1:])
+	if number == 0 || !ok || len(additional) > 0 && left != optional {
 		return nil, false
 	}
 	d.set("DiffieHellmanGroup", int(number))
+	if len(additional) > 0 {
+		d.set(additionalKey, additional)
+	}
 	return d, true
 }
 

@@ -247,7 +247,7 @@ func (g *generator) sa(ike bool) profile.SA {
 	for range g.IntN(3) {
 		p := profile.Proposal{
 			Encryption: pick(g, "aes128", "aes256", "aes256gcm16", "chacha20poly1305", "aes192", "aes128ccm16"), Integrity: pick(g, "sha256", "sha384", "aescmac"),
-			Group: pick(g, "modp2048", "ecp384", "x25519", "ecp256-ke1_mlkem768"),
+			Group: pick(g, "modp2048", "ecp384", "x25519", "ecp256-ke1_mlkem768", "x25519-ke1_mlkem768-ke1_none", "x25519-ke1_mlkem768-ke1_mlkem1024", "x25519-ke1_x448", "ecp384-ke2_mlkem1024-ke7_mlkem768"),
 		}
 		if strings.ContainsAny(p.Encryption, "gp") {
 			p.Integrity = ""
