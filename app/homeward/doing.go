@@ -25,6 +25,8 @@ func (p *program) do(a viewmodel.Action) {
 		p.desk.ChooseFile(p.open)
 	case viewmodel.ActionNew, viewmodel.ActionEdit:
 		p.edit(a)
+	case viewmodel.ActionPortalSignIn:
+		p.portal()
 	case viewmodel.ActionExport:
 		p.export(a)
 	case viewmodel.ActionCopyReport:

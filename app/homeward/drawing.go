@@ -51,6 +51,7 @@ func (p *program) redraw(in viewmodel.Input) {
 		p.desk.ShowSettings(viewmodel.Settings(in, p.say))
 		p.furnished = true
 	}
+	p.drawPortal()
 }
 
 // show brings the window to the front.

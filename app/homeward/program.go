@@ -49,6 +49,7 @@ type program struct {
 	stays   bool // without a tray, too: it was started so at login
 	// furnished: the pages that are not open have something to show when they are.
 	furnished bool
+	signing   *portalSheet       // the sheet of the network's sign-in page; nil: it is not shown
 	log       context.CancelFunc // stops following the service's log; nil: it is not followed
 }
 

@@ -23,7 +23,10 @@ func PortalSheet(p control.Portal, sign *control.PortalSignIn, now time.Time, sa
 	v.Open.Disabled, v.Close = true, t.s("button.close")
 	switch sign.Ended {
 	case "":
-		v.Sentence, v.Detail = t.s("portal.open"), t.with("portal.until", data{"In": t.until(sign.Until)})
+		v.Sentence = t.s("portal.open")
+		if !sign.Until.IsZero() {
+			v.Detail = t.with("portal.until", data{"In": t.until(sign.Until)})
+		}
 	case control.SignInDone, control.SignInTime, control.SignInClosed, control.SignInRemoved:
 		v.Sentence = t.s("portal.ended." + sign.Ended)
 		v.Open.Disabled = sign.Ended == control.SignInDone
