@@ -22,6 +22,7 @@ type profileRows struct {
 	use  func() // Space or Enter
 
 	scroll  *container.Scroll
+	below   *panel // a line where there are more
 	holder  *fyne.Container
 	pool    []*profileRow // the rows that exist
 	first   int           // the profile that the first of them shows
@@ -44,7 +45,7 @@ const (
 )
 
 func newProfileRows(do func(viewmodel.Action), use func()) *profileRows {
-	l := &profileRows{do: do, use: use, holder: &fyne.Container{}, probe: newText(lookSmall, "")}
+	l := &profileRows{do: do, use: use, holder: &fyne.Container{}, below: newPanel(ColorLine, "", 0), probe: newText(lookSmall, "")}
 	l.scroll = container.NewVScroll(l.holder)
 	l.scroll.OnScrolled = func(fyne.Position) { l.fill() }
 	l.holder.Layout = (*rowsLayout)(l)
@@ -158,6 +159,7 @@ func (l *profileRows) fill() {
 			setVisible(row, false)
 		}
 	}
+	setVisible(l.below, l.scroll.Offset.Y+view.Height < float32(len(l.rows))*pitch-rowGap)
 }
 
 // rowTop leaves room for the ring around the first row.
@@ -222,12 +224,17 @@ func (l *profileRows) CreateRenderer() fyne.WidgetRenderer { return &rowsRendere
 
 type rowsRenderer struct{ l *profileRows }
 
-func (r *rowsRenderer) Destroy()                     {}
-func (r *rowsRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.l.scroll} }
-func (r *rowsRenderer) MinSize() fyne.Size           { return fyne.NewSize(120, 60) }
+func (r *rowsRenderer) Destroy()           {}
+func (r *rowsRenderer) MinSize() fyne.Size { return fyne.NewSize(120, 60) }
+
+func (r *rowsRenderer) Objects() []fyne.CanvasObject {
+	return []fyne.CanvasObject{r.l.scroll, r.l.below}
+}
 
 func (r *rowsRenderer) Layout(size fyne.Size) {
 	r.l.scroll.Resize(size)
+	r.l.below.Move(fyne.NewPos(rowInset, size.Height-1))
+	r.l.below.Resize(fyne.NewSize(size.Width-2*rowInset, 1))
 	if at := r.l.selected(); at >= 0 {
 		r.l.reveal(at)
 	}

@@ -215,3 +215,29 @@ func TestTheIconIsDrawn(t *testing.T) {
 		}
 	}
 }
+
+// TestPanelsAreRound: clear corners, a line at the edge, the ground inside; and the
+// same at twice as many pixels.
+func TestPanelsAreRound(t *testing.T) {
+	t.Parallel()
+	fill, stroke := color.NRGBA{0xf8, 0xfa, 0xfc, 0xff}, color.NRGBA{0xdd, 0xe4, 0xec, 0xff}
+	for _, scale := range []int{1, 2} {
+		w, h := 100*scale, 60*scale
+		img := roundedRect(w, h, float64(10*scale), float64(scale), fill, stroke)
+		for _, p := range []struct {
+			x, y int
+			want color.NRGBA
+		}{
+			{0, 0, color.NRGBA{}}, {w - 1, h - 1, color.NRGBA{}},
+			{w / 2, 0, stroke}, {0, h / 2, stroke}, {w - 1, h / 2, stroke}, {w / 2, h - 1, stroke},
+			{w / 2, h / 2, fill}, {w / 2, scale, fill}, {scale, h / 2, fill}, {w - 1 - scale, h / 2, fill}, {w / 2, h - 1 - scale, fill},
+		} {
+			if got := img.NRGBAAt(p.x, p.y); got != p.want {
+				t.Errorf("%d times: at %d, %d there is %v, want %v", scale, p.x, p.y, got, p.want)
+			}
+		}
+	}
+	for _, size := range []image.Point{{0, 0}, {1, 1}, {3, 50}, {50, 3}} {
+		roundedRect(size.X, size.Y, 10, 1, fill, stroke)
+	}
+}

@@ -83,7 +83,6 @@ func New(a fyne.App, c Config) *Desktop {
 	d.window.SetContent(&fyne.Container{
 		Layout: windowLayout{},
 		Objects: []fyne.CanvasObject{
-			newPanel(theme.ColorNameBackground, "", 0),
 			newPanel(ColorSidebar, "", 0), newPanel(ColorLine, "", 0),
 			d.sidebar.whole, d.place,
 		},
@@ -173,7 +172,8 @@ func (d *Desktop) Open(p Page) {
 // Page is the page that is shown.
 func (d *Desktop) Page() Page { return d.page }
 
-// windowLayout is: the background, the sidebar's ground and line, the sidebar, the pages.
+// windowLayout is: the sidebar's ground and line, the sidebar, the pages. The rest of
+// the window has its background without being painted.
 type windowLayout struct{}
 
 const sidebarWidth float32 = 248 // at a text scale of 1
@@ -182,13 +182,13 @@ const sidebarWidth float32 = 248 // at a text scale of 1
 func (windowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	scale := theme.TextSize() / typeScale[theme.SizeNameText]
 	w := min(sidebarWidth*scale, max(sidebarWidth, size.Width*0.4))
-	objects[0].Resize(size)
-	objects[1].Resize(fyne.NewSize(w, size.Height))
-	objects[2].Move(fyne.NewPos(w, 0))
-	objects[2].Resize(fyne.NewSize(1, size.Height))
-	objects[3].Resize(fyne.NewSize(w, size.Height))
-	objects[4].Move(fyne.NewPos(w+1, 0))
-	objects[4].Resize(fyne.NewSize(size.Width-w-1, size.Height))
+	ground, line, side, place := objects[0], objects[1], objects[2], objects[3]
+	ground.Resize(fyne.NewSize(w, size.Height))
+	line.Move(fyne.NewPos(w, 0))
+	line.Resize(fyne.NewSize(1, size.Height))
+	side.Resize(fyne.NewSize(w, size.Height))
+	place.Move(fyne.NewPos(w+1, 0))
+	place.Resize(fyne.NewSize(size.Width-w-1, size.Height))
 }
 
 // MinSize implements fyne.Layout.
