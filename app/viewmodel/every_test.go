@@ -130,6 +130,9 @@ func inputs(each func(name string, in Input)) {
 			for _, state := range allStates {
 				for _, mode := range allModes {
 					for i := range allWishes {
+						if link != LinkReady && (mode != control.KillSwitchOn || i > 0) {
+							continue // without the service its status says nothing
+						}
 						in := in
 						in.Link, in.Status.State, in.Status.KillSwitch.Mode, in.Wish = link, state, mode, allWishes[i]
 						in.Status.KillSwitch.Engaged = i%2 == 0

@@ -53,18 +53,9 @@ func (s *scene) asksAgain() bool {
 // through says what goes through the line.
 func (s *scene) through() string {
 	var four, six bool
-	var nets []string
 	for _, p := range s.st.Routes {
-		switch {
-		case !p.IsValid():
-		case p.Bits() == 0 && p.Addr().Is4():
-			four = true
-		case p.Bits() == 0:
-			six = true
-		case len(nets) < mostNames:
-			nets = append(nets, p.String())
-		default:
-			nets = append(nets, "")
+		if p.IsValid() && p.Bits() == 0 {
+			four, six = four || p.Addr().Is4(), six || p.Addr().Is6()
 		}
 	}
 	switch {
@@ -74,10 +65,11 @@ func (s *scene) through() string {
 		return s.s("through.ipv4")
 	case six:
 		return s.s("through.ipv6")
-	case len(nets) == 0:
-		return s.s("through.nothing")
 	}
-	return s.list(nets, mostNames)
+	if nets := s.nets(s.st.Routes, mostNames); nets != "" {
+		return nets
+	}
+	return s.s("through.nothing")
 }
 
 func (s *scene) addresses() string {
@@ -115,17 +107,6 @@ func cleanAll(names []string) []string {
 		out = append(out, Clean(n, maxName))
 	}
 	return out
-}
-
-// nets joins networks, and says how many more there are.
-func (t texts) nets(list []netip.Prefix) string {
-	var words []string
-	for _, p := range list {
-		if p.IsValid() {
-			words = append(words, p.String())
-		}
-	}
-	return t.list(words, mostNames)
 }
 
 func addrs(list []netip.Addr) []string {

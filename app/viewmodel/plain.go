@@ -86,7 +86,7 @@ func innerKey(in profile.InnerMethod, certificate string) string {
 func (t texts) wanted(w profile.Traffic) string {
 	if w.Full {
 		if len(w.Exclude) > 0 {
-			return t.upTo("wanted.everything-but", MaxText/2, data{"Networks": t.nets(w.Exclude)})
+			return t.upTo("wanted.everything-but", MaxText/2, data{"Networks": t.nets(w.Exclude, mostNames)})
 		}
 		return t.s("through.everything")
 	}
@@ -94,9 +94,9 @@ func (t texts) wanted(w profile.Traffic) string {
 	case len(w.Include) == 0:
 		return t.s("wanted.pushed")
 	case w.AcceptPushed:
-		return t.upTo("wanted.pushed-and", MaxText/2, data{"Networks": t.nets(w.Include)})
+		return t.upTo("wanted.pushed-and", MaxText/2, data{"Networks": t.nets(w.Include, mostNames)})
 	}
-	return t.upTo("wanted.only", MaxText/2, data{"Networks": t.nets(w.Include)})
+	return t.upTo("wanted.only", MaxText/2, data{"Networks": t.nets(w.Include, mostNames)})
 }
 
 // byItself says when a line comes without anybody asking.

@@ -15,6 +15,20 @@ import (
 // text has only one).
 type catalogue map[string]map[string]string
 
+// templates are the texts that have placeholders, read.
+var templates sync.Map // of text to *template.Template
+
+func templateOf(text string) (*template.Template, error) {
+	if known, ok := templates.Load(text); ok {
+		return known.(*template.Template), nil
+	}
+	tmpl, err := template.New("").Option("missingkey=error").Parse(text)
+	if err == nil {
+		templates.Store(text, tmpl)
+	}
+	return tmpl, err
+}
+
 // plurals says which plural form a language has for a count (Unicode CLDR 45).
 var plurals = map[string]func(n int) string{
 	"en": func(n int) string { return pick(n == 1, "one") },
@@ -91,7 +105,7 @@ func speak(t testing.TB, language string) Say {
 			return text
 		}
 		var b strings.Builder
-		tmpl, err := template.New(key).Option("missingkey=error").Parse(text)
+		tmpl, err := templateOf(text)
 		if err == nil {
 			err = tmpl.Execute(&b, data)
 		}

@@ -67,21 +67,11 @@ func addrPort(a netip.Addr, port uint16) string {
 
 func (s *scene) addressSection() Section {
 	return Section{Title: s.s("technical.network"), Facts: []Fact{
-		{s.s("technical.addresses"), s.prefixes(s.st.Addresses)},
+		{s.s("technical.addresses"), s.nets(s.st.Addresses, mostRoutes)},
 		{s.s("technical.dns-servers"), s.list(addrs(s.st.DNS.Servers), mostRoutes)},
 		{s.s("technical.dns-domains"), s.list(cleanAll(s.st.DNS.Domains), mostRoutes)},
-		{s.s("technical.routes"), s.prefixes(s.st.Routes)},
+		{s.s("technical.routes"), s.nets(s.st.Routes, mostRoutes)},
 	}}
-}
-
-func (s *scene) prefixes(list []netip.Prefix) string {
-	var words []string
-	for _, p := range list {
-		if p.IsValid() {
-			words = append(words, p.String())
-		}
-	}
-	return s.list(words, mostRoutes)
 }
 
 func (s *scene) ikeSection() Section {

@@ -1,6 +1,7 @@
 package viewmodel
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -92,10 +93,30 @@ func (t texts) number(n uint64) string {
 
 // list joins names, at most so many, and says how many more there are.
 func (t texts) list(names []string, most int) string {
-	more := len(names) - most
+	return t.andMore(names[:min(most, len(names))], len(names)-most)
+}
+
+// andMore joins names, and says that there are more.
+func (t texts) andMore(names []string, more int) string {
 	if more <= 0 {
 		return Clean(strings.Join(names, t.say("list.comma", nil)), MaxText)
 	}
-	shown := Clean(strings.Join(names[:most], t.say("list.comma", nil)), MaxText/2)
+	shown := Clean(strings.Join(names, t.say("list.comma", nil)), MaxText/2)
 	return t.upTo("list.more", MaxText/2, data{"List": shown, "Count": more, "Number": t.number(uint64(more))})
+}
+
+// nets joins networks, at most so many.
+func (t texts) nets(list []netip.Prefix, most int) string {
+	var words []string
+	more := 0
+	for _, p := range list {
+		switch {
+		case !p.IsValid():
+		case len(words) < most:
+			words = append(words, p.String())
+		default:
+			more++
+		}
+	}
+	return t.andMore(words, more)
 }
