@@ -26,22 +26,23 @@ func Join(entries []Entry) ([]profile.Imported, error) {
 	if len(entries) > maxEntries {
 		return nil, Damaged("the file holds more than %d connections, which no profile does", maxEntries)
 	}
-	var done []profile.Imported
 	var first error
 	names := map[string]int{}
 	for i := range entries {
-		e := &entries[i]
-		if e.Imported != nil {
+		if e := &entries[i]; e.Imported != nil {
 			e.Err = finish(e.Imported, names)
 		}
-		if e.Err != nil {
-			if first == nil {
-				first = e.Err
-			}
-			continue
+		if first == nil {
+			first = entries[i].Err
 		}
-		e.Imported.Report = append(e.Imported.Report, others(entries, i)...)
-		done = append(done, *e.Imported)
+	}
+	// Only now is it known of each whether it is left out.
+	var done []profile.Imported
+	for i, e := range entries {
+		if e.Err == nil {
+			e.Imported.Report = append(e.Imported.Report, others(entries, i)...)
+			done = append(done, *e.Imported)
+		}
 	}
 	if len(done) == 0 {
 		return nil, first

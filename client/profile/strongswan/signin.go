@@ -200,3 +200,20 @@ func (c *Connection) Issuer(path, text string) bool {
 	}
 	return false
 }
+
+// Revocation takes how strictly it is asked whether the gateway's certificate was
+// revoked. GatewayAuth comes first.
+func (c *Connection) Revocation(path, mode string) {
+	switch {
+	case c.Profile.Gateway.Auth != profile.GatewayCertificate:
+		c.Report.Ignore(path, "the gateway proves itself by the shared key")
+	case mode == "strict" || mode == "yes":
+		c.Profile.Gateway.Revocation = profile.RevocationStrict
+		c.Report.Honour(path, "no line without a good answer about the gateway's certificate")
+	case mode == "ifuri":
+		c.Report.Approx(path, "a revoked certificate ends the line; where nobody answers, nothing is blocked")
+		c.Report.Lowers(path)
+	default:
+		c.Report.Honour(path, "")
+	}
+}

@@ -24,6 +24,7 @@ import (
 const (
 	maxDepth    = 16
 	maxSettings = 10_000 // those that references bring along included
+	maxPath     = 512    // of a setting in the report, in bytes
 )
 
 // setting is one key; where it came from a reference, with the path of its own place.
@@ -199,11 +200,10 @@ func (s *section) set(name, value string) {
 }
 
 func join(path, name string) string {
-	name = profile.CleanText(name, 200)
-	if path == "" {
-		return name
+	if path != "" {
+		name = path + "." + name
 	}
-	return path + "." + name
+	return profile.CleanText(name, maxPath)
 }
 
 // peek is the next character; 0 at the end.

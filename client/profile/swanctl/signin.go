@@ -223,16 +223,7 @@ func (c *connection) authorities() {
 
 // constraints reads what else the gateway's certificate must be like.
 func (c *connection) constraints(s *section) {
-	g := &c.Profile.Gateway
-	switch s.value("revocation") {
-	case "strict":
-		g.Revocation = profile.RevocationStrict
-		c.tell(s, "revocation", profile.Honoured, "no line without a good answer about the gateway's certificate")
-	case "ifuri":
-		c.tell(s, "revocation", profile.Approximated, "a revoked certificate ends the line; where nobody answers, nothing is blocked")
-		c.Report.Lowers(path(s, "revocation"))
-	}
-	c.tell(s, "revocation", profile.Honoured, "")
+	c.Revocation(path(s, "revocation"), s.value("revocation"))
 	for _, name := range []string{"cert_policy", "groups", "ca_id"} {
 		if t := s.get(name); t != nil && (name != "ca_id" || !c.Issuer(t.path, t.value)) {
 			c.Report.Refuse(t.path, "not looked at in the gateway's certificate by this version")

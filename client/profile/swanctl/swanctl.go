@@ -190,4 +190,22 @@ func (c *connection) rest() {
 	c.ignore(c.s, "for a gateway", "pools", "mediation", "mediated_by", "mediation_peer")
 	c.ignore(c.s, "for IKEv1", "aggressive", "dpd_timeout")
 	c.Report.Under("pools", profile.Ignored, "for a gateway")
+	c.empty(c.s)
+	for _, s := range c.file.root.sections {
+		if s.name != sectionConnections {
+			c.Report.Under(s.path, profile.Ignored, "not used by this connection")
+		}
+	}
+}
+
+// empty tells of settings that were taken back.
+func (c *connection) empty(s *section) {
+	for _, t := range s.settings {
+		if t.value == "" {
+			c.Report.Ignore(t.path, "empty, so this version's own way counts")
+		}
+	}
+	for _, in := range s.sections {
+		c.empty(in)
+	}
 }
