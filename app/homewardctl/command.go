@@ -27,7 +27,7 @@ func (a *app) command() *cobra.Command {
 		return fmt.Errorf("%w; see «%s --help»", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		a.importCommand(), a.profilesCommand(), a.showCommand(), a.forgetCommand(),
+		a.importCommand(), a.newCommand(), a.profilesCommand(), a.showCommand(), a.editCommand(), a.renameCommand(), a.duplicateCommand(), a.exportCommand(), a.forgetCommand(),
 		a.secretsCommand(), a.certificateCommand(),
 		a.connectCommand(), a.disconnectCommand(), a.renewCommand(), a.killSwitchCommand(), a.overlapCommand(), a.attendCommand(), a.machineCommand(), a.statusCommand(), a.portalCommand(), a.logsCommand(), a.versionCommand(),
 	)

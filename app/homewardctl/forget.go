@@ -51,7 +51,7 @@ func (a *app) forgetAll(ctx context.Context) error {
 	var errs []error
 	forgotten := 0
 	for _, p := range list {
-		if !a.mine(p) {
+		if !a.mine(p) || p.Managed { // what is laid down stays; what is kept for it goes
 			continue
 		}
 		if err := a.client.DeleteProfile(ctx, p.ID); err != nil {

@@ -84,7 +84,14 @@ func (a *app) killSwitch(ctx context.Context, change control.SettingsChange) err
 	if err != nil {
 		return err
 	}
+	held := ""
+	if settings.Holds(control.ManagedKillSwitch) || settings.Holds(control.ManagedLocalNetwork) {
+		if held = settings.ManagedBy; held == "" {
+			held = "the administrator"
+		}
+	}
 	rows := []row{
+		{"Held by the policy of", held},
 		{"Kill switch", killSwitchWords(st.KillSwitch, time.Now())},
 		{"Set on this computer", orProfile(settings.KillSwitch)},
 		{"Local network", orProfile(settings.LocalNetwork)},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -43,9 +44,16 @@ func (a *app) printProfiles(list []control.ProfileInfo) error {
 		return err
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "NAME\tGATEWAY\tSIGN IN WITH\tUSER")
+	managed := slices.ContainsFunc(list, func(p control.ProfileInfo) bool { return p.Managed })
+	last := map[bool]string{}
+	if managed {
+		last = map[bool]string{true: "\tfor everybody", false: "\tyourself"}
+		fmt.Fprintln(w, "NAME\tGATEWAY\tSIGN IN WITH\tUSER\tLAID DOWN")
+	} else {
+		fmt.Fprintln(w, "NAME\tGATEWAY\tSIGN IN WITH\tUSER")
+	}
 	for _, p := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", plain(p.Name), plain(p.Gateway), plain(p.SignIn), plain(p.Username))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s%s\n", plain(p.Name), plain(p.Gateway), plain(p.SignIn), plain(p.Username), last[p.Managed])
 	}
 	return w.Flush()
 }

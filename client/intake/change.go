@@ -11,6 +11,24 @@ import (
 	"github.com/homeward-vpn/homeward/client/profile"
 )
 
+// Change stores a profile that a person has changed, in place of the one with the same
+// ID. Where it leads to another gateway, or one that proves itself in another way, what
+// is kept is forgotten, for it was not meant for that one.
+func (k *Intake) Change(ctx context.Context, p *profile.Profile) (forgotten bool, err error) {
+	before, err := k.cfg.Service.Profile(ctx, p.ID)
+	if err != nil {
+		return false, err
+	}
+	if err := k.cfg.Service.AddProfile(ctx, p); err != nil || before.SameServers(p) {
+		return false, err
+	}
+	if err := k.Forget(p.ID); err != nil {
+		err = &Problem{Kind: KeptStays, ID: p.ID, Name: p.Name, Err: err}
+		return false, errors.Join(err, k.cfg.Service.AddProfile(context.WithoutCancel(ctx), before))
+	}
+	return true, nil
+}
+
 // RenameProfile gives a profile another name.
 func (k *Intake) RenameProfile(ctx context.Context, id, name string) error {
 	p, err := k.cfg.Service.Profile(ctx, id)

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/homeward-vpn/homeward/client/control"
 )
@@ -20,7 +21,11 @@ func (k *Intake) Remove(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	inUse := st.ProfileID == p.ID && st.State != control.StateDisconnected
+	laidDown, err := k.laidDown(ctx, p.ID)
+	if err != nil {
+		return "", err
+	}
+	inUse := laidDown || st.ProfileID == p.ID && st.State != control.StateDisconnected
 	if inUse { // the service refuses, unless the line ends just now: nothing is lost by that
 		if err := k.cfg.Service.DeleteProfile(ctx, p.ID); err != nil {
 			return "", err
@@ -44,6 +49,13 @@ func (k *Intake) Remove(ctx context.Context, name string) (string, error) {
 		return "", &Problem{Kind: SealingKeyStays, ID: p.ID, Name: p.Name, Err: err}
 	}
 	return p.Name, nil
+}
+
+// laidDown says that an administrator has laid a profile down, which its file alone
+// removes.
+func (k *Intake) laidDown(ctx context.Context, id string) (bool, error) {
+	list, err := k.cfg.Service.Profiles(ctx)
+	return slices.ContainsFunc(list, func(p control.ProfileInfo) bool { return p.ID == id && p.Managed }), err
 }
 
 // Forget deletes what is kept for a profile, which stays: it asks again.
