@@ -30,7 +30,7 @@ func TestBadFilesChangeNothing(t *testing.T) {
 		"no such file":     {filepath.Join(t.TempDir(), "none.mobileconfig"), []string{"there is no file", "check its name"}},
 		"a folder":         {t.TempDir(), []string{"is a folder"}},
 		"empty":            {r.file("e.mobileconfig", ""), []string{"empty"}},
-		"another format":   {r.file("o.ovpn", "client\ndev tun\nremote vpn.example.com 1194\n"), []string{".mobileconfig"}},
+		"another format":   {r.file("o.ovpn", "client\ndev tun\nremote vpn.example.com 1194\n"), []string{"OpenVPN", "ask for an IKEv2 profile"}},
 		"nonsense":         {r.file("n.mobileconfig", "\x00\x01\x02nonsense"), nil},
 		"truncated":        {r.file("t.mobileconfig", whole[:len(whole)*2/3]), nil},
 		"no gateway":       {r.file("g.mobileconfig", strings.ReplaceAll(whole, "<key>RemoteAddress</key><string>vpn.example.com</string>", "")), nil},
