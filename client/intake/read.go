@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/homeward-vpn/homeward/client/credential"
 	"github.com/homeward-vpn/homeward/client/profile"
@@ -51,7 +52,8 @@ const maxPasswords = 3
 func Read(ctx context.Context, path string, data []byte, ask credential.Prompter) ([]profile.Imported, error) {
 	defer clear(data)
 	return formats.ImportWith(data, profile.ImportOptions{
-		ReadFile: profile.FilesBeside(filepath.Dir(path)),
+		ReadFile:  profile.FilesBeside(filepath.Dir(path)),
+		Languages: languages(os.Getenv),
 		AskPassword: func(name string, attempt int) ([]byte, error) {
 			if attempt >= maxPasswords {
 				return nil, errors.New("three passwords did not fit")
@@ -64,6 +66,19 @@ func Read(ctx context.Context, path string, data []byte, ask credential.Prompter
 			return reply.Secret, err
 		},
 	})
+}
+
+// languages are those of the person's surroundings (POSIX 8.2): "de_CH.UTF-8" is
+// "de-CH".
+func languages(getenv func(string) string) (list []string) {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		language, _, _ := strings.Cut(getenv(name), ".")
+		language, _, _ = strings.Cut(language, "@")
+		if language != "" && language != "C" && language != "POSIX" {
+			list = append(list, strings.ReplaceAll(language, "_", "-"))
+		}
+	}
+	return list
 }
 
 // Clear clears the secrets of what was read.

@@ -58,6 +58,9 @@ type ImportOptions struct {
 	// refuses every path that leads elsewhere, as FilesBeside does. nil: nothing is
 	// read, and what is named is not taken over.
 	ReadFile func(path string) ([]byte, error)
+	// Languages are those that the person reads, the best first, such as "de-CH": of a
+	// text that a profile has in several, one in these is shown.
+	Languages []string
 	// Roots judges who signed a profile. nil: the system's roots.
 	Roots *x509.CertPool
 	// Now is the time of the import. Zero: the clock.

@@ -138,12 +138,18 @@ func (c *container) tellHead() {
 	h.rest(unknown)
 }
 
-// consent picks the text to be shown: the default one, English, or the first.
+// consent picks the text to be shown: in the person's language, the default one,
+// English, or the first.
 func (c *container) consent() string {
 	texts := newSection("", c.head.get("ConsentText"))
-	for _, language := range append([]string{"default", "en"}, texts.dict.keys...) {
-		if t := texts.text(language); t != "" {
-			return profile.CleanText(t, 1000)
+	for _, language := range slices.Concat(c.source.options.Languages, []string{"default", "en"}, texts.dict.keys) {
+		base, _, _ := strings.Cut(language, "-")
+		for _, key := range []string{language, base} {
+			if i := slices.IndexFunc(texts.dict.keys, func(k string) bool { return strings.EqualFold(k, key) }); i >= 0 {
+				if t := profile.CleanText(texts.text(texts.dict.keys[i]), 1000); t != "" {
+					return t
+				}
+			}
 		}
 	}
 	return "an empty text"

@@ -198,6 +198,16 @@ func TestContainer(t *testing.T) {
 	if l := wantVerdict(t, im, "Profile.ConsentText", profile.Approximated); !strings.Contains(l.Note, "Do you agree?") {
 		t.Errorf("note %q", l.Note)
 	}
+	for languages, want := range map[string]string{"": "Do you agree?", "de-CH": "Ja?", "DE": "Ja?", "fr,de": "Ja?", "fr": "Do you agree?"} {
+		data := marshal(t, change(dict{"ConsentText": dict{"de": "Ja?", "en": "Do you\nagree?"}}), plist.XMLFormat)
+		found, err := ParseWith(data, profile.ImportOptions{Now: now, Languages: strings.Split(languages, ",")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := line(t, found[0], "Profile.ConsentText"); !strings.Contains(l.Note, want) {
+			t.Errorf("%q: note %q", languages, l.Note)
+		}
+	}
 	o := im.Profile.Origin
 	if o.Format != Format || o.Identifier != "com.example.vpn" || o.Organization != "Harbour Ltd" || o.Description != "Line one line two" || len(o.SHA256) != 64 || o.SignedBy != "" {
 		t.Errorf("origin %+v", o)
