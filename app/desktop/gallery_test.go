@@ -197,11 +197,14 @@ func TestNothingIsCutInTheGallery(t *testing.T) {
 	for _, language := range translated(t) {
 		says[language] = speak(t, language)
 	}
-	sizes := []fyne.Size{{Width: windowWidth, Height: windowHeight}, (windowLayout{}).MinSize(nil), {Width: 1600, Height: 1000}}
+	sizes := []fyne.Size{(windowLayout{}).MinSize(nil), {Width: windowWidth, Height: windowHeight}, {Width: 1600, Height: 1000}}
 	for _, scale := range []float32{1, 2} {
 		a := newTestApp(t, theme.VariantLight, scale)
 		for language, say := range says {
-			for _, size := range sizes {
+			for i, size := range sizes {
+				if i > 0 && language != "longer" {
+					continue // what fits the smallest window in a language fits the others
+				}
 				for _, e := range gallery {
 					d := e.hang(t, a, say, size)
 					root := d.window.Content()

@@ -93,6 +93,7 @@ func newLogPage(d *Desktop) *logPage {
 		Objects: []fyne.CanvasObject{head, newPanel(ColorCard, ColorLine, 10), p.list, p.empty, foot},
 	}
 	p.scroll = newScrolled(p.box, 0, 0, 0)
+	p.scroll.fills = true
 	return p
 }
 

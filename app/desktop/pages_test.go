@@ -144,6 +144,9 @@ func TestLogIsFiltered(t *testing.T) {
 	if !p.detail.Visible() || !strings.Contains(p.whole.Text(), "profile=office") {
 		t.Errorf("the entry that is chosen reads %q", p.whole.Text())
 	}
+	if foot, room := p.box.Objects[4], d.place.Size().Height; foot.Position().Y+foot.Size().Height < room-gapLarge-1 || p.list.Size().Height < room/3 {
+		t.Errorf("the list is %.0f high in a page of %.0f", p.list.Size().Height, room)
+	}
 	p.search.SetText("nothing of that kind")
 	if len(p.view.Rows) != 0 || p.empty.Hidden || p.detail.Visible() {
 		t.Error("an empty list does not say that it is")

@@ -16,6 +16,7 @@ type scrolled struct {
 	across, down float32 // the margin around the content; below it, less
 	widest       float32 // 0: as wide as there is room
 	middle       bool    // in the middle of the room, where there is more
+	fills        bool    // all of the room, where there is more
 
 	above, below *panel // lines where there is more to scroll to
 }
@@ -91,6 +92,9 @@ func (l *scrolledLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	s := (*scrolled)(l)
 	w := s.inner(size.Width)
 	h := heightAt(objects[0], w)
+	if s.fills {
+		h = max(h, size.Height-s.down-s.foot())
+	}
 	at := fyne.NewPos(s.across, s.down)
 	if s.middle {
 		at = fyne.NewPos((size.Width-w)/2, max(s.down, (size.Height-h)/2))
