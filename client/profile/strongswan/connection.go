@@ -74,7 +74,7 @@ func (c *Connection) Port(path, text string) {
 	c.Report.Honour(path, "")
 }
 
-// GatewayIdentity takes who the gateway must be. Gateway comes first.
+// GatewayIdentity takes who the gateway must be. Gateway and GatewayAuth come first.
 func (c *Connection) GatewayIdentity(path, text string) error {
 	g := &c.Profile.Gateway
 	id, reason := Identity(text)
@@ -83,14 +83,17 @@ func (c *Connection) GatewayIdentity(path, text string) error {
 		return importer.Unsupported("%s cannot be used: who its gateway must be, %s, is no identity of this version: %s", c.Name(), path, reason)
 	case id == "" || Pattern(id):
 		note := "the gateway's certificate must be for " + g.Address
+		if g.Auth == profile.GatewayPSK {
+			note = "the shared key alone says who the gateway is"
+		}
 		c.Report.Approx(path, "it names nobody in particular, so "+note)
 		c.Report.Lacks(path, note)
 		return nil
 	}
 	g.Identity = id
-	if strings.HasPrefix(id, "keyid:") || strings.HasPrefix(id, "@#") {
+	if g.Auth == profile.GatewayCertificate && (strings.HasPrefix(id, "keyid:") || strings.HasPrefix(id, "@#")) {
 		g.CertificateName = g.Address
-		c.Report.Approx(path, "the gateway must say so; what no certificate says, so a certificate of its must be for "+g.Address)
+		c.Report.Approx(path, "the gateway must say so; no certificate says it, so the gateway's must be for "+g.Address)
 	}
 	c.Report.Honour(path, "")
 	return nil
