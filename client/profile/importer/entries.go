@@ -50,13 +50,22 @@ func Join(entries []Entry) ([]profile.Imported, error) {
 	return done, nil
 }
 
-// others tells of the file's other connections.
+// others tells of the file's other connections, in a report that has some lines.
 func others(entries []Entry, own int) (lines []profile.Line) {
+	taken, twins := map[string]bool{}, map[string]int{}
+	for _, l := range entries[own].Imported.Report {
+		taken[l.Path] = true
+	}
 	for i, e := range entries {
 		if i == own {
 			continue
 		}
-		line := profile.Line{Path: e.Path, Value: profile.CleanText(e.Name, MaxShown), Verdict: profile.Ignored, Note: "another connection of this file, reported on its own"}
+		path := e.Path
+		for twins[e.Path]++; taken[path]; twins[e.Path]++ {
+			path = fmt.Sprintf("%s[%d]", e.Path, twins[e.Path]+1)
+		}
+		taken[path] = true
+		line := profile.Line{Path: path, Value: profile.CleanText(e.Name, MaxShown), Verdict: profile.Ignored, Note: "another connection of this file, reported on its own"}
 		if e.Err != nil {
 			line.Verdict, line.Note = profile.Refused, e.Err.Error()
 		}

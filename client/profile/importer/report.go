@@ -146,29 +146,19 @@ func (r *Report) Secret(path string) {
 }
 
 // Absent adds a line for what the file does not say, where a person should know
-// what that means.
+// what that means. What the file has a key for gets none.
 func (r *Report) Absent(what, note string) {
-	r.absent = append(r.absent, profile.Line{Path: what, Value: Missing, Verdict: profile.Approximated, Note: note})
-}
-
-// Lacks is Absent for a key: where the file has it, there is no such line.
-func (r *Report) Lacks(path, note string) {
-	if !r.Has(path) {
-		r.Absent(path, note)
+	said := func(l profile.Line) bool { return l.Path == what }
+	if !r.Has(what) && !slices.ContainsFunc(r.absent, said) {
+		r.absent = append(r.absent, profile.Line{Path: what, Value: Missing, Verdict: profile.Approximated, Note: note})
 	}
 }
+
+// Lacks is Absent.
+func (r *Report) Lacks(path, note string) { r.Absent(path, note) }
 
 // Lines gives the report: the keys in the file's order, then what it lacks.
 func (r *Report) Lines() []profile.Line { return slices.Concat(r.lines, r.absent) }
-
-// Clone gives a report of the same keys for another connection of the file. No
-// key is added to either from then on.
-func (r *Report) Clone() *Report {
-	return &Report{
-		lines: slices.Clone(r.lines), told: slices.Clone(r.told), absent: slices.Clone(r.absent),
-		at: r.at, first: r.first, twins: r.twins,
-	}
-}
 
 // secretWords are found in the names of keys whose values are not shown.
 var secretWords = []string{"password", "passcode", "passphrase", "secret", "challenge", "token", "psk", "presharedkey", "privatekey", "pkcs12"}
