@@ -6,6 +6,7 @@ SHELL       := /bin/bash
 .DELETE_ON_ERROR:
 
 PREFIX   ?= /usr/local
+SYSCONFDIR ?= /etc
 DESTDIR  ?=
 FUZZTIME ?= 20s
 BIN      ?= bin
@@ -38,7 +39,7 @@ BUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false
 LAB     := $(CACHE)/bin/homeward-lab
 STATICCHECK := $(CACHE)/bin/staticcheck-$(STATICCHECK_VERSION)/staticcheck
 
-.PHONY: help setup go-setup build install uninstall package test lint bench fuzz cross demo lab clean
+.PHONY: help setup go-setup build install install-desktop uninstall package test lint bench fuzz cross demo lab clean
 
 help: ## say what there is
 	@echo "Homeward $(VERSION). Targets:"
@@ -66,8 +67,15 @@ bin/homeward: FORCE
 
 UNITS := homewardd.service homeward-boot.service
 USER_UNIT := homeward-attend.service
+APP := com.homeward-vpn.Homeward
+# What a desktop wants to know of the window. Autostart and what an administrator lays
+# down are read below SYSCONFDIR, wherever the programs are.
+SHARE := $(DESTDIR)$(PREFIX)/share
+DESKTOP_FILES := $(SHARE)/applications/$(APP).desktop $(SHARE)/mime/packages/$(APP).xml \
+	$(SHARE)/icons/hicolor/scalable/apps/$(APP).svg $(SHARE)/icons/hicolor/symbolic/apps/$(APP)-symbolic.svg \
+	$(DESTDIR)$(SYSCONFDIR)/xdg/autostart/$(APP).desktop
 
-install: ## put the built programs and the systemd units under DESTDIR and PREFIX
+install: ## put the built programs, the systemd units and the desktop's files under DESTDIR and PREFIX
 	@[ -x '$(BIN)/homewardd' ] && [ -x '$(BIN)/homewardctl' ] || { echo "run make build first"; exit 1; }
 	install -D -m 0755 '$(BIN)/homewardd' '$(DESTDIR)$(PREFIX)/sbin/homewardd'
 	install -D -m 0755 '$(BIN)/homewardctl' '$(DESTDIR)$(PREFIX)/bin/homewardctl'
@@ -79,12 +87,27 @@ install: ## put the built programs and the systemd units under DESTDIR and PREFI
 	mkdir -p '$(DESTDIR)$(PREFIX)/lib/systemd/user'
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' packaging/systemd/user/$(USER_UNIT) > '$(DESTDIR)$(PREFIX)/lib/systemd/user/$(USER_UNIT)'
 	chmod 0644 '$(DESTDIR)$(PREFIX)/lib/systemd/user/$(USER_UNIT)'
+	mkdir -p '$(DESTDIR)$(SYSCONFDIR)/homeward/profiles.d'
+	@if [ -x '$(BIN)/homeward' ]; then $(MAKE) --no-print-directory install-desktop; \
+	else echo "There is no $(BIN)/homeward, so the window is not installed."; fi
+
+install-desktop:
+	install -D -m 0755 '$(BIN)/homeward' '$(DESTDIR)$(PREFIX)/bin/homeward'
+	install -D -m 0644 packaging/desktop/$(APP).desktop '$(SHARE)/applications/$(APP).desktop'
+	install -D -m 0644 packaging/desktop/$(APP).xml '$(SHARE)/mime/packages/$(APP).xml'
+	install -D -m 0644 packaging/desktop/autostart.desktop '$(DESTDIR)$(SYSCONFDIR)/xdg/autostart/$(APP).desktop'
+	install -D -m 0644 assets/icons/app.svg '$(SHARE)/icons/hicolor/scalable/apps/$(APP).svg'
+	install -D -m 0644 assets/icons/connected.svg '$(SHARE)/icons/hicolor/symbolic/apps/$(APP)-symbolic.svg'
+	@[ -n '$(DESTDIR)' ] || sh packaging/scripts/caches.sh '$(PREFIX)'
 
 # With DESTDIR only the files go. Without, the network is given back first, as
 # the packages do; then what the service has kept goes, too: profiles, settings.
 uninstall: ## give the network back, then remove what install has put there, and the service's state
 	@[ -n '$(DESTDIR)' ] || HOMEWARD_PREFIX='$(PREFIX)' sh packaging/scripts/preremove.sh 0
-	rm -f '$(DESTDIR)$(PREFIX)/sbin/homewardd' '$(DESTDIR)$(PREFIX)/bin/homewardctl'
+	rm -f '$(DESTDIR)$(PREFIX)/sbin/homewardd' '$(DESTDIR)$(PREFIX)/bin/homewardctl' '$(DESTDIR)$(PREFIX)/bin/homeward'
+	rm -f $(foreach f,$(DESKTOP_FILES),'$(f)')
+	rmdir '$(DESTDIR)$(SYSCONFDIR)/homeward/profiles.d' '$(DESTDIR)$(SYSCONFDIR)/homeward' 2>/dev/null || true
+	@[ -n '$(DESTDIR)' ] || sh packaging/scripts/caches.sh '$(PREFIX)'
 	rm -f $(foreach u,$(UNITS),'$(DESTDIR)$(PREFIX)/lib/systemd/system/$(u)') '$(DESTDIR)$(PREFIX)/lib/systemd/user/$(USER_UNIT)'
 	@[ -n '$(DESTDIR)' ] || sh packaging/scripts/postremove.sh 0
 
@@ -97,6 +120,7 @@ $(NFPM):
 
 # A version of ours begins with a digit; a bare commit is before every release.
 package: build $(NFPM) ## deb and rpm of the built programs, into bin/
+	@[ -x bin/homeward ] || { echo "a package holds the window: install what packaging/setup.sh desktop names, then try again"; exit 1; }
 	@rm -rf $(CACHE)/package
 	@$(MAKE) --no-print-directory install DESTDIR=$(CACHE)/package PREFIX=/usr >/dev/null
 	@for kind in deb rpm; do \
@@ -134,6 +158,7 @@ lint: setup $(STATICCHECK) ## formatting, vet for every system, staticcheck, mod
 	go mod verify
 	@for f in .ci/run packaging/setup.sh; do bash -n $$f; done
 	@for f in .ci/limit packaging/scripts/*.sh; do sh -n $$f; done
+	@if command -v desktop-file-validate >/dev/null; then desktop-file-validate packaging/desktop/*.desktop; fi
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/limit packaging/setup.sh packaging/scripts/*.sh; fi
 
 bench: setup build ## measure, beside wireguard-go and strongSwan, as ratios

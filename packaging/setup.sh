@@ -100,6 +100,8 @@ lab() {
 	need /usr/share/dbus-1/services/org.xfce.Xfconf.service xfconf
 	need xdotool xdotool
 	need xprop x11-utils
+	need desktop-file-validate desktop-file-utils
+	need update-mime-database shared-mime-info
 	need import imagemagick
 	need /usr/share/fonts/truetype/vlgothic fonts-vlgothic
 	need iperf3 iperf3

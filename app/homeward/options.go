@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// appID names the program to the desktop: its desktop entry, preferences, notifications.
+const appID = "com.homeward-vpn.Homeward"
+
 const usage = `Homeward takes you to the company network.
 
 Usage:

@@ -23,9 +23,6 @@ import (
 	"github.com/homeward-vpn/homeward/client/credential/token"
 )
 
-// appID names the program to the desktop: its desktop entry, preferences, notifications.
-const appID = "com.homeward-vpn.Homeward"
-
 // languagePreference is the language that the person has chosen; empty: the system's.
 const languagePreference = "language"
 
