@@ -14,27 +14,6 @@ const (
 	ExportHomeward     ExportFormat = "homeward"
 )
 
-// Labels are the words that stand beside what the views show.
-type Labels struct {
-	OpenTitle string // of the dialog that asks for a profile file
-	SaveTitle string // of the one that asks where to put an exported one
-	Drop      string // over the window, while a file is held above it
-	Copied    string // behind a press on "Copy report"
-	More      string // of the button that opens a profile's menu
-	Close     string
-	Reading   string // while the log is on its way
-	Hide      string // of an open group of details
-}
-
-// LabelsOf says the Labels.
-func LabelsOf(say Say) Labels {
-	t := texts{say: say}
-	return Labels{
-		OpenTitle: t.s("label.open"), SaveTitle: t.s("label.save"), Drop: t.s("empty.drop"), Copied: t.s("label.copied"),
-		More: t.s("label.more"), Close: t.s("button.close"), Reading: t.s("label.reading"), Hide: t.s("label.hide"),
-	}
-}
-
 // ConfirmRemove asks before a profile is removed with what is kept for it.
 func ConfirmRemove(p control.ProfileInfo, say Say) ConfirmView {
 	t := texts{say: say}

@@ -210,7 +210,6 @@ func TestEveryOtherSheet(t *testing.T) {
 		entries = append(entries, control.LogEntry{Time: noon.AddDate(0, 0, -i), Level: level, Message: "A line\nwas made", Attrs: "profile=office"})
 	}
 	inEveryLanguage(t, func(t *testing.T, say Say) {
-		fit(t, "labels", LabelsOf(say))
 		fit(t, "remove", ConfirmRemove(harbour, say))
 		fit(t, "lockdown", ConfirmLockdown(say))
 		fit(t, "rename", AskRename(harbour, say))

@@ -51,6 +51,9 @@ func (s *scene) lineMark() Mark {
 	case control.StateConnecting, control.StateDisconnecting:
 		return MarkConnecting
 	case control.StateNeedsInput:
+		if !s.needsPerson() && !s.st.Redacted {
+			return MarkConnecting
+		}
 		return MarkNeedsYou
 	case control.StateBlocked:
 		if !s.st.KillSwitch.Engaged {
@@ -110,18 +113,22 @@ func (s *scene) connectedSentence() string {
 
 // blockedSentence says what is held back, how it is opened and when that was proven.
 func (s *scene) blockedSentence() string {
-	key := "head.blocked.sentence"
-	switch {
-	case s.st.Redacted:
-		key = "head.blocked.other"
-	case s.st.KillSwitch.Mode == control.KillSwitchLockdown:
-		key = "head.blocked.lockdown"
-	}
-	sentence := s.s(key)
+	sentence := s.s(s.blockedKey())
 	if v := s.st.KillSwitch.Verified; v != nil {
 		return s.upTo("sentences", maxWords, data{"First": sentence, "Then": s.verified(*v)})
 	}
 	return sentence
+}
+
+// blockedKey says what opens the network again.
+func (s *scene) blockedKey() string {
+	switch {
+	case s.st.Redacted:
+		return "head.blocked.other"
+	case s.st.KillSwitch.Mode == control.KillSwitchLockdown:
+		return "head.blocked.lockdown"
+	}
+	return "head.blocked.sentence"
 }
 
 func (s *scene) needsYouSentence() string {
@@ -165,8 +172,8 @@ func (s *scene) steps() []Step {
 	}
 	keys := []string{"step.reaching", "step.checking", "step.signing-in", "step.setting-up"}
 	current := map[string]int{stepResolving: 0, stepReaching: 0, stepChecking: 1, stepSigningIn: 2, stepSettingUp: 3}[s.st.Step]
-	if s.phase == phaseReconnecting || s.active() && !s.own() {
-		current = 0
+	if s.in.Wish.Kind == ActionConnect {
+		current = 0 // the status is still of before
 	}
 	var list []Step
 	for i, key := range keys {

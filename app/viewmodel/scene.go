@@ -143,7 +143,10 @@ func (s *scene) linePhase() phase {
 		}
 		return phaseConnecting
 	case control.StateNeedsInput:
-		return phaseNeedsYou
+		if s.needsPerson() {
+			return phaseNeedsYou
+		}
+		return phaseConnecting
 	case control.StateConnected:
 		if s.st.Path != nil && s.st.Path.Waiting {
 			return phaseHolding
@@ -156,6 +159,21 @@ func (s *scene) linePhase() phase {
 		return phaseConnecting
 	}
 	return phaseIdle
+}
+
+// needsPerson says that a question waits which the program cannot answer by itself: it
+// may know the password, and then there is nothing that anybody has to see.
+func (s *scene) needsPerson() bool {
+	if s.in.Asking != nil || len(s.st.Prompts) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.st.Prompts, func(p control.Prompt) bool {
+		switch p.Kind {
+		case control.PromptPassword, control.PromptPSK, control.PromptCertificate, control.PromptSignature:
+			return p.Fresh
+		}
+		return true
+	})
 }
 
 // wishes says that the person wants that of the subject, and it does not show yet.
