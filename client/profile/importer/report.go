@@ -154,9 +154,6 @@ func (r *Report) Absent(what, note string) {
 	}
 }
 
-// Lacks is Absent.
-func (r *Report) Lacks(path, note string) { r.Absent(path, note) }
-
 // Lines gives the report: the keys in the file's order, then what it lacks.
 func (r *Report) Lines() []profile.Line { return slices.Concat(r.lines, r.absent) }
 

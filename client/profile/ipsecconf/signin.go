@@ -28,7 +28,7 @@ func (c *connection) signIn() error {
 		return err
 	}
 	if c.view.value(c.me+"auth", "authby") == "" {
-		c.Report.Lacks(c.view.path(c.me+"auth"), "you sign in with a certificate")
+		c.Report.Absent(c.view.path(c.me+"auth"), "you sign in with a certificate")
 	}
 	if err := c.identities(); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (c *connection) credentials() error {
 		paths = append([]string{t.path}, paths...)
 	}
 	if len(files) == 0 {
-		c.Report.Lacks(c.view.path(c.me+"cert"), "you sign in with a certificate of your own, which is looked for when you connect")
+		c.Report.Absent(c.view.path(c.me+"cert"), "you sign in with a certificate of your own, which is looked for when you connect")
 		return nil
 	}
 	return c.Certificate(paths, files...)

@@ -122,7 +122,7 @@ func (c *connection) kind() error {
 		return importer.Unsupported("%s is for the plugin %s; this version reads those of strongSwan's", c.Name(), importer.Quote(name))
 	}
 	c.Report.Honour("connection.id", "")
-	c.Report.Lacks("connection.id", "called "+c.Profile.Name)
+	c.Report.Absent("connection.id", "called "+c.Profile.Name)
 	c.Report.Honour("connection.uuid", "a later file with the same one replaces this connection")
 	c.Report.Honour("connection.type", "")
 	c.Report.Honour("vpn.service-type", "")

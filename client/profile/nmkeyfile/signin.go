@@ -111,7 +111,7 @@ func (c *connection) certificate(source string) error {
 	c.Report.Honour("vpn.cert-source", "")
 	cert, key := c.vpn("usercert"), c.vpn("userkey")
 	if cert == "" {
-		c.Report.Lacks("vpn.usercert", "you sign in with a certificate of your own, which is looked for when you connect")
+		c.Report.Absent("vpn.usercert", "you sign in with a certificate of your own, which is looked for when you connect")
 		c.Report.IgnoreAll("your certificate is looked for when you connect", "vpn.usercert", "vpn.userkey")
 		return nil
 	}

@@ -45,7 +45,7 @@ func (c *connection) signIn() error {
 	}
 	switch {
 	case typ == "":
-		c.told.Lacks("type", "you sign in with a user name and a password")
+		c.told.Absent("type", "you sign in with a user name and a password")
 	case typ != typeEAP && !certificate:
 		c.told.Approx("type", "not known, so you sign in with a user name and a password, as in strongSwan's app")
 	case typ == typeEAP || typ == typeCertEAP:
@@ -86,7 +86,7 @@ func (c *connection) names() error {
 			c.told.Honour("local.eap_id", "")
 		}
 		c.told.Approx("local.eap_id", "empty, so you are asked when you connect")
-		c.told.Lacks("local.eap_id", "you are asked for your user name when you connect")
+		c.told.Absent("local.eap_id", "you are asked for your user name when you connect")
 		if err := c.password(); err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (c *connection) revocation() {
 func (c *connection) certificate() error {
 	const key = "local.p12"
 	if c.root.at(key) == nil {
-		c.told.Lacks(key, "you sign in with a certificate of your own, which is looked for when you connect")
+		c.told.Absent(key, "you sign in with a certificate of your own, which is looked for when you connect")
 		return nil
 	}
 	data, err := c.base64(key)
@@ -213,10 +213,10 @@ func (c *connection) authorities(id *keyfile.Identity, files strongswan.Files) {
 		}
 	}
 	if len(names) == 0 {
-		c.told.Lacks("remote.cert", "the authorities that this system trusts are trusted")
+		c.told.Absent("remote.cert", "the authorities that this system trusts are trusted")
 		return
 	}
-	c.told.Lacks("remote.cert", "the authority that came with your certificate is trusted for this gateway, and no other: "+strings.Join(names, "; "))
+	c.told.Absent("remote.cert", "the authority that came with your certificate is trusted for this gateway, and no other: "+strings.Join(names, "; "))
 }
 
 func (c *connection) notOpened(err error, asked bool) error {

@@ -83,12 +83,12 @@ func (c *connection) head() error {
 		}
 	}
 	c.told.Honour("name", "")
-	c.told.Lacks("name", "called "+p.Name)
+	c.told.Absent("name", "called "+p.Name)
 	p.Origin.Identifier = strings.ToLower(profile.CleanText(c.text("uuid"), 128))
 	c.told.Honour("uuid", "a later file with the same one replaces this connection")
 	if p.Origin.Identifier == "" {
 		p.Origin.Identifier = importer.Identifier(p.Name, c.text("remote.addr"))
-		c.told.Lacks("uuid", "a later file with the same name and gateway replaces this connection")
+		c.told.Absent("uuid", "a later file with the same name and gateway replaces this connection")
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (c *connection) gateway() error {
 		return importer.Unsupported("%s cannot be used: who its gateway must be, remote.id, is no identity of this version: %s", c.name(), reason)
 	case id == "" || strongswan.Pattern(id):
 		c.told.Approx("remote.id", "it names nobody in particular, so the gateway's certificate must be for "+g.Address)
-		c.told.Lacks("remote.id", "the gateway's certificate must be for "+g.Address)
+		c.told.Absent("remote.id", "the gateway's certificate must be for "+g.Address)
 	default:
 		g.Identity = id
 		c.told.Honour("remote.id", "")

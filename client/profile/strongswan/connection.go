@@ -87,7 +87,7 @@ func (c *Connection) GatewayIdentity(path, text string) error {
 			note = "the shared key alone says who the gateway is"
 		}
 		c.Report.Approx(path, "it names nobody in particular, so "+note)
-		c.Report.Lacks(path, note)
+		c.Report.Absent(path, note)
 		return nil
 	}
 	g.Identity = id
@@ -131,7 +131,7 @@ func (c *Connection) Username(path, text string) {
 		client.Username = name
 		if name == "" && first.Username() {
 			c.Report.Approx(path, "empty, so you are asked when you connect")
-			c.Report.Lacks(path, "you are asked for your user name when you connect")
+			c.Report.Absent(path, "you are asked for your user name when you connect")
 		}
 	default:
 		c.Report.Ignore(path, "not used by this way to sign in")
@@ -257,10 +257,10 @@ func (c *Connection) Settle(path string) {
 		t.Include, t.AcceptPushed = nil, false
 	case len(t.Include) == 0:
 		t.AcceptPushed = true
-		c.Report.Lacks(path, "the gateway names what goes through the tunnel")
+		c.Report.Absent(path, "the gateway names what goes through the tunnel")
 	}
 	c.Profile.DNS.AcceptPushed = !t.Full
-	c.Report.Lacks("Certificate authority", c.trusted())
+	c.Report.Absent("Certificate authority", c.trusted())
 }
 
 // trusted says whose word about the gateway counts.

@@ -52,7 +52,7 @@ func (c *connection) child(s *section, first bool) error {
 	entries := list(s, "remote_ts")
 	if len(entries) == 0 {
 		entries = []string{"dynamic"}
-		c.Report.Lacks(path(s, "remote_ts"), "the gateway names what goes through the tunnel")
+		c.Report.Absent(path(s, "remote_ts"), "the gateway names what goes through the tunnel")
 	}
 	c.Networks(path(s, "remote_ts"), entries)
 	if n := strongswan.ParseNetworks(list(s, "local_ts")); n.Dynamic && len(n.Prefixes) == 0 && !n.Full {

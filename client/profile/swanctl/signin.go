@@ -73,7 +73,7 @@ func (c *connection) local(s *section, further bool) error {
 	if err := c.SignIn(path(s, "auth"), auth, further); err != nil {
 		return err
 	}
-	c.Report.Lacks(path(s, "auth"), "with a certificate")
+	c.Report.Absent(path(s, "auth"), "with a certificate")
 	id := s.value("id")
 	if further {
 		f := &c.Profile.Client.Further[len(c.Profile.Client.Further)-1]
@@ -139,7 +139,7 @@ func (c *connection) certificates(s *section) error {
 		files = append(files, k.Named)
 	}
 	if len(files) == 0 {
-		c.Report.Lacks(join(s.path, "certs"), "you sign in with a certificate of your own, which is looked for when you connect")
+		c.Report.Absent(join(s.path, "certs"), "you sign in with a certificate of your own, which is looked for when you connect")
 		return nil
 	}
 	return c.Certificate(paths, files...)
