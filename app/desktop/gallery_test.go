@@ -190,31 +190,18 @@ func (e exhibit) hang(t testing.TB, a fyne.App, say viewmodel.Say, size fyne.Siz
 	return d
 }
 
-// TestNothingIsCutInTheGallery: in every language, with texts of one and a half times the
-// length, with texts twice as large, in windows of every size.
+// TestNothingIsCutInTheGallery, whatever the circumstances.
 func TestNothingIsCutInTheGallery(t *testing.T) {
-	says := map[string]viewmodel.Say{"longer": longer(speak(t, "en"))}
-	for _, language := range translated(t) {
-		says[language] = speak(t, language)
-	}
-	sizes := []fyne.Size{(windowLayout{}).MinSize(nil), {Width: windowWidth, Height: windowHeight}, {Width: 1600, Height: 1000}}
-	for _, scale := range []float32{1, 2} {
-		a := newTestApp(t, theme.VariantLight, scale)
-		for language, say := range says {
-			for i, size := range sizes {
-				if i > 0 && language != "longer" {
-					continue // what fits the smallest window in a language fits the others
-				}
-				for _, e := range gallery {
-					d := e.hang(t, a, say, size)
-					root := d.window.Content()
-					if s := d.sheets.front(); s != nil {
-						root = s
-					}
-					checkLayout(t, fmt.Sprintf("%s, %s, %.0f x %.0f, texts %.1f times as large", e.name, language, size.Width, size.Height, scale), root)
-					d.window.Close()
-				}
+	for _, c := range circumstances(t) {
+		a := newTestApp(t, theme.VariantLight, c.scale)
+		for _, e := range gallery {
+			d := e.hang(t, a, c.say, c.size)
+			root := d.window.Content()
+			if s := d.sheets.front(); s != nil {
+				root = s
 			}
+			checkLayout(t, e.name+", "+c.String(), root)
+			d.window.Close()
 		}
 	}
 }

@@ -131,24 +131,46 @@ func open(t testing.TB, a fyne.App, say viewmodel.Say, name string, size fyne.Si
 	return d
 }
 
-// TestNothingIsCutOrOverlaps in any scene: in every language, with texts of one and a
-// half times the length, with texts twice as large, in windows of every size.
-func TestNothingIsCutOrOverlaps(t *testing.T) {
-	says := map[string]viewmodel.Say{"longer": longer(speak(t, "en"))}
-	for _, language := range translated(t) {
-		says[language] = speak(t, language)
+// circumstance is a way in which a window is used.
+type circumstance struct {
+	language string
+	say      viewmodel.Say
+	size     fyne.Size
+	scale    float32
+}
+
+func (c circumstance) String() string {
+	return fmt.Sprintf("%s, %.0f x %.0f, texts %.0f times as large", c.language, c.size.Width, c.size.Height, c.scale)
+}
+
+// circumstances are those in which nothing may be cut or overlap: every language, texts
+// of one and a half times the length, texts twice as large, windows of every size.
+func circumstances(t testing.TB) (all []circumstance) {
+	t.Helper()
+	usual, least, large := fyne.NewSize(windowWidth, windowHeight), (windowLayout{}).MinSize(nil), fyne.NewSize(1600, 1000)
+	stretched := longer(speak(t, "en"))
+	for _, scale := range []float32{1, 2} {
+		for _, size := range []fyne.Size{usual, least, large} {
+			all = append(all, circumstance{"longer", stretched, size, scale})
+		}
+		for _, language := range translated(t) {
+			all = append(all, circumstance{language, speak(t, language), usual, scale})
+		}
 	}
-	sizes := []fyne.Size{{Width: windowWidth, Height: windowHeight}, (windowLayout{}).MinSize(nil), {Width: 1600, Height: 1000}}
-	for _, scale := range []float32{1, 1.5, 2} {
-		a := newTestApp(t, theme.VariantLight, scale)
-		for language, say := range says {
-			for _, size := range sizes {
-				for _, name := range sceneNames {
-					d := open(t, a, say, name, size)
-					checkLayout(t, fmt.Sprintf("%s, %s, %.0f x %.0f, texts %.1f times as large", name, language, size.Width, size.Height, scale), d.window.Content())
-					d.Window().Close()
-				}
+	return all
+}
+
+// TestNothingIsCutOrOverlaps in any scene, whatever the circumstances.
+func TestNothingIsCutOrOverlaps(t *testing.T) {
+	for _, c := range circumstances(t) {
+		a := newTestApp(t, theme.VariantLight, c.scale)
+		d := open(t, a, c.say, "idle", c.size)
+		for _, name := range sceneNames {
+			d.Show(viewmodel.Main(scene(name), c.say))
+			if d.main.details.more.open != (name == "details") {
+				d.main.details.more.turn()
 			}
+			checkLayout(t, name+", "+c.String(), d.window.Content())
 		}
 	}
 }
