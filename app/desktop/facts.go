@@ -61,7 +61,7 @@ func (l *factLayout) heightAt(objects []fyne.CanvasObject, width float32) float3
 // factList is facts under each other. Rows stay while their texts change.
 type factList struct{ box *fyne.Container }
 
-func newFactList() *factList { return &factList{column(10)} }
+func newFactList() *factList { return &factList{column(gapSmall)} }
 
 // Set shows other facts; true: there are more or fewer than before.
 func (l *factList) Set(facts []viewmodel.Fact) bool {

@@ -149,7 +149,7 @@ func hueOf(w fyne.Widget, name fyne.ThemeColorName) color.Color {
 // newCard puts something on a card.
 func newCard(content fyne.CanvasObject) *fyne.Container {
 	return &fyne.Container{
-		Layout:  &insetLayout{across: 20, down: gapNormal},
+		Layout:  &insetLayout{across: 20, down: 15},
 		Objects: []fyne.CanvasObject{newPanel(ColorCard, ColorLine, 10), content},
 	}
 }
