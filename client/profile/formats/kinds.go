@@ -23,8 +23,6 @@ const (
 	PEM         Format = "a certificate or a key"
 	EAPHost     Format = "a Windows EAP configuration"
 	IPsecSecret Format = "a strongSwan ipsec.secrets"
-	IPsecConf   Format = "a strongSwan ipsec.conf"
-	NMKeyfile   Format = "a NetworkManager connection"
 	OpenVPN     Format = "an OpenVPN profile"
 	WireGuard   Format = "a WireGuard configuration"
 	CiscoPCF    Format = "a profile of the old Cisco VPN Client"
@@ -91,8 +89,6 @@ var signs = []sign{
 	{WireGuard, regexp.MustCompile(`(?m)^\[Interface\]\s*$`)},
 	{CiscoPCF, regexp.MustCompile(`(?mi)^(enc_)?GroupPwd=|^GroupName=`)},
 	{RemoteDesk, regexp.MustCompile(`(?m)^full address:s:`)},
-	{NMKeyfile, regexp.MustCompile(`(?m)^\[(connection|vpn)\]\s*$`)},
-	{IPsecConf, regexp.MustCompile(`(?m)^(conn\s+\S+|config\s+setup|ca\s+\S+)\s*(#.*)?$`)},
 	{IPsecSecret, regexp.MustCompile(`(?m)^[^#\n]*:\s+(PSK|RSA|ECDSA|P8|PKCS8|P12|PIN|EAP|XAUTH|NTLM)\s`)},
 	{OpenVPN, regexp.MustCompile(`(?m)^(client|remote\s+\S+(\s+\d+)?(\s+(udp|tcp)\S*)?|<ca>|dev\s+(tun|tap)\S*)\s*$`)},
 	{Script, regexp.MustCompile(`^#!|(?m)^(\$[A-Za-z]+\s*=|param\s*\(|Add-VpnConnection\b|@echo off)`)},

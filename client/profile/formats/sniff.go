@@ -7,8 +7,10 @@ import (
 	"github.com/homeward-vpn/homeward/client/profile"
 	"github.com/homeward-vpn/homeward/client/profile/anyconnect"
 	"github.com/homeward-vpn/homeward/client/profile/importer"
+	"github.com/homeward-vpn/homeward/client/profile/ipsecconf"
 	"github.com/homeward-vpn/homeward/client/profile/mobileconfig"
 	"github.com/homeward-vpn/homeward/client/profile/native"
+	"github.com/homeward-vpn/homeward/client/profile/nmkeyfile"
 	"github.com/homeward-vpn/homeward/client/profile/onc"
 	"github.com/homeward-vpn/homeward/client/profile/profilexml"
 	"github.com/homeward-vpn/homeward/client/profile/rasphone"
@@ -30,6 +32,8 @@ const (
 	AnyConnect   Format = "a Cisco AnyConnect profile"
 	Phonebook    Format = "a Windows phone book (rasphone.pbk)"
 	SwanctlConf  Format = "a strongSwan swanctl.conf"
+	IPsecConf    Format = "a strongSwan ipsec.conf"
+	NMKeyfile    Format = "a NetworkManager connection"
 )
 
 // headSize is how much of a file is looked at for what is no profile.
@@ -51,7 +55,9 @@ var importers = []format{
 	{ONC, onc.Sniff, onc.ParseWith},
 	{Sswan, sswan.Sniff, sswan.ParseWith},
 	{Phonebook, rasphone.Sniff, rasphone.ParseWith},
+	{NMKeyfile, nmkeyfile.Sniff, nmkeyfile.ParseWith},
 	{SwanctlConf, swanctl.Sniff, swanctl.ParseWith},
+	{IPsecConf, ipsecconf.Sniff, ipsecconf.ParseWith},
 }
 
 // Sniff tells the format of a file by its content.

@@ -51,6 +51,7 @@ func TestSniff(t *testing.T) {
 		"Homeward":         {"\xEF\xBB\xBF{\n \"name\":\"x\", \"version\": 1, \"gateway\": {\"address\"", Homeward},
 		"versioned JSON":   {`{"version":1,"routes":{"gateway":{}}}`, Unknown},
 		"NM":               {"# by hand\n[connection]\r\nid=x\r\ntype=vpn\r\n\r\n[vpn]\r\naddress=a\r\nservice-type=org.freedesktop.NetworkManager.strongswan\r\n", NMKeyfile},
+		"phone book, vpn":  {"[vpn]\nVpnStrategy=7\n", Phonebook},
 		"phone book":       {"[Office]\r\nEncoding=1\r\nVpnStrategy=7\r\n", Phonebook},
 		"WireGuard":        {"[Interface]\nPrivateKey = x\n", WireGuard},
 		"ipsec.conf":       {"# x\nconfig setup\n\nconn office\n\tleft=%any\n", IPsecConf},
