@@ -1,6 +1,7 @@
 package desktop
 
 import (
+	"fmt"
 	"slices"
 
 	"fyne.io/fyne/v2"
@@ -16,6 +17,9 @@ type Tray struct {
 	do    func(viewmodel.Action)
 	view  viewmodel.TrayView
 	drawn bool
+	// menu is one for ever: Fyne shows the first that it was given once more when the
+	// panel has answered, which may be later than the next.
+	menu *fyne.Menu
 }
 
 // NewTray makes the tray. do is called with what the person wants. The panel gets it
@@ -23,7 +27,7 @@ type Tray struct {
 // itself, or not at all.
 func NewTray(a fyne.App, do func(viewmodel.Action)) *Tray {
 	panel, _ := a.(desktop.App)
-	return &Tray{panel: panel, do: do}
+	return &Tray{panel: panel, do: do, menu: fyne.NewMenu("")}
 }
 
 // Show draws what is not as before: a menu that is open is drawn anew only where it says
@@ -32,11 +36,19 @@ func (t *Tray) Show(v viewmodel.TrayView) {
 	if t.panel == nil {
 		return
 	}
+	defer func() {
+		if gone := recover(); gone != nil {
+			// The session bus has ended, and with it the panel: what shows the tray knows
+			// of no other way to say so.
+			fyne.LogError("the tray is not shown any more", fmt.Errorf("%v", gone))
+		}
+	}()
 	if !t.drawn || v.Mark != t.view.Mark {
 		t.panel.SetSystemTrayIcon(TrayIcon(v.Mark))
 	}
 	if !t.drawn || !slices.EqualFunc(v.Items, t.view.Items, sameItem) {
-		t.panel.SetSystemTrayMenu(t.menu(v.Items))
+		t.menu.Items = t.items(v.Items)
+		t.panel.SetSystemTrayMenu(t.menu)
 	}
 	t.view, t.drawn = v, true
 }
@@ -46,20 +58,20 @@ func sameItem(a, b viewmodel.TrayItem) bool {
 		a.Separator == b.Separator && slices.EqualFunc(a.Items, b.Items, sameItem)
 }
 
-// menu makes the menu. The one item that quits says so, else Fyne adds one of its own.
-func (t *Tray) menu(items []viewmodel.TrayItem) *fyne.Menu {
-	menu := fyne.NewMenu("")
-	for _, i := range items {
+// items makes the rows. The one that quits says so, else Fyne adds one of its own.
+func (t *Tray) items(list []viewmodel.TrayItem) []*fyne.MenuItem {
+	var rows []*fyne.MenuItem
+	for _, i := range list {
 		if i.Separator {
-			menu.Items = append(menu.Items, fyne.NewMenuItemSeparator())
+			rows = append(rows, fyne.NewMenuItemSeparator())
 			continue
 		}
 		item := fyne.NewMenuItem(i.Text, func() { t.do(i.Action) })
 		item.Disabled, item.Checked, item.IsQuit = i.Disabled, i.Checked, i.Action.Kind == viewmodel.ActionQuit
 		if len(i.Items) > 0 {
-			item.ChildMenu = t.menu(i.Items)
+			item.ChildMenu = fyne.NewMenu(i.Text, t.items(i.Items)...)
 		}
-		menu.Items = append(menu.Items, item)
+		rows = append(rows, item)
 	}
-	return menu
+	return rows
 }

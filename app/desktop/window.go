@@ -108,8 +108,10 @@ func (d *Desktop) dropped(_ fyne.Position, files []fyne.URI) {
 
 // Show draws what is known now; what is as before is not drawn again.
 func (d *Desktop) Show(v viewmodel.MainView) {
+	if v.Title != d.view.Title {
+		d.window.SetTitle(v.Title)
+	}
 	d.view = v
-	d.window.SetTitle(v.Title)
 	d.sidebar.Show(v.Sidebar)
 	if v.Empty != nil {
 		d.first.Show(*v.Empty)

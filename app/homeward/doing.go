@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 
-	"fyne.io/fyne/v2"
-
 	"github.com/homeward-vpn/homeward/app/desktop"
 	"github.com/homeward-vpn/homeward/app/viewmodel"
 	"github.com/homeward-vpn/homeward/client/control"
@@ -84,7 +82,7 @@ func (p *program) followLog() {
 		batches := batch(ctx, func(each func(control.LogEntry) error) error { return p.staff.Logs(ctx, true, each) })
 		for entries := range batches {
 			drawn := make(chan struct{})
-			fyne.Do(func() {
+			p.doze.do(func() {
 				defer close(drawn)
 				if ctx.Err() == nil {
 					p.desk.ShowLog(entries, false)
@@ -151,7 +149,7 @@ func (p *program) copyReport() {
 			p.logger.Info("the report has no log of the service", "error", err)
 		}
 		report := viewmodel.Report(p.staff.Input(), entries)
-		fyne.Do(func() { p.app.Clipboard().SetContent(report) })
+		p.doze.do(func() { p.app.Clipboard().SetContent(report) })
 	})
 }
 

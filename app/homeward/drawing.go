@@ -4,8 +4,8 @@ package main
 
 import (
 	"context"
-
-	"fyne.io/fyne/v2"
+	"runtime/debug"
+	"time"
 
 	"github.com/homeward-vpn/homeward/app/desktop"
 	"github.com/homeward-vpn/homeward/app/viewmodel"
@@ -24,7 +24,7 @@ func (p *program) draw(ctx context.Context) {
 		case <-p.staff.Changed():
 		}
 		drawn := make(chan struct{})
-		fyne.Do(func() {
+		p.doze.do(func() {
 			defer close(drawn)
 			p.redraw(p.staff.Input())
 		})
@@ -46,6 +46,7 @@ func (p *program) redraw(in viewmodel.Input) {
 	if !p.shown {
 		return
 	}
+	p.doze.stir(drawing)
 	p.desk.Show(viewmodel.Main(in, p.say))
 	if !p.furnished || p.desk.Page() == desktop.SettingsPage {
 		p.desk.ShowSettings(viewmodel.Settings(in, p.say))
@@ -58,12 +59,15 @@ func (p *program) redraw(in viewmodel.Input) {
 func (p *program) show() {
 	if !p.shown {
 		p.shown = true
+		p.doze.hidden.Store(false)
 		p.redraw(p.staff.Input())
 		p.staff.Show(true)
+		p.tidyUp()
 		if p.desk.Page() == desktop.LogPage {
 			p.followLog()
 		}
 	}
+	p.doze.stir(lively)
 	p.desk.Window().Show()
 	p.desk.Window().RequestFocus()
 }
@@ -76,14 +80,30 @@ func (p *program) closed() {
 		return
 	}
 	p.shown, p.watched = false, false
+	p.doze.hidden.Store(true)
 	p.staff.Show(false)
 	p.stopLog()
 	p.desk.Window().Hide()
+	p.tidyUp()
+}
+
+// settled is how long after the window has come or gone nothing more is expected of that.
+const settled = 3 * time.Second
+
+// tidyUp gives back to the system what opening or closing a window has left in memory.
+func (p *program) tidyUp() {
+	p.aside(func(ctx context.Context) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(settled):
+			debug.FreeOSMemory()
+		}
+	})
 }
 
 // trayIs notes whether the desktop shows the tray.
 func (p *program) trayIs(hosted bool) {
-	fyne.Do(func() {
+	p.doze.do(func() {
 		p.hosted = hosted
 		p.staff.Tray(hosted, p.app.Preferences().Bool(noTrayPreference))
 	})

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"fyne.io/fyne/v2"
-
 	"github.com/homeward-vpn/homeward/app/viewmodel"
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
@@ -28,7 +26,7 @@ func (p *program) open(path string) {
 	name := filepath.Base(path)
 	p.aside(func(ctx context.Context) {
 		plan, err := p.staff.Open(ctx, path)
-		fyne.Do(func() {
+		p.doze.do(func() {
 			if err != nil {
 				p.problem(name, err)
 				return
@@ -64,11 +62,11 @@ func offer(plan *intake.Plan) viewmodel.Offer {
 func (p *program) takeOver(ctx context.Context, name string, plan *intake.Plan) {
 	done, err := p.staff.TakeOver(ctx, plan)
 	if err != nil {
-		fyne.Do(func() { p.problem(name, err) })
+		p.doze.do(func() { p.problem(name, err) })
 		return
 	}
 	if st := p.staff.Input().Status; len(done) == 1 && st.State == control.StateDisconnected {
-		fyne.Do(func() { p.do(viewmodel.Action{Kind: viewmodel.ActionConnect, Profile: done[0].ID}) })
+		p.doze.do(func() { p.do(viewmodel.Action{Kind: viewmodel.ActionConnect, Profile: done[0].ID}) })
 	}
 }
 
@@ -89,7 +87,7 @@ func (p *program) edit(a viewmodel.Action) {
 	}
 	p.aside(func(ctx context.Context) {
 		whole, err := p.staff.Profile(ctx, a.Profile)
-		fyne.Do(func() {
+		p.doze.do(func() {
 			if err != nil {
 				p.problem("", err)
 				return
@@ -113,7 +111,7 @@ func locked(all []control.ProfileInfo, id string) []string {
 func (p *program) save(made *profile.Profile) {
 	p.aside(func(ctx context.Context) {
 		err := p.staff.Save(ctx, made)
-		fyne.Do(func() {
+		p.doze.do(func() {
 			if err != nil {
 				p.problem(made.Name, err)
 				return
@@ -127,7 +125,7 @@ func (p *program) save(made *profile.Profile) {
 func (p *program) export(a viewmodel.Action) {
 	p.aside(func(ctx context.Context) {
 		file, err := p.staff.Export(ctx, a.Profile, a.Value)
-		fyne.Do(func() {
+		p.doze.do(func() {
 			if err != nil {
 				p.problem("", err)
 				return

@@ -39,6 +39,8 @@ type program struct {
 	ctx    context.Context
 	beside sync.WaitGroup
 
+	doze doze
+
 	// Of Fyne's goroutine.
 	shown   bool // the window is on the screen
 	watched bool // and the person looks at it
@@ -59,6 +61,7 @@ func openWindow(o options, requests <-chan instance.Request, logger *slog.Logger
 	ctx, end := context.WithCancel(context.Background())
 	defer end()
 	p := &program{app: app.NewWithID(appID), logger: logger, ctx: ctx, stays: o.hidden}
+	p.doze.hidden.Store(true)
 	if p.say, err = desktop.Speak(p.app.Preferences().String(languagePreference)); err != nil {
 		return err
 	}
@@ -71,6 +74,7 @@ func openWindow(o options, requests <-chan instance.Request, logger *slog.Logger
 	p.beside.Go(func() { p.staff.Run(ctx) })
 	p.beside.Go(func() { p.draw(ctx) })
 	p.beside.Go(func() { p.hear(ctx, requests) })
+	p.beside.Go(func() { p.doze.run(ctx) })
 	p.beside.Go(func() { watchTray(ctx, p.logger, p.trayIs) })
 	if !o.hidden {
 		p.show()
@@ -178,7 +182,7 @@ func (p *program) hear(ctx context.Context, requests <-chan instance.Request) {
 			if !more {
 				return
 			}
-			fyne.Do(func() {
+			p.doze.do(func() {
 				if !r.Hidden {
 					p.show()
 				}

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -42,11 +43,23 @@ func watchTray(ctx context.Context, logger *slog.Logger, is func(hosted bool)) {
 			logger.Warn("whether the tray is shown is not noticed when it changes", "error", err)
 		}
 	}
+	told := false // of its absence, which is told late
+	late := time.NewTimer(panelStarts)
+	defer late.Stop()
 	for {
-		is(trayHosted(ctx, conn))
+		if trayHosted(ctx, conn) {
+			is(true)
+			told = false
+			late.Stop()
+		} else if !told {
+			late.Reset(panelStarts)
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-late.C:
+			is(false)
+			told = true
 		case _, more := <-news:
 			if !more {
 				is(false)
@@ -55,6 +68,9 @@ func watchTray(ctx context.Context, logger *slog.Logger, is func(hosted bool)) {
 		}
 	}
 }
+
+// panelStarts is how long a panel may take to come up with the session, or again.
+const panelStarts = 5 * time.Second
 
 // trayHosted says whether somebody shows the tray. A watcher that does not say counts as
 // one that does.
