@@ -260,18 +260,9 @@ func (c *Connection) Settle(path string) {
 		c.Report.Absent(path, "the gateway names what goes through the tunnel")
 	}
 	c.Profile.DNS.AcceptPushed = !t.Full
-	c.Report.Absent("Certificate authority", c.trusted())
-}
-
-// trusted says whose word about the gateway counts.
-func (c *Connection) trusted() string {
-	switch {
-	case c.Profile.Gateway.Auth != profile.GatewayCertificate:
-		return "none is needed: the gateway proves itself by the shared key"
-	case len(c.Profile.Gateway.Anchors) > 0:
-		return "those that the profile names are trusted for this gateway, and no others"
+	if c.Profile.Gateway.Auth == profile.GatewayCertificate && len(c.Profile.Gateway.Anchors) == 0 {
+		c.Report.Absent("Certificate authority", "the authorities that this system trusts are trusted")
 	}
-	return "the authorities that this system trusts are trusted"
 }
 
 // Authorities takes certificates of authorities by their file.
