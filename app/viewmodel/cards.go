@@ -14,10 +14,15 @@ func (s *scene) cards() []Card {
 		return nil
 	}
 	list := []Card{s.killSwitchCard()}
-	if s.in.Chosen != nil && s.subject != nil && s.in.Chosen.ID == s.subject.ID {
+	if s.known() {
 		list = append(list, s.alwaysCard(s.in.Chosen.OnDemand.When))
 	}
 	return list
+}
+
+// known says that the profile is known whole that the window is about.
+func (s *scene) known() bool {
+	return s.in.Chosen != nil && s.subject != nil && s.in.Chosen.ID == s.subject.ID
 }
 
 // killMode is the mode that holds, or is about to.
@@ -77,16 +82,22 @@ func (s *scene) managed() string {
 // numbers, the service alone knows.
 func (s *scene) admin() bool { return s.in.UID <= 0 }
 
+// always is from when on the profile's line comes by itself in the end, and whether
+// that is not the person's to change.
+func (s *scene) always(when profile.When) (in profile.When, held bool) {
+	held = s.in.Settings.Holds(control.ManagedAlwaysOn)
+	if held && s.in.Settings.AlwaysOn == s.subject.ID {
+		when = profile.WhenAlways
+	}
+	return when, held || slices.ContainsFunc(s.subject.Locked, func(path string) bool { return below("on_demand.when", path) })
+}
+
 func (s *scene) alwaysCard(when profile.When) Card {
 	working := false
 	if w := s.in.Wish; w.Kind == ActionAlways && w.Profile == s.subject.ID {
 		when, working = profile.When(w.Value), true
 	}
-	held := s.in.Settings.Holds(control.ManagedAlwaysOn)
-	if held && s.in.Settings.AlwaysOn == s.subject.ID {
-		when = profile.WhenAlways
-	}
-	held = held || slices.ContainsFunc(s.subject.Locked, func(path string) bool { return below("on_demand.when", path) })
+	when, held := s.always(when)
 	state := "on"
 	if when == profile.WhenNever {
 		state = "off"

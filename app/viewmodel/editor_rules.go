@@ -248,12 +248,14 @@ func setWhen(p *profile.Profile, v string) problem {
 
 // whenOptions leaves out what wants rules that are not there, and what only an
 // administrator can set up, unless it is so already.
-func whenOptions(d Draft) []string {
+func whenOptions(d Draft) []string { return whenChoices(d.base.OnDemand) }
+
+func whenChoices(o profile.OnDemand) []string {
 	list := []string{string(profile.WhenNever), string(profile.WhenLogin)}
-	if len(d.base.OnDemand.Rules) > 0 {
+	if len(o.Rules) > 0 {
 		list = append(list, string(profile.WhenRules))
 	}
-	if d.base.OnDemand.When.BeforeLogin() {
+	if o.When.BeforeLogin() {
 		list = append(list, string(profile.WhenBoot), string(profile.WhenAlways))
 	}
 	return list

@@ -2,10 +2,12 @@ package viewmodel
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential"
+	"github.com/homeward-vpn/homeward/client/profile"
 )
 
 // Settings makes the settings page.
@@ -14,6 +16,9 @@ func Settings(in Input, say Say) SettingsView {
 	v := SettingsView{Title: s.s("settings.title"), Back: Button{Text: s.s("button.back"), Action: Action{Kind: ActionShowMain}}, About: s.aboutPage()}
 	if in.Link == LinkReady {
 		v.Groups = append(v.Groups, s.killSwitchGroup(), s.localNetworkGroup())
+		if s.known() {
+			v.Groups = append(v.Groups, s.itselfGroup())
+		}
 	}
 	v.Groups = append(v.Groups, s.secretsGroup(), s.languageGroup())
 	return v
@@ -63,6 +68,31 @@ func (s *scene) localNetworkGroup() SettingGroup {
 			Text: s.s("settings.local." + key), Sentence: s.s("settings.local." + key + ".sentence"),
 			On: s.in.Settings.LocalNetwork == word, Enabled: g.Managed == "",
 			Choose: Action{Kind: ActionLocalNetwork, Value: word},
+		})
+	}
+	return g
+}
+
+// itselfGroup is from when on the line of the profile that the window is about comes by
+// itself.
+func (s *scene) itselfGroup() SettingGroup {
+	now, held := s.always(s.in.Chosen.OnDemand.When)
+	g := SettingGroup{Title: s.s("field.when"), Sentence: Clean(s.subject.Name, maxName)}
+	if held {
+		g.Managed = s.managed()
+	}
+	choices := whenChoices(s.in.Chosen.OnDemand)
+	if !slices.Contains(choices, string(now)) {
+		choices = append(choices, string(now))
+	}
+	for _, when := range choices {
+		word := when
+		if word == string(profile.WhenNever) {
+			word = "default"
+		}
+		g.Choices = append(g.Choices, SettingChoice{
+			Text: s.s("field.when." + word), On: when == string(now), Enabled: !held,
+			Choose: Action{Kind: ActionAlways, Profile: s.subject.ID, Value: when},
 		})
 	}
 	return g
