@@ -8,6 +8,8 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"image"
+	"image/draw"
 	"math/big"
 	"sync"
 	"testing"
@@ -202,6 +204,38 @@ func TestNothingIsCutInTheGallery(t *testing.T) {
 			}
 			checkLayout(t, e.name+", "+c.String(), root)
 			d.window.Close()
+		}
+	}
+}
+
+// front is the part of a picture that the sheet, or the page, takes.
+func front(d *Desktop, img image.Image) image.Image {
+	at := image.Rect(int(sidebarWidth), 0, int(d.window.Canvas().Size().Width), int(d.window.Canvas().Size().Height))
+	if s := d.sheets.front(); s != nil {
+		p, size := s.paper.Position(), s.paper.Size()
+		at = image.Rect(int(p.X)-8, int(p.Y)-8, int(p.X+size.Width)+8, int(p.Y+size.Height)+8)
+	}
+	out := image.NewRGBA(image.Rect(0, 0, at.Dx(), at.Dy()))
+	draw.Draw(out, out.Bounds(), img, at.Min, draw.Src)
+	return out
+}
+
+// TestGoldenGallery: every sheet and page looks as it did, in light and dark, in two
+// languages.
+func TestGoldenGallery(t *testing.T) {
+	for name, variant := range map[string]fyne.ThemeVariant{"light": theme.VariantLight, "dark": theme.VariantDark} {
+		a := newTestApp(t, variant, 1)
+		for _, language := range []string{"en", "de"} {
+			say := sayIn(t, language)
+			for _, e := range gallery {
+				size := fyne.NewSize(windowWidth, windowHeight)
+				if !e.page {
+					size = fyne.NewSize(640, 640)
+				}
+				d := e.hang(t, a, say, size)
+				golden(t, fmt.Sprintf("%s-%s-%s", e.name, name, language), front(d, d.window.Canvas().Capture()))
+				d.window.Close()
+			}
 		}
 	}
 }
