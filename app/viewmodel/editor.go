@@ -67,9 +67,6 @@ func (d Draft) With(id FieldID, value string) Draft {
 	return d
 }
 
-// Fresh says that the profile is a new one.
-func (d Draft) Fresh() bool { return d.fresh }
-
 func (d Draft) isLocked(r formRule) bool {
 	return slices.ContainsFunc(d.locked, func(path string) bool {
 		return slices.ContainsFunc(slices.Concat(r.paths, r.also), func(own string) bool { return below(own, path) || below(path, own) })

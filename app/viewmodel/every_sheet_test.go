@@ -193,11 +193,14 @@ func TestEveryTrouble(t *testing.T) {
 		credential.ErrWrongPassphrase, credential.ErrBusy, credential.ErrNoCards, fs.ErrNotExist, fs.ErrPermission, errors.New("something\nelse"))
 	inEveryLanguage(t, func(t *testing.T, say Say) {
 		for _, err := range errs {
-			for _, v := range []ProblemView{Trouble(fmt.Errorf("it failed: %w", err), say), ImportProblem("office.mobileconfig", err, say)} {
-				fit(t, err.Error(), v)
-				if v.Title == "" || v.Sentence == "" || v.Close == "" || (v.Show == "") != (v.Detail == "") {
-					t.Errorf("%v: %+v", err, v)
-				}
+			v := ImportProblem("office.mobileconfig", fmt.Errorf("it failed: %w", err), say)
+			fit(t, err.Error(), v)
+			if v.Title == "" || v.Sentence == "" || v.Close == "" || (v.Show == "") != (v.Detail == "") {
+				t.Errorf("%v: %+v", err, v)
+			}
+			in := with(ready(), func(in *Input) { in.Trouble = err })
+			if m := Main(in, say); len(m.Notices) != 1 || m.Notices[0].Kind != NoticeTrouble || m.Notices[0].Text == "" {
+				t.Errorf("%v: %+v", err, m.Notices)
 			}
 		}
 	})

@@ -184,7 +184,7 @@ func (s *scene) steps() []Step {
 		case i == current:
 			state = StepCurrent
 		}
-		list = append(list, Step{Text: s.s(key), State: state, Words: s.s("step." + string(state))})
+		list = append(list, Step{Text: s.s(key), State: state})
 	}
 	return list
 }

@@ -45,10 +45,7 @@ func Notify(before, after Input, say Say) []Notification {
 
 func (s *scene) notification(kind NotificationKind, profile string) Notification {
 	d := data{"Profile": profile}
-	return Notification{
-		Kind: kind, Title: s.with("notify."+string(kind)+".title", d), Text: s.with("notify."+string(kind)+".text", d),
-		Click: Action{Kind: ActionShowWindow},
-	}
+	return Notification{Kind: kind, Title: s.with("notify."+string(kind)+".title", d), Text: s.with("notify."+string(kind)+".text", d)}
 }
 
 // blockedNotification says what is held back and what opens it, or that it is not sure.
@@ -57,7 +54,7 @@ func (s *scene) blockedNotification() Notification {
 	if s.phase == phaseBlocked {
 		text = s.s(s.blockedKey())
 	}
-	return Notification{Kind: NotifyBlocked, Title: s.s("head." + string(s.phase) + ".title"), Text: text, Click: Action{Kind: ActionShowWindow}}
+	return Notification{Kind: NotifyBlocked, Title: s.s("head." + string(s.phase) + ".title"), Text: text}
 }
 
 // held says that nothing leaves, or is to leave.

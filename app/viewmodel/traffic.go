@@ -22,7 +22,6 @@ func (s *scene) traffic() *Traffic {
 		Peak:     s.with("traffic.rate", data{"Size": s.size(uint64(top))}),
 		Points:   points,
 	}
-	t.Words = s.with("traffic.words", data{"Received": t.Received, "Sent": t.Sent, "Peak": t.Peak})
 	return t
 }
 

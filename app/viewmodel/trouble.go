@@ -14,14 +14,7 @@ import (
 	"github.com/homeward-vpn/homeward/client/profile"
 )
 
-// Trouble says why something that the person wanted was not done, where there is no
-// window to put a notice into.
-func Trouble(err error, say Say) ProblemView {
-	t := texts{say: say}
-	v := ProblemView{Title: t.s("trouble.title"), Show: t.s("notice.details"), Close: t.s("button.close")}
-	v.Sentence, v.Detail = t.trouble(err)
-	return v.withDetail()
-}
+// What went wrong with a wish or a file, in words.
 
 // trouble says why a wish was not met, and what an administrator needs to know.
 func (t texts) trouble(err error) (sentence, detail string) {

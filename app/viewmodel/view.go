@@ -63,7 +63,6 @@ type Head struct {
 type Step struct {
 	Text  string
 	State StepState
-	Words string // the state as a word, for those who cannot see the shape
 }
 
 // StepState is how far a step is.
@@ -125,7 +124,6 @@ type Traffic struct {
 	Peak     string // what the top of the graph stands for
 	// Points are in the order of time, equally far apart, as shares of Top.
 	Points []Point
-	Words  string // the graph for those who cannot see it
 }
 
 // Point is one point of the graph: bytes in a second.

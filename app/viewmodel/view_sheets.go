@@ -213,7 +213,6 @@ type Notification struct {
 	Kind  NotificationKind
 	Title string
 	Text  string
-	Click Action // what a click on it means
 }
 
 // NotificationKind says what a Notification is about.
