@@ -164,6 +164,7 @@ lint: setup $(STATICCHECK) ## formatting, vet for every system, staticcheck, mod
 bench: setup build ## measure, beside wireguard-go and strongSwan, as ratios
 	@$(BUILD) -o $(CACHE)/bin/homeward-bench ./client/lab/bench
 	@HOMEWARD_LAB_BIN=$(CURDIR)/bin $(CACHE)/bin/homeward-bench
+	@HOMEWARD_FIGURES=1 go test -count=1 -run '^TestFigures$$' -v ./app/homeward
 
 fuzz: go-setup ## each fuzz target for FUZZTIME (20s)
 	@grep -rl --include='*_test.go' --exclude-dir=.cache '^func Fuzz' . | xargs -r -n 1 dirname | sort -u | while read -r dir; do \
