@@ -102,6 +102,7 @@ lab() {
 	need xprop x11-utils
 	need desktop-file-validate desktop-file-utils
 	need update-mime-database shared-mime-info
+	need wmctrl wmctrl
 	need import imagemagick
 	need /usr/share/fonts/truetype/vlgothic fonts-vlgothic
 	need iperf3 iperf3

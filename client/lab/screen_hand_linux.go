@@ -1,9 +1,11 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -11,30 +13,48 @@ import (
 	"strings"
 )
 
-// Picture writes what the whole screen shows now into a PNG file, and gives it.
+// Picture writes what the whole screen shows into a PNG file, and gives it.
 func (s *Screen) Picture(ctx context.Context, path string) (image.Image, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("lab: taking a picture: %w", err)
-	}
-	if _, err := s.run(ctx, "import", "-window", "root", "png:"+path); err != nil {
-		return nil, err
-	}
-	return readPicture(path)
+	return s.settled(ctx, "root", path)
 }
 
 // WindowPicture writes what the window with this title shows.
 func (s *Screen) WindowPicture(ctx context.Context, title, path string) (image.Image, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("lab: taking a picture: %w", err)
-	}
 	id, err := s.Window(ctx, title)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.run(ctx, "import", "-window", id, "png:"+path); err != nil {
-		return nil, err
+	return s.settled(ctx, id, path)
+}
+
+// settled takes pictures until two are alike, or, of what never stands still, a few: a
+// switch that was just turned is on its way.
+func (s *Screen) settled(ctx context.Context, window, path string) (img image.Image, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("lab: taking a picture: %w", err)
 	}
-	return readPicture(path)
+	var before []byte
+	for range 8 {
+		if _, err := s.run(ctx, "import", "-window", window, "+set", "date:create", "+set", "date:modify", "+set", "date:timestamp", "png:"+path); err != nil {
+			return nil, err
+		}
+		if img, err = readPicture(path); err != nil {
+			return nil, err
+		}
+		now := pixels(img)
+		if bytes.Equal(before, now) {
+			break
+		}
+		before = now
+	}
+	return img, nil
+}
+
+func pixels(img image.Image) []byte {
+	b := img.Bounds()
+	all := image.NewRGBA(b)
+	draw.Draw(all, b, img, b.Min, draw.Src)
+	return all.Pix
 }
 
 func readPicture(path string) (image.Image, error) {
@@ -102,5 +122,11 @@ func (s *Screen) Type(ctx context.Context, text string) error {
 // Key presses keys together, by their X names: "Return", "ctrl+q".
 func (s *Screen) Key(ctx context.Context, keys string) error {
 	_, err := s.run(ctx, "xdotool", "key", keys)
+	return err
+}
+
+// CloseWindow asks a window to close, as its frame's button does.
+func (s *Screen) CloseWindow(ctx context.Context, window string) error {
+	_, err := s.run(ctx, "wmctrl", "-i", "-c", window)
 	return err
 }
