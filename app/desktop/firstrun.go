@@ -13,6 +13,7 @@ type firstPage struct {
 	view viewmodel.Empty
 	do   func(viewmodel.Action)
 
+	notices               *noticeList
 	title, sentence, drop *text
 	buttons               *fyne.Container
 	scroll                *scrolled
@@ -28,19 +29,24 @@ func newFirstPage(do func(viewmodel.Action)) *firstPage {
 		title: center(lookHeading), sentence: center(lookSentence), drop: center(lookQuiet),
 		buttons: &fyne.Container{Layout: &flowLayout{gap: 12, middle: true}},
 	}
+	p.notices = newNoticeList(do, func() { p.scroll.Fit() })
 	mark := &fyne.Container{Layout: &flowLayout{middle: true}, Objects: []fyne.CanvasObject{newIcon("app", "", 88)}}
 	words := column(gapSmall, p.title, p.sentence)
 	place := &fyne.Container{
 		Layout:  &insetLayout{across: 32, down: 40},
 		Objects: []fyne.CanvasObject{newPanel(ColorCard, ColorLine, 10), column(gapLarge, mark, words, p.buttons, p.drop)},
 	}
-	p.scroll = newScrolled(place, pageAcross, pageDown, 560)
+	p.scroll = newScrolled(column(pageGap, p.notices.box, place), pageAcross, pageDown, 560)
 	p.scroll.middle = true
 	return p
 }
 
 // Show draws what is not as before.
-func (p *firstPage) Show(v viewmodel.Empty) {
+func (p *firstPage) Show(v viewmodel.Empty, notices []viewmodel.Notice) {
+	fit := p.notices.Set(notices)
+	if setVisible(p.notices.box, len(notices) > 0) || fit {
+		p.scroll.Fit()
+	}
 	if reflect.DeepEqual(p.view, v) {
 		return
 	}

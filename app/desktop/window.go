@@ -114,7 +114,7 @@ func (d *Desktop) Show(v viewmodel.MainView) {
 	d.view = v
 	d.sidebar.Show(v.Sidebar)
 	if v.Empty != nil {
-		d.first.Show(*v.Empty)
+		d.first.Show(*v.Empty, v.Notices)
 		d.SetPage(MainPage, d.first.scroll)
 		return
 	}

@@ -33,7 +33,7 @@ func TestDesktopFirstDay(t *testing.T) {
 	s.picture("connected")
 	s.intranetOpens()
 	s.press("button", "Technical details")
-	s.sees("Key exchange (IKE)")
+	s.sees("203.0.113.1:4500")
 	s.picture("technical")
 
 	s.turn("Connect office", false)
