@@ -39,7 +39,7 @@ BUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false
 LAB     := $(CACHE)/bin/homeward-lab
 STATICCHECK := $(CACHE)/bin/staticcheck-$(STATICCHECK_VERSION)/staticcheck
 
-.PHONY: help setup go-setup build install install-desktop uninstall package test lint bench fuzz cross demo lab clean
+.PHONY: help setup go-setup build install install-desktop uninstall package test lint bench fuzz cross demo lab screenshots clean
 
 help: ## say what there is
 	@echo "Homeward $(VERSION). Targets:"
@@ -196,6 +196,11 @@ demo: setup build $(LAB) ## connect to a company in a box and fetch its intranet
 
 lab: setup build $(LAB) ## leave the lab up, with a shell on the client's machine
 	@HOMEWARD_LAB_BIN=$(CURDIR)/bin $(LAB) shell
+
+PICTURES ?= assets/screenshots
+
+screenshots: setup build $(LAB) ## pictures of the desktop program at work, for this README
+	@HOMEWARD_LAB_BIN=$(CURDIR)/bin $(LAB) screenshots '$(PICTURES)'
 
 clean: ## remove everything that was built, and the caches
 	rm -rf bin .cache

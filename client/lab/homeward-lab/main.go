@@ -1,8 +1,9 @@
 // Command homeward-lab shows Homeward at work in a company network in a box:
 //
-//	homeward-lab demo    connects, reads the intranet's page, takes all down
-//	homeward-lab shell   leaves the lab up, with a shell on the client's machine
-//	homeward-lab check   says whether this machine allows a lab
+//	homeward-lab demo              connects, reads the intranet's page, takes all down
+//	homeward-lab shell             leaves the lab up, with a shell on the client's machine
+//	homeward-lab screenshots DIR   takes pictures of the desktop program at work
+//	homeward-lab check             says whether this machine allows a lab
 //
 // It needs homewardd and homewardctl in the folder that HOMEWARD_LAB_BIN
 // names, or a Go tool chain and the source tree to build them. It is a tool
@@ -18,17 +19,13 @@ import (
 	"github.com/homeward-vpn/homeward/client/lab"
 )
 
-const usage = `usage: homeward-lab demo | shell | check
+const usage = `usage: homeward-lab demo | shell | screenshots DIR | check
 `
 
 func main() {
 	// Enter comes first: the lab starts this program again for its own ends.
 	err := lab.Enter()
-	if len(os.Args) != 2 {
-		fmt.Fprint(os.Stderr, usage)
-		os.Exit(2)
-	}
-	run, ok := map[string]func() error{"demo": demo, "shell": shell, "check": check}[os.Args[1]]
+	run, ok := command(os.Args[1:])
 	if !ok {
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)
@@ -41,6 +38,17 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
+}
+
+// command is what the arguments mean; false: nothing.
+func command(args []string) (run func() error, ok bool) {
+	switch {
+	case len(args) == 2 && args[0] == "screenshots":
+		return func() error { return screenshots(args[1]) }, true
+	case len(args) == 1:
+		run, ok = map[string]func() error{"demo": demo, "shell": shell, "check": check}[args[0]]
+	}
+	return run, ok
 }
 
 func fail(err error) {
@@ -70,7 +78,7 @@ func outside(err error) error {
 			kept = append(kept, name+"="+value)
 		}
 	}
-	again := exec.Command(sudo, append(kept, self, os.Args[1])...)
+	again := exec.Command(sudo, append(append(kept, self), os.Args[1:]...)...)
 	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
 	runErr := again.Run()
 	if again.ProcessState != nil && again.ProcessState.ExitCode() >= 0 {

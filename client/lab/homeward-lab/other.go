@@ -6,3 +6,5 @@ import "errors"
 
 func demo() error  { return errors.ErrUnsupported }
 func shell() error { return errors.ErrUnsupported }
+
+func screenshots(string) error { return errors.ErrUnsupported }
