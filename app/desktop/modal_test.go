@@ -78,6 +78,12 @@ func TestAnswers(t *testing.T) {
 		want   credential.Reply
 	}{
 		{"user name", credential.Prompt{Kind: credential.KindText}, func(u typist) { u.types(" ada "); u.press(fyne.KeyReturn) }, credential.Reply{Text: "ada"}},
+		{"user name and password", credential.Prompt{Kind: credential.KindPassword, AsksUser: true}, func(u typist) {
+			u.types(" ada ")
+			u.press(fyne.KeyReturn, fyne.KeyTab) // a name alone is no answer
+			u.types("x")
+			u.press(fyne.KeyReturn)
+		}, credential.Reply{Text: "ada", Secret: []byte("x")}},
 		{"password", credential.Prompt{Kind: credential.KindPassword}, func(u typist) { u.types("pässword"); u.press(fyne.KeyEnter) }, credential.Reply{Secret: []byte("pässword")}},
 		{"a password to be remembered", credential.Prompt{Kind: credential.KindPassword, KeptIn: credential.ModeKeychain},
 			func(u typist) { u.types("x"); u.press(fyne.KeyReturn) }, credential.Reply{Secret: []byte("x")}},

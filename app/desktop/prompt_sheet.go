@@ -16,7 +16,8 @@ type promptSheet struct {
 	submits  *button
 	kind     credential.Kind
 	view     viewmodel.PromptView
-	fields   []*field
+	user     *field   // the user name, where that is asked along
+	fields   []*field // the others
 	choices  *choices
 	remember *option // nil: it is never kept
 	problem  *callout
@@ -51,6 +52,8 @@ func newPromptSheet(kind credential.Kind, v viewmodel.PromptView, reply func(cre
 	p.sheet = newSheet(v.Title, column(gapNormal, body...), decline, plainButton(v.Cancel, decline), p.submits)
 	p.asks = true
 	switch {
+	case p.user != nil:
+		p.first = p.user
 	case len(p.fields) > 0:
 		p.first = p.fields[0]
 	case p.choices != nil:
@@ -68,7 +71,11 @@ func (p *promptSheet) inputs(v viewmodel.PromptView) (list []fyne.CanvasObject) 
 			input = secretField()
 		}
 		input.OnChanged = func(string) { p.allow() }
-		p.fields = append(p.fields, input)
+		if f.User {
+			p.user = input
+		} else {
+			p.fields = append(p.fields, input)
+		}
 		list = append(list, labelled(f.Label, input))
 	}
 	if len(v.Options) > 0 {
@@ -83,7 +90,7 @@ func (p *promptSheet) inputs(v viewmodel.PromptView) (list []fyne.CanvasObject) 
 
 // allow lets the primary button be pressed when there is something in every field.
 func (p *promptSheet) allow() {
-	yes := p.choices == nil || p.choices.picked >= 0
+	yes := (p.choices == nil || p.choices.picked >= 0) && (p.user == nil || strings.TrimSpace(p.user.Text) != "")
 	for _, f := range p.fields {
 		yes = yes && f.Text != ""
 	}
@@ -108,6 +115,9 @@ func (p *promptSheet) submit() {
 		r.Choice = p.view.Options[p.choices.picked].ID
 	case len(p.fields) > 0:
 		r.Secret = p.fields[0].take()
+	}
+	if p.user != nil {
+		r.Text = strings.TrimSpace(p.user.Text)
 	}
 	p.answer(r, nil)
 }

@@ -139,7 +139,7 @@ func TestUserNameIsAskedOnce(t *testing.T) {
 	r.ok("import", r.file("lab.mobileconfig", mobileconfig("lab", eap, "")))
 	r.person.will("lovelace", "right")
 	r.ok("connect", "lab")
-	if q := r.person.questions(); len(q) != 2 || q[0] != "User name for lab" {
+	if q := r.person.questions(); len(q) != 1 || q[0] != "User name and password for lab" {
 		t.Errorf("asked %q", q)
 	}
 	r.ok("disconnect")

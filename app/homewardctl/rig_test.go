@@ -321,9 +321,16 @@ func (p *person) Prompt(ctx context.Context, q credential.Prompt) (credential.Re
 			return credential.Reply{}, credential.ErrDeclined
 		}
 		return credential.Reply{}, nil
-	default:
-		return credential.Reply{Secret: []byte(said)}, nil
 	}
+	reply := credential.Reply{Secret: []byte(said)}
+	if q.AsksUser { // the name comes before the password
+		if len(p.says) == 0 {
+			return credential.Reply{}, credential.ErrNoTerminal
+		}
+		reply.Text, reply.Secret = said, []byte(p.says[0])
+		p.says = p.says[1:]
+	}
+	return reply, nil
 }
 
 // mobileconfig writes a profile file; extra goes into the IKEv2 dictionary and

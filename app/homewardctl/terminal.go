@@ -66,11 +66,20 @@ func (t *terminal) Prompt(ctx context.Context, p credential.Prompt) (credential.
 	case credential.KindNewPassword, credential.KindNewPassphrase:
 		return t.twice(ctx, text)
 	default:
+		var user []byte
+		if p.AsksUser {
+			var err error
+			if user, err = t.line(ctx, "User name for "+plain(p.Profile)+": ", true); err != nil {
+				return credential.Reply{}, err
+			}
+			user = bytes.TrimSpace(user)
+			text = "Password for " + plain(string(user)) + restrictions(p, time.Now())
+		}
 		secret, err := t.line(ctx, text+": ", p.Kind == credential.KindCode && p.Echo)
 		if err == nil {
 			err = credential.CheckPassword(secret)
 		}
-		return credential.Reply{Secret: secret}, err
+		return credential.Reply{Text: string(user), Secret: secret}, err
 	}
 }
 

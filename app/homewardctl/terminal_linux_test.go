@@ -110,6 +110,10 @@ func TestTerminal(t *testing.T) {
 			credential.Prompt{Kind: credential.KindText, Text: "User name"}, []string{" ada \n"},
 			credential.Reply{Text: "ada"}, nil, []string{"User name: "}, []bool{false},
 		},
+		"user name and password": {
+			credential.Prompt{Kind: credential.KindPassword, Text: "Password", Profile: "office", AsksUser: true}, []string{" ada \n", "x\n"},
+			credential.Reply{Text: "ada", Secret: []byte("x")}, nil, []string{"User name for office: ", "Password for ada: "}, []bool{false, true},
+		},
 		"a code that may be seen": {
 			credential.Prompt{Kind: credential.KindCode, Text: "Code", Echo: true, Speaker: "The gateway", Message: "Your token, please\nor 1 for a call"}, []string{"123456\n"},
 			credential.Reply{Secret: []byte("123456")}, nil, []string{"The gateway says:\n  | Your token, please\n  | or 1 for a call\nCode: "}, []bool{false},

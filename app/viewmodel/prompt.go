@@ -137,6 +137,9 @@ func (t texts) promptFields(p credential.Prompt) []PromptField {
 	default:
 		field.Secret = false
 	}
+	if p.AsksUser {
+		return []PromptField{{Label: t.s("prompt.text.field"), User: true}, field}
+	}
 	return []PromptField{field}
 }
 
@@ -175,7 +178,7 @@ func (v PromptView) Problem(typed, repeated []byte) string {
 	switch {
 	case v.MinLength > 0 && len(typed) < v.MinLength:
 		return v.TooShort
-	case len(v.Fields) == 2 && !bytes.Equal(typed, repeated):
+	case len(v.Fields) == 2 && v.Fields[1].Repeat && !bytes.Equal(typed, repeated):
 		return v.Mismatch
 	}
 	return ""

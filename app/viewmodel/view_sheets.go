@@ -31,6 +31,7 @@ type Quote struct {
 // PromptField is a field of a question.
 type PromptField struct {
 	Label  string
+	User   bool // it is the user name, before the secret
 	Secret bool // it is not shown while it is typed
 	Code   bool // it is a one-time code or a PIN: digits mostly
 	Repeat bool // it repeats the field before

@@ -29,7 +29,7 @@ type Kind string
 // The kinds, and what a Reply to each holds.
 const (
 	KindText          Kind = "text"           // Text: a user name, for example
-	KindPassword      Kind = "password"       // Secret
+	KindPassword      Kind = "password"       // Secret; with AsksUser Text, too: the user name
 	KindNewPassword   Kind = "new-password"   // Secret, entered twice alike
 	KindCode          Kind = "code"           // Secret, good for one time
 	KindPSK           Kind = "psk"            // Secret, as it was typed (see SharedKey)
@@ -64,6 +64,10 @@ type Prompt struct {
 	Username string // as whom the person signs in
 	Subject  string // KindPIN: the name of the card; TopicFile: of the file
 	Again    bool   // a line that stands is to be renewed
+
+	// AsksUser, with KindPassword: the user name is not known either, and is the
+	// Reply's Text.
+	AsksUser bool
 
 	// KeptIn is where the answer is kept when it has worked, unless the Reply says
 	// otherwise; empty: it is not kept in any case.

@@ -13,6 +13,9 @@ import (
 
 // password answers for a user name and a password.
 func (w *Answerer) password(ctx context.Context, p control.Prompt) (string, []byte, error) {
+	if p.Username == "" && !w.atHand(ctx, p) {
+		return w.askBoth(ctx, p)
+	}
 	if p.Username == "" {
 		var err error
 		if p.Username, err = w.askUsername(ctx); err != nil {
@@ -25,6 +28,38 @@ func (w *Answerer) password(ctx context.Context, p control.Prompt) (string, []by
 	}
 	w.use(p.Username, found)
 	return p.Username, found.secret, nil
+}
+
+// atHand says whether a password is there that nobody has to be asked for.
+func (w *Answerer) atHand(ctx context.Context, p control.Prompt) bool {
+	if w.cfg.Piped != nil {
+		return true
+	}
+	if w.used != nil || p.Fresh {
+		return false
+	}
+	kept := w.lookUp(ctx, func(s profile.Secrets) []byte { return s.Password })
+	clear(kept)
+	return kept != nil
+}
+
+// askBoth asks for the user name and the password in one question.
+func (w *Answerer) askBoth(ctx context.Context, p control.Prompt) (string, []byte, error) {
+	q := w.question(credential.KindPassword, p)
+	q.AsksUser = true
+	reply, err := w.cfg.Prompter.Prompt(ctx, q)
+	if err == nil && reply.Text == "" {
+		clear(reply.Secret)
+		err = errNoUsername
+	}
+	if errors.Is(err, credential.ErrNobody) {
+		err = errNobodyForUsername
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	w.use(reply.Text, answerFound{secret: reply.Secret, once: reply.Once})
+	return reply.Text, reply.Secret, nil
 }
 
 // own says whether a user name is the profile's own, whose password can be kept. A
@@ -68,13 +103,18 @@ func (w *Answerer) askUsername(ctx context.Context) (string, error) {
 		Gateway: oneLine(w.cfg.Profile.Gateway),
 	})
 	if errors.Is(err, credential.ErrNobody) {
-		return "", errors.New("this profile does not say with which user name to sign in, and there is no terminal to ask on; give it with --user")
+		return "", errNobodyForUsername
 	}
 	if err == nil && reply.Text == "" {
-		err = errors.New("no user name was given; give it with --user, or when you are asked")
+		err = errNoUsername
 	}
 	return reply.Text, err
 }
+
+var (
+	errNoUsername        = errors.New("no user name was given; give it with --user, or when you are asked")
+	errNobodyForUsername = errors.New("this profile does not say with which user name to sign in, and there is no terminal to ask on; give it with --user")
+)
 
 // newPassword answers for a password in place of one that has expired. The old one
 // goes with it where it is known here.
