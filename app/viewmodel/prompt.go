@@ -56,10 +56,14 @@ func promptWord(p credential.Prompt) string {
 }
 
 func (t texts) promptTitle(p credential.Prompt) string {
-	if p.Profile == "" {
-		return t.s("prompt." + promptWord(p) + ".plain")
+	word := promptWord(p)
+	if p.AsksUser {
+		word = "sign-in"
 	}
-	return t.with("prompt."+promptWord(p)+".title", data{"Profile": p.Profile})
+	if p.Profile == "" {
+		return t.s("prompt." + word + ".plain")
+	}
+	return t.with("prompt."+word+".title", data{"Profile": p.Profile})
 }
 
 // promptWhy says who wants the answer and what for.
