@@ -141,7 +141,7 @@ func (s *Store) seen(l *laid, uid uint32) profile.Stored {
 		}
 	}
 	p := l.profile.With(&own.Profile, paths)
-	if p.Validate() != nil {
+	if len(paths) > 0 && p.Validate() != nil {
 		p = l.profile.With(&l.profile, nil) // the file has changed, and does not go with it any more
 	}
 	st.Profile = *p
