@@ -34,6 +34,7 @@ const (
 type doze struct {
 	awake  atomic.Int64 // until when it is not, in Unix nanoseconds
 	hidden atomic.Bool
+	woken  chan struct{}
 }
 
 // stir lets the loop go at Fyne's pace for some time.
@@ -56,6 +57,10 @@ func (z *doze) do(f func()) {
 // wake ends a nap.
 func (z *doze) wake(d time.Duration) {
 	z.stir(d)
+	select {
+	case z.woken <- struct{}{}:
+	default: // it is told already
+	}
 	// Before the program runs, and when it has ended, there is no display to be told.
 	defer func() { _ = recover() }()
 	glfw.PostEmptyEvent()
@@ -107,13 +112,17 @@ func (z *doze) nap() {
 			z.stir(time.Second)
 		}
 	}()
-	most := nap
 	if z.hidden.Load() {
-		most = longNap
+		// No window is there that the display could have something for.
+		select {
+		case <-z.woken:
+		case <-time.After(longNap):
+		}
+		return
 	}
 	begun := time.Now()
-	glfw.WaitEventsTimeout(most.Seconds())
-	if time.Since(begun) < most {
+	glfw.WaitEventsTimeout(nap.Seconds())
+	if time.Since(begun) < nap {
 		z.stir(lively)
 	}
 }

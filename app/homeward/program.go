@@ -61,6 +61,7 @@ func openWindow(o options, requests <-chan instance.Request, logger *slog.Logger
 	ctx, end := context.WithCancel(context.Background())
 	defer end()
 	p := &program{app: app.NewWithID(appID), logger: logger, ctx: ctx, stays: o.hidden}
+	p.doze.woken = make(chan struct{}, 1)
 	p.doze.hidden.Store(true)
 	if p.say, err = desktop.Speak(p.app.Preferences().String(languagePreference)); err != nil {
 		return err
