@@ -80,12 +80,12 @@ func (l *noticeList) find(n viewmodel.Notice) int {
 
 func (l *noticeList) bar(n viewmodel.Notice) fyne.CanvasObject {
 	paint := toneOf(n.Tone)
-	words := fyne.CanvasObject(bodyText(n.Text))
+	sign := newIcon(paint.sign, paint.color, 18)
 	row := buttons(n.Buttons, l.do, byImportance)
 	if len(row) == 1 && n.Detail == "" {
-		words, row = spread(words, row[0]), nil
+		return onBar(n.Tone, spread(marked(sign, bodyText(n.Text)), row[0]))
 	}
-	parts := []fyne.CanvasObject{words}
+	parts := []fyne.CanvasObject{bodyText(n.Text)}
 	if n.Detail != "" {
 		detail := quietText(n.Detail)
 		more := newDisclosure(n.Show, func(open bool) {
@@ -99,12 +99,14 @@ func (l *noticeList) bar(n viewmodel.Notice) fyne.CanvasObject {
 	if len(row) > 0 {
 		parts = append(parts, flow(gapNormal, row...))
 	}
+	return onBar(n.Tone, marked(sign, column(gapSmall, parts...)))
+}
+
+// onBar puts the content of a notice on its bar.
+func onBar(t viewmodel.Tone, content fyne.CanvasObject) fyne.CanvasObject {
 	return &fyne.Container{
-		Layout: &insetLayout{across: gapNormal, down: 12},
-		Objects: []fyne.CanvasObject{
-			newPanel(ColorCard, edgeOf(n.Tone), 10),
-			marked(newIcon(paint.sign, paint.color, 18), column(gapSmall, parts...)),
-		},
+		Layout:  &insetLayout{across: gapNormal, down: 12},
+		Objects: []fyne.CanvasObject{newPanel(ColorCard, edgeOf(t), 10), content},
 	}
 }
 
