@@ -47,7 +47,15 @@ func (t texts) upTo(key string, limit int, d data) string {
 		}
 		clean[name] = v
 	}
-	return Clean(t.say(key, clean), MaxText)
+	return Clean(oneStop(t.say(key, clean)), MaxText)
+}
+
+// oneStop ends a sentence whose last word is shortened with one full stop: "in 10 Min."
+func oneStop(s string) string {
+	if strings.HasSuffix(s, "..") && !strings.HasSuffix(s, "...") {
+		return s[:len(s)-1]
+	}
+	return s
 }
 
 // Clean makes one line of a text from elsewhere: control characters become spaces,

@@ -115,3 +115,12 @@ func speak(t testing.TB, language string) Say {
 		return b.String()
 	}
 }
+
+func TestASentenceEndsOnce(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"": "", "in 10 Min..": "in 10 Min.", "Done.": "Done.", "and so on...": "and so on...", "..": "."} {
+		if got := oneStop(in); got != want {
+			t.Errorf("%q becomes %q", in, got)
+		}
+	}
+}
