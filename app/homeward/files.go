@@ -31,12 +31,14 @@ func (p *program) open(path string) {
 				p.problem(name, err)
 				return
 			}
-			p.desk.ShowImport(viewmodel.ImportSheet(offer(plan), p.say), func(accepted bool) {
+			o := offer(plan)
+			o.Idle = p.staff.Input().Status.State == control.StateDisconnected
+			p.desk.ShowImport(viewmodel.ImportSheet(o, p.say), func(accepted bool) {
 				if !accepted {
 					plan.Discard()
 					return
 				}
-				p.aside(func(ctx context.Context) { p.takeOver(ctx, name, plan) })
+				p.aside(func(ctx context.Context) { p.takeOver(ctx, name, plan, o.Connects()) })
 			})
 		})
 	})
@@ -58,14 +60,14 @@ func offer(plan *intake.Plan) viewmodel.Offer {
 }
 
 // takeOver does what was accepted. Whoever opens the profile that IT sent wants to be
-// connected by it: where nothing is connected yet, that is next.
-func (p *program) takeOver(ctx context.Context, name string, plan *intake.Plan) {
+// connected by it: where nothing is connected yet, that is next, as the sheet has said.
+func (p *program) takeOver(ctx context.Context, name string, plan *intake.Plan, connect bool) {
 	done, err := p.staff.TakeOver(ctx, plan)
 	if err != nil {
 		p.doze.do(func() { p.problem(name, err) })
 		return
 	}
-	if st := p.staff.Input().Status; len(done) == 1 && st.State == control.StateDisconnected {
+	if st := p.staff.Input().Status; connect && len(done) == 1 && st.State == control.StateDisconnected {
 		p.doze.do(func() { p.do(viewmodel.Action{Kind: viewmodel.ActionConnect, Profile: done[0].ID}) })
 	}
 }

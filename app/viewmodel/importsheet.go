@@ -17,13 +17,21 @@ type Offer struct {
 	// Elsewhere says for each that it replaces a profile with another gateway, or with
 	// one that proves itself in another way.
 	Elsewhere []bool
-	Now       time.Time
+	// Idle: there is no line, so that the one connection of a file is made at once.
+	Idle bool
+	Now  time.Time
 }
+
+// Connects says whether what is taken over connects by that.
+func (o Offer) Connects() bool { return o.Idle && len(o.Found) == 1 }
 
 // ImportSheet says in plain words what a file wants, before anything is taken over.
 func ImportSheet(o Offer, say Say) ImportView {
 	t := texts{say: say, now: o.Now}
 	v := ImportView{Accept: t.s("import.accept"), Cancel: t.s("button.cancel")}
+	if o.Connects() {
+		v.Accept = t.s("import.accept.connect")
+	}
 	var lowers []profile.Line
 	for i := range o.Found {
 		in := &o.Found[i]

@@ -13,7 +13,7 @@ import (
 )
 
 // maxPerOwner bounds what one user can make the service keep.
-const maxPerOwner = 128
+const maxPerOwner = 512
 
 // The store's refusals.
 var (

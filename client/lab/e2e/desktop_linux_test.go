@@ -17,7 +17,7 @@ func TestDesktopFirstDay(t *testing.T) {
 	s.sees("Example Corp wants to set up a connection")
 	s.sees("User name and password")
 	s.picture("import")
-	s.press("button", "Add")
+	s.press("button", "Add and connect")
 
 	s.fill("User name", lab.UserName)
 	s.fill("Password", "not the password")

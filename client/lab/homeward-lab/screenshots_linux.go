@@ -116,7 +116,7 @@ func (a *album) hand(name, until string) error {
 
 // signIn takes the profile over, up to the question for the password.
 func (a *album) signIn() error {
-	return errors.Join(a.press("button", "Add"), a.press("field", "User name"), a.screen.Type(a.ctx, lab.UserName),
+	return errors.Join(a.press("button", "Add and connect"), a.press("field", "User name"), a.screen.Type(a.ctx, lab.UserName),
 		a.press("field", "Password"), a.screen.Type(a.ctx, lab.UserPassword))
 }
 
