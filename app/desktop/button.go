@@ -63,7 +63,6 @@ func newButton(kind buttonKind, label string, act func()) *button {
 func primaryButton(label string, act func()) *button { return newButton(primaryKind, label, act) }
 func plainButton(label string, act func()) *button   { return newButton(plainKind, label, act) }
 func linkButton(label string, act func()) *button    { return newButton(linkKind, label, act) }
-func quietButton(label string, act func()) *button   { return newButton(quietKind, label, act) }
 func dangerButton(label string, act func()) *button  { return newButton(dangerKind, label, act) }
 
 // Sign puts a sign before the word, or after it.

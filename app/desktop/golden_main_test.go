@@ -61,7 +61,7 @@ func TestJapaneseIsDrawn(t *testing.T) {
 		return c.Capture()
 	}
 	missing := draw("\U000ffffd") // of the private use, which no font has
-	for _, r := range []rune(viewmodel.Main(scene("connected"), say).Head.Title) {
+	for _, r := range viewmodel.Main(scene("connected"), say).Head.Title {
 		if different(missing, draw(string(r))) == 0 {
 			t.Skipf("this system has no font with %q", r)
 		}

@@ -22,11 +22,10 @@ type graph struct {
 	refreshed int // how often it was drawn for other points
 }
 
-const (
-	graphHeight float32 = 76
-	lineWidth           = 2.0
-	dottedWidth         = 1.5
-)
+const graphHeight float32 = 76
+
+// How wide its lines are: what came in, and what went out.
+const lineWidth, dottedWidth = 2.0, 1.5
 
 func newGraph() *graph {
 	g := &graph{}

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"errors"
-	"fmt"
 	"reflect"
 	"testing"
 
@@ -168,7 +167,7 @@ func TestText(t *testing.T) {
 			t.Errorf("%q is taken as %q", data, got)
 		}
 	}
-	if got := fmt.Sprintf("%s", Latin1([]byte("\xFC"))); got != "ü" {
+	if got := string(Latin1([]byte("\xFC"))); got != "ü" {
 		t.Errorf("%q", got)
 	}
 }
