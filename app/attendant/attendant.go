@@ -86,7 +86,8 @@ type Attendant struct {
 	asking []*credential.Prompt
 	// until is the revision from which the status shows the wish; 0: not known yet.
 	until uint64
-	// wishes counts the wishes, so that an old one does not clear a new one's traces.
+	// wishes counts the wishes that are shown, so that an old one does not clear a new
+	// one's traces.
 	wishes uint64
 }
 

@@ -106,22 +106,24 @@ func quiet(kind viewmodel.ActionKind) bool {
 	return kind == viewmodel.ActionSelect
 }
 
-// wish notes what is wished.
-func (a *Attendant) wish(act viewmodel.Action) uint64 {
+// wish notes what is wished, and gives the number of what the view shows at once; 0: it
+// does not.
+func (a *Attendant) wish(act viewmodel.Action) (n uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.wishes++
 	if !quiet(act.Kind) {
 		a.in.Trouble = nil
 	}
 	if shows(act.Kind) {
-		a.in.Wish, a.until = act, 0
+		a.wishes++
+		a.in.Wish, a.until, n = act, 0, a.wishes
 	}
 	a.tell()
-	return a.wishes
+	return n
 }
 
-// wished notes that the nth wish was taken, or why it was not.
+// wished notes that the nth wish was taken, or why it was not. What is wished meanwhile
+// and not shown leaves alone what is.
 func (a *Attendant) wished(n, until uint64, err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, credential.ErrDeclined) {
 		err = nil // as the person wished
@@ -168,10 +170,15 @@ func (a *Attendant) Profile(ctx context.Context, id string) (*profile.Profile, e
 }
 
 // Save stores a profile, in place of the one with the same ID, and has the window be
-// about it.
+// about it. One that leads to another gateway by now is not given what is kept for the
+// one of before, and the person is told so.
 func (a *Attendant) Save(ctx context.Context, p *profile.Profile) error {
-	if err := a.cfg.Service.AddProfile(ctx, p); err != nil {
+	forgotten, err := a.intake.Change(ctx, p)
+	if err != nil {
 		return err
+	}
+	if forgotten {
+		a.update(func(in *viewmodel.Input) { in.Forgotten = p.Name })
 	}
 	return a.choose(ctx, p.ID)
 }
@@ -226,7 +233,7 @@ func (a *Attendant) putAway(kind viewmodel.NoticeKind) {
 	a.update(func(in *viewmodel.Input) {
 		switch kind {
 		case viewmodel.NoticeTold:
-			in.Told = nil
+			in.Told, in.Forgotten = nil, ""
 		case viewmodel.NoticeTrouble:
 			in.Trouble = nil
 		case viewmodel.NoticeNoTray:

@@ -1,11 +1,13 @@
 package attendant
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/homeward-vpn/homeward/app/viewmodel"
+	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/credential/answer"
 	"github.com/homeward-vpn/homeward/client/intake"
 )
 
@@ -13,11 +15,10 @@ import (
 // double-clicked, and asks for the password of a certificate in it. Whoever shows the
 // plan ends it with TakeOver or Discard.
 func (a *Attendant) Open(ctx context.Context, path string) (*intake.Plan, error) {
-	// What is no file could keep the program waiting.
-	if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file; open the profile that your IT sent you", path)
+	if in := a.Input(); in.HoldsOwnProfiles() {
+		return nil, control.Refuse(control.CodeForbidden, "by the policy of %s only administrators add and change profiles on this computer; ask yours", cmp.Or(in.Settings.ManagedBy, "this computer's administrator"))
 	}
-	data, err := intake.ReadFile(path)
+	data, err := intake.ReadPlain(path)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +47,14 @@ func (a *Attendant) TakeOver(ctx context.Context, plan *intake.Plan) ([]intake.R
 		return nil, err
 	}
 	a.refreshOwn()
+	for _, r := range done {
+		if r.Forgotten {
+			a.update(func(in *viewmodel.Input) { in.Forgotten = r.Name })
+		}
+		if r.NotKept != "" {
+			a.Tell(fmt.Sprintf("The %s in the file is not kept, because %s; you will be asked for it when you connect.", r.NotKept, answer.Trouble(r.Why)))
+		}
+	}
 	return done, a.choose(ctx, done[0].ID)
 }
 

@@ -200,7 +200,17 @@ func (q *questions) give(ctx, asking context.Context, p control.Prompt) {
 	}
 	q.of.trouble(err)
 	if q.tries[p.ID]++; q.tries[p.ID] < maxTries {
-		q.queue(job{prompt: &p}) // it is still open
+		q.again(asking, p)
+	}
+}
+
+// again has a question shown once more, unless it has been taken away meanwhile.
+func (q *questions) again(asking context.Context, p control.Prompt) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if asking.Err() == nil {
+		q.jobs = append(q.jobs, job{prompt: &p})
+		nudge(q.wake)
 	}
 }
 

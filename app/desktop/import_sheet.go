@@ -11,7 +11,8 @@ import (
 
 // newImportSheet is what a file wants, before it is taken over: who wrote it, each of its
 // connections in plain words, and behind a click what became of each key. Where it lowers
-// security, the primary button waits for a deliberate yes. done is called once.
+// security, or its author wants something agreed to, the primary button waits for a
+// deliberate yes to each. done is called once.
 func newImportSheet(v viewmodel.ImportView, done func(accepted bool)) *sheet {
 	accept := primaryButton(v.Accept, func() { done(true) })
 	refuse := func() { done(false) }
@@ -28,15 +29,30 @@ func newImportSheet(v viewmodel.ImportView, done func(accepted bool)) *sheet {
 			body = append(body, newRule())
 		}
 	}
+	wanted := 0
+	tick := func(c viewmodel.Check) fyne.CanvasObject {
+		if !c.On {
+			wanted++
+		}
+		return newTick(c.Text, c.On, func(on bool) {
+			if wanted++; on {
+				wanted -= 2
+			}
+			allow(accept, wanted == 0)
+		})
+	}
+	if v.Terms != nil {
+		body = append(body, newQuote(v.Terms.Quote), tick(v.Terms.Check))
+	}
 	if c := v.Consent; c != nil {
 		var items []fyne.CanvasObject
 		for _, item := range c.Items {
 			items = append(items, quietText(item))
 		}
 		body = append(body, newCallout(viewmodel.ToneWarning, c.Text, items...))
-		body = append(body, newTick(c.Check.Text, c.Check.On, func(on bool) { allow(accept, on) }))
-		allow(accept, c.Check.On)
+		body = append(body, tick(c.Check))
 	}
+	allow(accept, wanted == 0)
 	content.Objects = body
 	return s
 }

@@ -259,6 +259,33 @@ func TestImportWantsAYes(t *testing.T) {
 	}
 }
 
+// TestImportWantsEachYes: what lowers security and what the file's author wants agreed to
+// are agreed to each, and a yes can be taken back.
+func TestImportWantsEachYes(t *testing.T) {
+	d, u := testDesktop(t, Config{})
+	found := offered(t, true)
+	found[0].Consent = "You may use this line for your work only."
+	var done []bool
+	d.ShowImport(viewmodel.ImportSheet(viewmodel.Offer{Found: found, Now: today(12, 0)}, d.config.Say), func(accepted bool) { done = append(done, accepted) })
+	if text := strings.Join(words(d.sheets.front()), "\n"); !strings.Contains(text, found[0].Consent) || !strings.Contains(text, "I agree") {
+		t.Errorf("the sheet says\n%s", text)
+	}
+	accept := func() { d.sheets.front().enter.Tapped(nil) }
+	accept()
+	u.press(fyne.KeyTab, fyne.KeyTab, fyne.KeySpace) // past the report
+	accept()
+	u.press(fyne.KeyTab, fyne.KeySpace, fyne.KeySpace)
+	accept()
+	if len(done) != 0 {
+		t.Fatal("it was taken over without a yes to each")
+	}
+	u.press(fyne.KeySpace)
+	accept()
+	if !slices.Equal(done, []bool{true}) {
+		t.Errorf("after each yes it is %v", done)
+	}
+}
+
 // TestConfirm: a yes is the action with what was typed or chosen, and a no is nothing.
 func TestConfirm(t *testing.T) {
 	var done []viewmodel.Action

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -23,8 +24,11 @@ const shownVariable = "HOMEWARD_DESCRIBE"
 // tellShown answers on the socket until the listener is closed. It is called before
 // the window is made.
 func tellShown(logger *slog.Logger, path string, shown func() []desktop.Shown) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("telling what is shown: %w", err)
+	// What a former run left makes way, and nothing else.
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("telling what is shown: %w", err)
+		}
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {

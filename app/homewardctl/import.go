@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ func (a *app) importCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.name, "name", "", "call the profile this, instead of the name in the file")
-	cmd.Flags().BoolVar(&o.yes, "yes", false, "take over settings that lower security without asking")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "agree to what the file wants agreed to, and take over settings that lower security, without asking")
 	return cmd
 }
 
@@ -105,9 +106,18 @@ func (a *app) printResults(done []intake.Result) error {
 // others' as well.
 func (a *app) mine(p control.ProfileInfo) bool { return a.uid < 0 || p.Owner == uint32(a.uid) }
 
-// consent asks for a yes where the file lowers security.
+// consent asks for a yes to what the file's author wants agreed to, and where the file
+// lowers security.
 func (a *app) consent(ctx context.Context, plan *intake.Plan, yes bool) error {
-	if yes || !plan.Lowers() {
+	if yes {
+		return nil
+	}
+	for _, text := range plan.Consents() {
+		if err := a.agree(ctx, plan, text); err != nil {
+			return err
+		}
+	}
+	if !plan.Lowers() {
 		return nil
 	}
 	_, err := a.ask.Prompt(ctx, credential.Prompt{Kind: credential.KindConsent, Text: "Some settings (marked !) lower security. Take them over?"})
@@ -116,6 +126,21 @@ func (a *app) consent(ctx context.Context, plan *intake.Plan, yes bool) error {
 	}
 	if errors.Is(err, credential.ErrDeclined) {
 		return errors.New("not imported, as you wished; ask your administrator for a profile without these settings")
+	}
+	return err
+}
+
+// agree asks for a yes to a text of the file's author.
+func (a *app) agree(ctx context.Context, plan *intake.Plan, text string) error {
+	origin := plan.Items[0].Profile.Origin
+	_, err := a.ask.Prompt(ctx, credential.Prompt{
+		Kind: credential.KindConsent, Text: "Do you agree?", Message: text, Speaker: cmp.Or(origin.Organization, "The file"),
+	})
+	if errors.Is(err, credential.ErrNobody) {
+		return fmt.Errorf("whoever imports this profile agrees to a text in it, and there is no terminal to ask on; read it, and import with --yes if you agree: %s", plain(text))
+	}
+	if errors.Is(err, credential.ErrDeclined) {
+		return errors.New("not imported, for you do not agree to the text in it; nothing was changed")
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/homeward-vpn/homeward/client/credential"
 	"github.com/homeward-vpn/homeward/client/profile/profiletest"
 )
 
@@ -151,6 +152,31 @@ func TestLoweringWantsAYes(t *testing.T) {
 	r.ok("forget", "weak")
 	r.person.will()
 	r.ok("import", weak, "--yes")
+}
+
+// TestTermsWantAYes: a text that the file wants agreed to is shown and asked about.
+func TestTermsWantAYes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	text := mobileconfig("office", eapUser, "")
+	at := strings.Index(text, "<key>PayloadOrganization</key>")
+	const terms = "Only for work."
+	file := r.file("terms.mobileconfig", text[:at]+"<key>ConsentText</key><dict><key>default</key><string>"+terms+"</string></dict>"+text[at:])
+	r.fails([]string{terms, "--yes", "no terminal"}, "import", file)
+	r.person.will("")
+	r.fails([]string{"you do not agree", "nothing was changed"}, "import", file)
+	if list := r.profiles(); len(list) != 0 {
+		t.Fatalf("stored %+v", list)
+	}
+	asked := r.person.prompts()
+	if q := asked[len(asked)-1]; q.Kind != credential.KindConsent || q.Message != terms || q.Speaker != "Harbour Ltd" {
+		t.Errorf("asked %+v", q)
+	}
+	r.person.will("y")
+	r.ok("import", file)
+	r.ok("forget", "office")
+	r.person.will()
+	r.ok("import", file, "--yes")
 }
 
 // identityPayload is a PKCS#12 payload with a fresh key.

@@ -184,6 +184,14 @@ func HandOver(ctx context.Context, path string, r Request) (err error) {
 	return nil
 }
 
+// ForeignFolderError says that the session's folder belongs to somebody else.
+type ForeignFolderError struct{ Dir string }
+
+// Error implements error.
+func (e *ForeignFolderError) Error() string {
+	return "the folder " + e.Dir + " belongs to another user, so Homeward is not started; set XDG_RUNTIME_DIR to a folder of your own"
+}
+
 // SilentError says that the program that runs does not answer.
 type SilentError struct{ Err error }
 

@@ -22,6 +22,9 @@ func hold(path string) (io.Closer, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the session's folder: %w", err)
 	}
+	if err := ours(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("looking for another start: %w", err)
@@ -34,6 +37,19 @@ func hold(path string) (io.Closer, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return lock{f}, nil
+}
+
+// ours refuses a folder of another user's, who could pass for the program that runs and
+// be handed what was meant for it.
+func ours(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("looking at the session's folder: %w", err)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int64(st.Uid) != int64(os.Getuid()) {
+		return &ForeignFolderError{Dir: dir}
+	}
+	return nil
 }
 
 type lock struct{ *os.File }

@@ -89,6 +89,7 @@ func (s *scene) always(when profile.When) (in profile.When, held bool) {
 	if held && s.in.Settings.AlwaysOn == s.subject.ID {
 		when = profile.WhenAlways
 	}
+	held = held || s.in.HoldsOwnProfiles() && !s.subject.Managed
 	return when, held || slices.ContainsFunc(s.subject.Locked, func(path string) bool { return below("on_demand.when", path) })
 }
 

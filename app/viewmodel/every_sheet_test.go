@@ -118,7 +118,7 @@ func files(t testing.TB) []profile.Imported {
 		{Profile: profile.Profile{Name: "Harbour Office", Origin: profile.Origin{Organization: "Harbour Ltd", SignedBy: "Harbour IT", SignerTrusted: true, Description: "For all staff"},
 			Gateway: profile.Gateway{Address: "gate.harbour.example", Anchors: [][]byte{ca}},
 			Client:  profile.Client{Auth: profile.ClientMSCHAPv2, Username: "anna"}, Traffic: profile.Traffic{Full: true, KillSwitch: profile.KillSwitchOn},
-			OnDemand: profile.OnDemand{When: profile.WhenRules, Rules: []profile.Rule{{Action: profile.RuleConnect}, {Action: profile.RuleDisconnect, SSIDs: []string{"Office"}}}}}, Report: lines},
+			OnDemand: profile.OnDemand{When: profile.WhenRules, Rules: []profile.Rule{{Action: profile.RuleConnect}, {Action: profile.RuleDisconnect, SSIDs: []string{"Office"}}}}}, Report: lines, Consent: "For work only."},
 		{Profile: profile.Profile{Name: "Two", Origin: profile.Origin{SignedBy: "Somebody"}, Gateway: profile.Gateway{Anchors: [][]byte{ca, ca}},
 			Client:  profile.Client{Auth: profile.ClientCertificate, Token: "pkcs11:", Further: []profile.SignIn{{Auth: profile.ClientEAP, EAP: profile.EAP{Methods: []profile.EAPMethod{profile.EAPGTC}}}}},
 			Traffic: profile.Traffic{Full: true, Exclude: prefixes("192.168.0.0/16")}, OnDemand: profile.OnDemand{When: profile.WhenBoot}}},

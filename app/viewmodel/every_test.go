@@ -252,6 +252,13 @@ var changes = map[string]func(in *Input){
 		in.Chosen = &profile.Profile{ID: harbour.ID}
 		in.Settings.Managed = []string{control.ManagedKillSwitch, control.ManagedAlwaysOn}
 	},
+	"own held": func(in *Input) {
+		in.UID, in.Settings.Managed, in.Settings.ManagedBy = 1000, []string{control.ManagedOwnProfiles}, "Harbour IT"
+	},
+	"own held, no profile": func(in *Input) {
+		in.UID, in.Settings.Managed, in.Profiles = 1000, []string{control.ManagedOwnProfiles}, nil
+	},
+	"forgotten":      func(in *Input) { in.Forgotten = "Harbour Office" },
 	"nobody's":       func(in *Input) { in.Profiles = nil },
 	"no gateway":     func(in *Input) { in.Profiles = []control.ProfileInfo{{ID: harbour.ID}} },
 	"nothing of it":  func(in *Input) { in.Status = control.Status{State: in.Status.State, ProfileID: harbour.ID} },

@@ -1,6 +1,7 @@
 package viewmodel
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -54,7 +55,7 @@ func ImportSheet(o Offer, say Say) ImportView {
 	if len(o.Found) > 0 {
 		v.Signed = t.signed(o.Found[0].Profile.Origin)
 	}
-	v.Consent = t.consent(lowers)
+	v.Consent, v.Terms = t.consent(lowers), t.terms(o.Found)
 	return v
 }
 
@@ -62,11 +63,12 @@ func (t texts) importTitle(found []profile.Imported) string {
 	if len(found) == 0 {
 		return t.s("import.nothing")
 	}
-	who := found[0].Profile.Origin.Organization
-	if who == "" {
-		who = found[0].Profile.Name
-	}
-	return t.with("import.title", data{"Who": who, "Count": len(found)})
+	return t.with("import.title", data{"Who": authorName(found), "Count": len(found)})
+}
+
+// authorName is who made the file, as far as it says so.
+func authorName(found []profile.Imported) string {
+	return cmp.Or(found[0].Profile.Origin.Organization, found[0].Profile.Name)
 }
 
 // signed says who wrote the file, and whether that is known.
@@ -176,6 +178,38 @@ func (t texts) consent(lowers []profile.Line) *Consent {
 		}
 	}
 	return c
+}
+
+// maxTerms bounds a text that is agreed to, which is cut into several lines.
+const maxTerms = 10 * MaxText
+
+// terms are what the file's author wants agreed to.
+func (t texts) terms(found []profile.Imported) *Terms {
+	var lines []string
+	for _, in := range found {
+		if text := Clean(in.Consent, maxTerms); text != "" && !slices.Contains(lines, text) {
+			lines = append(lines, text)
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return &Terms{
+		Quote: Quote{Speaker: t.with("import.terms", data{"Who": authorName(found)}), Lines: inParts(lines, MaxText)},
+		Check: Check{Text: t.s("import.terms.yes")},
+	}
+}
+
+// inParts cuts lines that are longer than most characters.
+func inParts(lines []string, most int) (parts []string) {
+	for _, line := range lines {
+		for runes := []rune(line); len(runes) > 0; {
+			n := min(len(runes), most)
+			parts = append(parts, string(runes[:n]))
+			runes = runes[n:]
+		}
+	}
+	return parts
 }
 
 // ImportProblem says why a file was not taken over; name is the file's.

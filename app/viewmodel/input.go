@@ -51,6 +51,9 @@ type Input struct {
 	Trouble error
 	// Told are sentences that the person has not put away yet.
 	Told []string
+	// Forgotten is the profile whose kept password has just been forgotten, because its
+	// gateway, or what that must prove, is another one now; empty: none.
+	Forgotten string
 	// Asking is the question that waits for the person; nil: none.
 	Asking *credential.Prompt
 
@@ -64,6 +67,12 @@ type Input struct {
 	Language string
 	// Version is the program's own.
 	Version string
+}
+
+// HoldsOwnProfiles says that the administrator's policy lets the person neither add
+// profiles nor change their own.
+func (in Input) HoldsOwnProfiles() bool {
+	return in.Settings.Holds(control.ManagedOwnProfiles) && in.UID > 0
 }
 
 // Sample is what the traffic's counters said at a time.

@@ -37,6 +37,9 @@ func (s *scene) notices() []Notice {
 	for _, w := range s.in.Told {
 		add(s.foreignNotice(NoticeTold, ToneInfo, w))
 	}
+	if s.in.Forgotten != "" {
+		add(s.notice(NoticeTold, ToneWarning, s.with("notice.forgotten", data{"Profile": s.in.Forgotten}), "", s.putAway(NoticeTold)))
+	}
 	if s.in.NoTray {
 		add(&Notice{Kind: NoticeNoTray, Tone: ToneInfo, Text: s.s("notice.no-tray"), Buttons: []Button{s.putAway(NoticeNoTray)}})
 	}

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +20,7 @@ const mostReportEntries = 300
 // is, and the end of the log. It says who the gateway is, but neither the person's
 // name nor the network they are in, nor where they are.
 func Report(in Input, entries []control.LogEntry) string {
-	r := &reporter{secret: secretWords(in)}
+	r := &reporter{secret: secret(in)}
 	r.line("Homeward %s, report of %s", in.Version, in.Now.Format(time.RFC3339))
 	link := in.Link
 	if link == LinkStarting {
@@ -45,37 +47,80 @@ func Report(in Input, entries []control.LogEntry) string {
 // reporter writes lines without what is nobody else's business.
 type reporter struct {
 	b      strings.Builder
-	secret []string
+	secret *regexp.Regexp
 }
 
 func (r *reporter) line(format string, args ...any) {
-	text := Clean(fmt.Sprintf(format, args...), 2*MaxText)
-	for _, w := range r.secret {
-		text = strings.ReplaceAll(text, w, "[redacted]")
+	// Before it is cut, and once more as it is written: a word may stand in either only.
+	text := Clean(r.secret.ReplaceAllLiteralString(fmt.Sprintf(format, args...), redacted), 2*MaxText)
+	r.b.WriteString(r.secret.ReplaceAllLiteralString(text, redacted) + "\n")
+}
+
+const redacted = "[redacted]"
+
+// homes are people's own folders, which are called as they are.
+const homes = `(?:/home|/Users|\\Users)[/\\]+[^/\\\s"]+`
+
+// secret finds the names of the person, of their network and where they are, in whatever
+// case.
+func secret(in Input) *regexp.Regexp {
+	words := secretWords(in)
+	// The longest first: of what begins alike the first is taken.
+	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) })
+	parts := []string{homes}
+	for _, w := range words {
+		parts = append(parts, regexp.QuoteMeta(w))
 	}
-	r.b.WriteString(text + "\n")
+	return regexp.MustCompile("(?i)" + strings.Join(parts, "|"))
 }
 
 // shortSecret: a word that is shorter says nothing, and stands in other words too.
 const shortSecret = 3
 
-// secretWords are the names of the person and of their network, the longest first.
+// secretWords are those names in each form in which a line may have them.
 func secretWords(in Input) []string {
 	var words []string
 	add := func(w string) {
-		if w = Clean(w, maxName); len(w) >= shortSecret && !slices.Contains(words, w) {
-			words = append(words, w)
+		w = strings.ToValidUTF8(w, "")
+		for _, form := range []string{w, Clean(w, maxWords), unquoted(strconv.Quote(w)), unquoted(asJSON(w))} {
+			if len(form) >= shortSecret && !slices.Contains(words, form) {
+				words = append(words, form)
+			}
 		}
 	}
+	person := func(name string) {
+		add(name)
+		name, _, _ = strings.Cut(name, "@")
+		add(name[strings.LastIndexByte(name, '\\')+1:]) // of "DOMAIN\name"
+	}
 	for _, p := range in.Profiles {
-		add(p.Username)
+		person(p.Username)
 	}
 	for _, p := range in.Status.Prompts {
-		add(p.Username)
+		person(p.Username)
 	}
-	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) })
+	if in.Chosen != nil {
+		person(in.Chosen.Client.Username)
+	}
+	if in.Asking != nil {
+		person(in.Asking.Username)
+	}
+	if n := in.Status.Network; n != nil && n.Kind == control.NetworkWiFi {
+		add(n.Name)
+	}
+	if p := in.Status.Path; p != nil {
+		for _, m := range p.Moves {
+			for _, a := range []netip.Addr{m.From, m.To} {
+				if a.IsValid() {
+					add(a.String())
+				}
+			}
+		}
+	}
 	return words
 }
+
+func unquoted(s string) string { return strings.TrimSuffix(strings.TrimPrefix(s, `"`), `"`) }
 
 func (r *reporter) status(st control.Status) {
 	r.line("state: %s since %s, step %q, profile %q", st.State, st.Since.UTC().Format(time.RFC3339), st.Step, st.Profile)

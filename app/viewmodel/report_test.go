@@ -1,6 +1,7 @@
 package viewmodel
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/homeward-vpn/homeward/client/control"
+	"github.com/homeward-vpn/homeward/client/credential"
+	"github.com/homeward-vpn/homeward/client/profile"
 )
 
 func TestReportSaysNobodysBusiness(t *testing.T) {
@@ -43,6 +46,41 @@ func TestReportSaysNobodysBusiness(t *testing.T) {
 	}
 	if short := Report(Input{}, nil); !strings.Contains(short, "service: starting") {
 		t.Errorf("%q", short)
+	}
+}
+
+// TestReportNeedles: no name of the person or of their network stands in the report,
+// wherever it comes from and however it is written there.
+func TestReportNeedles(t *testing.T) {
+	t.Parallel()
+	in := connected()
+	in.Profiles[0].Username = `HARBOUR\anna.ammann`
+	in.Profiles = append(in.Profiles, control.ProfileInfo{ID: "2", Name: "Other", Username: "Zoë&Co@harbour.example"})
+	in.Chosen = &profile.Profile{Client: profile.Client{Username: "chosen.one@harbour.example"}}
+	in.Asking = &credential.Prompt{Username: "asked.one"}
+	long := strings.Repeat("x", 700) + "-the-end"
+	in.Status.Prompts = []control.Prompt{{Username: long}}
+	in.Status.Network = &control.Network{Kind: control.NetworkWiFi, Name: `Café "Ammann"`}
+	in.Status.Path = &control.Path{Moves: []control.Move{{At: noon, From: netip.MustParseAddr("198.51.100.77"), To: netip.MustParseAddr("2001:db8:77::1")}}}
+	in.Status.Warnings = []string{`The Wi-Fi CAFÉ "AMMANN" wants a sign-in`}
+	in.Trouble = errors.New("you may not read /home/annaslogin/Downloads/office.mobileconfig")
+	entries := []control.LogEntry{
+		{Message: "signing in", Attrs: `user="HARBOUR\\anna.ammann" other=Anna.Ammann mail=anna.ammann@harbour.example`},
+		{Message: "signing in", Attrs: `detail={"user":"Zoë\u0026Co@harbour.example"} b="Zoë\u0026Co@harbour.example"`},
+		{Message: "asking", Attrs: "as=chosen.one then=ASKED.ONE long=" + long},
+		{Message: "network", Attrs: `name="Café \"Ammann\"" local=198.51.100.77:4500 to=[2001:DB8:77::1]:4500`},
+		{Message: strings.Repeat("y", 2*MaxText-8) + " anna.ammann"},
+	}
+	text := strings.ToLower(Report(in, entries))
+	for _, needle := range []string{"ammann", "anna", "zoë", "u0026co", "chosen.one", "asked.one", "the-end", "café", "198.51.100.77", "2001:db8:77::1", "annaslogin"} {
+		if strings.Contains(text, needle) {
+			t.Errorf("it tells %q", needle)
+		}
+	}
+	for _, wanted := range []string{"gate.harbour.example", "office.mobileconfig", "user=\"[redacted]\"", "the wi-fi [redacted] wants a sign-in"} {
+		if !strings.Contains(text, wanted) {
+			t.Errorf("it does not tell %q:\n%s", wanted, text)
+		}
 	}
 }
 

@@ -15,6 +15,9 @@ func (s *scene) sidebar() Sidebar {
 			{Text: s.s("log.title"), Action: Action{Kind: ActionShowLog}},
 		},
 	}
+	if s.in.HoldsOwnProfiles() {
+		side.Open.Text, side.Open.Disabled = s.ownHeld(), true
+	}
 	words := map[Mark]string{}
 	for _, p := range s.in.Profiles {
 		m := s.rowMark(p)
@@ -51,25 +54,43 @@ func (s *scene) rowMark(p control.ProfileInfo) Mark {
 }
 
 // profileMenu is what can be done with a profile. One that an administrator has laid
-// down for everybody stays, and has the name that it was given.
+// down for everybody stays, and has the name that it was given. Where a policy or its
+// administrator holds something, the menu begins with who that is.
 func (s *scene) profileMenu(p control.ProfileInfo) []Button {
 	item := func(key string, kind ActionKind, allowed bool) Button {
 		return Button{Text: s.s(key), Action: Action{Kind: kind, Profile: p.ID}, Disabled: !allowed}
 	}
-	return []Button{
-		item("menu.edit", ActionEdit, true),
-		item("menu.rename", ActionAskRename, !slices.Contains(p.Locked, "name")),
-		item("menu.duplicate", ActionDuplicate, true),
+	own := !s.in.HoldsOwnProfiles()
+	named := !slices.Contains(p.Locked, "name")
+	var menu []Button
+	if !own || p.Managed || !named {
+		menu = append(menu, Button{Text: s.managed(), Disabled: true})
+	}
+	return append(menu,
+		item("menu.edit", ActionEdit, own || p.Managed),
+		item("menu.rename", ActionAskRename, named && (own || p.Managed)),
+		item("menu.duplicate", ActionDuplicate, own),
 		item("menu.export", ActionAskExport, true),
 		item("menu.forget", ActionForget, true),
 		item("menu.remove", ActionAskRemove, !p.Managed && !s.about(p)),
+	)
+}
+
+// ownHeld says who adds profiles, where the person may not.
+func (s *scene) ownHeld() string {
+	if s.in.Settings.ManagedBy == "" {
+		return s.s("own.held")
 	}
+	return s.with("own.held.by", data{"Who": s.in.Settings.ManagedBy})
 }
 
 // empty is the first page: there is no profile, and nothing that matters more.
 func (s *scene) empty() *Empty {
 	if len(s.in.Profiles) > 0 || s.phase != phaseIdle {
 		return nil
+	}
+	if s.in.HoldsOwnProfiles() {
+		return &Empty{Title: s.s("empty.title"), Sentence: s.ownHeld()}
 	}
 	return &Empty{
 		Title: s.s("empty.title"), Sentence: s.s("empty.sentence"), Drop: s.s("empty.drop"),

@@ -1,5 +1,7 @@
 package viewmodel
 
+import "github.com/homeward-vpn/homeward/client/control"
+
 // mostTrayProfiles bounds the menu: a panel cannot scroll.
 const mostTrayProfiles = 12
 
@@ -14,7 +16,8 @@ func Tray(in Input, say Say) TrayView {
 	v.Items = append(v.Items, s.trayTodo()...)
 	v.Items = append(v.Items, s.trayProfiles()...)
 	if s.in.Link == LinkReady {
-		v.Items = append(v.Items, s.trayKillSwitch(), separator)
+		v.Items = append(v.Items, s.trayKillSwitch()...)
+		v.Items = append(v.Items, separator)
 	}
 	v.Items = append(v.Items,
 		TrayItem{Text: s.s("tray.open"), Action: Action{Kind: ActionShowWindow}},
@@ -64,13 +67,18 @@ func (s *scene) trayProfiles() []TrayItem {
 	return append(items, TrayItem{Separator: true})
 }
 
-func (s *scene) trayKillSwitch() TrayItem {
+// trayKillSwitch has below it who holds it, where somebody does.
+func (s *scene) trayKillSwitch() []TrayItem {
 	c := s.killSwitchCard()
 	a := c.Switch.TurnOn
 	if c.Switch.On {
 		a = c.Switch.TurnOff
 	}
-	return TrayItem{Text: s.s("kill.label"), Checked: c.Switch.On, Disabled: !c.Switch.Enabled, Action: a}
+	items := []TrayItem{{Text: s.s("kill.label"), Checked: c.Switch.On, Disabled: !c.Switch.Enabled, Action: a}}
+	if s.in.Settings.Holds(control.ManagedKillSwitch) {
+		items = append(items, TrayItem{Text: s.managed(), Disabled: true})
+	}
+	return items
 }
 
 // trayQuit says whether the line stays up.

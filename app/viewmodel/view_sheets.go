@@ -55,6 +55,8 @@ type ImportView struct {
 	Title       string // "Harbour Office wants to set up a connection"
 	Signed      Signed
 	Connections []ImportConnection
+	// Terms are what the file's author wants agreed to; nil: nothing.
+	Terms *Terms
 	// Consent is what the person has to agree to deliberately; nil: nothing.
 	Consent *Consent
 	Accept  string
@@ -97,6 +99,12 @@ type ReportLine struct {
 type Consent struct {
 	Text  string
 	Items []string // in the report's English words
+	Check Check
+}
+
+// Terms are somebody else's words, to be agreed to deliberately.
+type Terms struct {
+	Quote Quote
 	Check Check
 }
 

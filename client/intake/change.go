@@ -7,15 +7,20 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/homeward-vpn/homeward/client/control"
 	"github.com/homeward-vpn/homeward/client/credential/answer"
 	"github.com/homeward-vpn/homeward/client/profile"
 )
 
 // Change stores a profile that a person has changed, in place of the one with the same
-// ID. Where it leads to another gateway, or one that proves itself in another way, what
+// ID, or made, where there is none. Where it leads to another gateway, or one that proves itself in another way, what
 // is kept is forgotten, for it was not meant for that one.
 func (k *Intake) Change(ctx context.Context, p *profile.Profile) (forgotten bool, err error) {
 	before, err := k.cfg.Service.Profile(ctx, p.ID)
+	var refusal *control.Refusal
+	if errors.As(err, &refusal) && refusal.Code == control.CodeNotFound {
+		return false, k.cfg.Service.AddProfile(ctx, p)
+	}
 	if err != nil {
 		return false, err
 	}

@@ -43,6 +43,17 @@ func (p *Plan) Lowers() bool {
 	return slices.ContainsFunc(p.Items, func(i Item) bool { return i.Lowers() })
 }
 
+// Consents are the texts of the file's author that a person has to agree to.
+func (p *Plan) Consents() []string {
+	var texts []string
+	for _, i := range p.Items {
+		if i.Consent != "" && !slices.Contains(texts, i.Consent) {
+			texts = append(texts, i.Consent)
+		}
+	}
+	return texts
+}
+
 // Plan looks at what is there already. It changes the IDs and names of those that
 // replace a profile.
 func (k *Intake) Plan(ctx context.Context, found []profile.Imported) (*Plan, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/homeward-vpn/homeward/client/credential"
 	"github.com/homeward-vpn/homeward/client/profile"
@@ -17,17 +18,48 @@ import (
 // ReadFile reads a profile file that a person has named. A file that is larger than
 // any profile is read up to one byte more than that, by which Read sees it.
 func ReadFile(path string) (data []byte, err error) {
-	f, err := Open(path, "profile file")
+	f, err := Open(path, aProfile)
 	if err != nil {
 		return nil, err
 	}
+	return readAll(f)
+}
+
+const aProfile = "profile file"
+
+// notWaiting opens a pipe without waiting for who writes to it.
+const notWaiting = syscall.O_NONBLOCK
+
+// ReadPlain is ReadFile for a path that was dropped or handed over. What is no plain file
+// is refused, also where it takes the place of one in that moment: a pipe, say, could keep
+// the program waiting for ever.
+func ReadPlain(path string) ([]byte, error) {
+	notPlain := func(info os.FileInfo, err error) bool { return err == nil && !info.IsDir() && !info.Mode().IsRegular() }
+	errNotPlain := fmt.Errorf("%s is no file; open the profile that your IT sent you", path)
+	if notPlain(os.Stat(path)) { // some devices do something when they are opened
+		return nil, errNotPlain
+	}
+	f, err := open(path, aProfile, notWaiting)
+	if err != nil {
+		return nil, err
+	}
+	if notPlain(f.Stat()) {
+		return nil, errors.Join(errNotPlain, f.Close())
+	}
+	return readAll(f)
+}
+
+// readAll reads a profile and closes its file.
+func readAll(f *os.File) (data []byte, err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	return io.ReadAll(io.LimitReader(f, profile.MaxFile+1))
 }
 
 // Open opens a file that a person has named; what says in their words what it should be.
-func Open(path, what string) (*os.File, error) {
-	f, err := os.Open(path)
+func Open(path, what string) (*os.File, error) { return open(path, what, 0) }
+
+func open(path, what string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|flags, 0)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("there is no file %s; check its name", path)

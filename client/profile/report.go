@@ -26,4 +26,7 @@ type Imported struct {
 	Profile Profile
 	Secrets Secrets
 	Report  []Line
+	// Consent is a text of the file's author that a person has to agree to before the
+	// connection is taken over; empty: there is none.
+	Consent string
 }

@@ -126,7 +126,7 @@ func (c *container) tellHead() {
 	h.honour("PayloadDescription", "")
 	h.honour("PayloadDisplayName", "")
 	if h.get("ConsentText") != nil {
-		h.approx("ConsentText", "importing the profile says yes to: "+c.consent())
+		h.honour("ConsentText", "it is taken over only by who agrees to: "+profile.CleanText(c.consent(), 1000))
 	}
 	h.ignoreAll("only names the file", "PayloadVersion", "PayloadUUID")
 	h.ignoreAll("you may remove every connection that you imported", "PayloadRemovalDisallowed", "HasRemovalPasscode")
@@ -138,7 +138,7 @@ func (c *container) tellHead() {
 	h.rest(unknown)
 }
 
-// consent picks the text to be shown: in the person's language, the default one,
+// consent picks the text that a person agrees to: in the person's language, the default one,
 // English, or the first.
 func (c *container) consent() string {
 	texts := newSection("", c.head.get("ConsentText"))
@@ -146,14 +146,17 @@ func (c *container) consent() string {
 		base, _, _ := strings.Cut(language, "-")
 		for _, key := range []string{language, base} {
 			if i := slices.IndexFunc(texts.dict.keys, func(k string) bool { return strings.EqualFold(k, key) }); i >= 0 {
-				if t := profile.CleanText(texts.text(texts.dict.keys[i]), 1000); t != "" {
+				if t := profile.CleanText(texts.text(texts.dict.keys[i]), maxConsent); t != "" {
 					return t
 				}
 			}
 		}
 	}
-	return "an empty text"
+	return ""
 }
+
+// maxConsent bounds the text that a person agrees to, in bytes.
+const maxConsent = 16 << 10
 
 // connections reads every VPN payload and joins the reports.
 func (c *container) connections() ([]profile.Imported, error) {
@@ -188,7 +191,7 @@ func (c *container) connections() ([]profile.Imported, error) {
 			return nil, e
 		}
 		imported = append(imported, profile.Imported{
-			Profile: conn.profile, Secrets: conn.secrets, Report: c.report(conn, refusals),
+			Profile: conn.profile, Secrets: conn.secrets, Report: c.report(conn, refusals), Consent: c.consent(),
 		})
 	}
 	return imported, nil

@@ -195,8 +195,8 @@ func TestContainer(t *testing.T) {
 
 	im := parseOne(t, change(dict{"PayloadExpirationDate": now.Add(time.Hour), "ConsentText": dict{"de": "Ja?", "en": "Do you\nagree?"}, "PayloadDescription": "Line one\nline two"}))
 	wantVerdict(t, im, "Profile.PayloadExpirationDate", profile.Ignored)
-	if l := wantVerdict(t, im, "Profile.ConsentText", profile.Approximated); !strings.Contains(l.Note, "Do you agree?") {
-		t.Errorf("note %q", l.Note)
+	if l := wantVerdict(t, im, "Profile.ConsentText", profile.Honoured); !strings.Contains(l.Note, "Do you agree?") || im.Consent != "Do you agree?" {
+		t.Errorf("note %q, to agree to: %q", l.Note, im.Consent)
 	}
 	for languages, want := range map[string]string{"": "Do you agree?", "de-CH": "Ja?", "DE": "Ja?", "fr,de": "Ja?", "fr": "Do you agree?"} {
 		data := marshal(t, change(dict{"ConsentText": dict{"de": "Ja?", "en": "Do you\nagree?"}}), plist.XMLFormat)
@@ -204,8 +204,8 @@ func TestContainer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if l := line(t, found[0], "Profile.ConsentText"); !strings.Contains(l.Note, want) {
-			t.Errorf("%q: note %q", languages, l.Note)
+		if l := line(t, found[0], "Profile.ConsentText"); !strings.Contains(l.Note, want) || found[0].Consent != want {
+			t.Errorf("%q: note %q, to agree to: %q", languages, l.Note, found[0].Consent)
 		}
 	}
 	o := im.Profile.Origin
