@@ -94,6 +94,9 @@ func TestCertificate(t *testing.T) {
 	}
 	profiletest.Told(t, im.Report, "vpn-secrets.password", profile.Honoured, "opens the key")
 	profiletest.Told(t, im.Report, "vpn.usercert", profile.Honoured, "read from")
+	profiletest.Told(t, im.Report, "vpn.userkey", profile.Honoured, "read from")
+	im = parseIn(t, beside, file("method=cert\nusercert=alice.crt\nuserkey=", ""))
+	profiletest.Told(t, im.Report, "vpn.userkey", profile.Ignored, "empty")
 	for _, method := range []string{"key", "agent", "smartcard", "eap-tls"} {
 		im := parseIn(t, nil, file("method="+method+"\nusercert=a\nuserkey=b"))
 		want := profile.ClientCertificate
@@ -105,6 +108,7 @@ func TestCertificate(t *testing.T) {
 		}
 		if method == "key" {
 			profiletest.Told(t, im.Report, "vpn.usercert", profile.Refused, "certificate import")
+			profiletest.Told(t, im.Report, "vpn.userkey", profile.Refused, "certificate import")
 		}
 	}
 	im = parseIn(t, nil, file("method=cert"))

@@ -121,8 +121,9 @@ func (c *connection) certificate(source string) error {
 	if key != "" {
 		files = append(files, strongswan.Named{Path: key, Folders: []string{"private"}, Password: password})
 		paths = append(paths, "vpn.userkey")
+	} else {
+		c.Report.Ignore("vpn.userkey", "empty")
 	}
-	c.Report.Ignore("vpn.userkey", "empty")
 	if err := c.Certificate(paths, files...); err != nil {
 		return err
 	}
