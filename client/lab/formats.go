@@ -91,9 +91,14 @@ func (f Foreign) Document(format Format) (Document, error) {
 	case Swanctl:
 		return f.text(format, "swanctl.conf", "x509", "private", "x509ca")
 	case IPsecConf:
-		d, err := f.text(format, "ipsec.conf", "ipsec.d/certs", "ipsec.d/private", "ipsec.d/cacerts")
+		d, err := f.text(format, "ipsec.conf", "", "", "ipsec.d/cacerts")
 		if err != nil {
 			return d, err
+		}
+		if f.By == ByCertificate {
+			if d.Beside["ipsec.d/private/employee.p12"], err = PKCS12(f.Employee, f.CA, P12Password, false); err != nil {
+				return d, err
+			}
 		}
 		d.Beside["ipsec.secrets"], err = f.fill("ipsec.secrets")
 		return d, err
@@ -109,7 +114,7 @@ func (f Foreign) Document(format Format) (Document, error) {
 }
 
 // text is a file of strongSwan's, which names certificates and keys that lie in folders
-// beside it.
+// beside it; without those folders the employee's come otherwise.
 func (f Foreign) text(format Format, file, certs, private, authorities string) (Document, error) {
 	data, err := f.fill(string(format))
 	if err != nil {
@@ -119,7 +124,7 @@ func (f Foreign) text(format Format, file, certs, private, authorities string) (
 	if f.By != BySharedKey {
 		d.Beside[authorities+"/company.pem"] = f.CA.CertificatePEM()
 	}
-	if f.By == ByCertificate {
+	if f.By == ByCertificate && certs != "" {
 		d.Beside[certs+"/employee.pem"] = f.Employee.CertificatePEM()
 		d.Beside[private+"/employee.key"], err = f.Employee.KeyPEM()
 	}
@@ -138,8 +143,8 @@ func (f Foreign) fill(name string) ([]byte, error) {
 	var b bytes.Buffer
 	err := formatsTemplate.ExecuteTemplate(&b, name, struct {
 		Foreign
-		Gateway, User, Password, Mail, Key, Intranet, Domain, DNS string
-	}{f, GatewayName, UserName, UserPassword, EmployeeMail, SharedKey, IntranetPrefix.Addr().String(), CompanyDomain, IntranetAddress.String()})
+		Gateway, User, Password, Mail, Key, P12, Intranet, Domain, DNS string
+	}{f, GatewayName, UserName, UserPassword, EmployeeMail, SharedKey, P12Password, IntranetPrefix.Addr().String(), CompanyDomain, IntranetAddress.String()})
 	if err != nil {
 		return nil, fmt.Errorf("lab: writing a profile: %w", err)
 	}
