@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -74,6 +75,8 @@ const holderReady = "ready\n"
 // runHolder is the holder stage: it dresses its namespaces, says so, and lives
 // until its input ends.
 func runHolder(args []string) error {
+	// Ctrl-C reaches every process at the terminal; the lab is taken down in its order.
+	signal.Ignore(unix.SIGINT)
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
 	}

@@ -52,7 +52,7 @@ func windowDemo(display []string) (err error) {
 	if err != nil {
 		return err
 	}
-	s.tell("The window opens with a profile as IT has sent it. Add it, then connect:")
+	s.tell("The window opens with a profile as IT has sent it. Add it, and sign in as")
 	quote(fmt.Sprintf("user name  %s\npassword   %s", lab.UserName, lab.UserPassword))
 	s.tell("The service and the company are in the box; the window is on your screen.")
 	quote("Quit Homeward there, or press Ctrl-C here, and everything is taken down.")
