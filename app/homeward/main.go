@@ -20,6 +20,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/homeward-vpn/homeward/app/instance"
 	"github.com/homeward-vpn/homeward/client/control"
@@ -71,5 +72,10 @@ func run(o options, env func(string) string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(openWindow(o, claim.Requests(), logger), claim.Close())
+	// A start that comes while the program ends is the next one.
+	var released error
+	release := sync.OnceFunc(func() { released = claim.Close() })
+	err = openWindow(o, claim.Requests(), release, logger)
+	release()
+	return errors.Join(err, released)
 }

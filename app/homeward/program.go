@@ -52,8 +52,9 @@ type program struct {
 	log       context.CancelFunc // stops following the service's log; nil: it is not followed
 }
 
-// openWindow runs the program until it is ended.
-func openWindow(o options, requests <-chan instance.Request, logger *slog.Logger) (err error) {
+// openWindow runs the program until it is ended. release gives up that it is the one of
+// its session, as soon as it has no window any more: what it still ends may take a while.
+func openWindow(o options, requests <-chan instance.Request, release func(), logger *slog.Logger) (err error) {
 	// What Fyne and the tray say of their own goes where everything goes.
 	log.SetFlags(0)
 	log.SetOutput(slog.NewLogLogger(logger.Handler(), slog.LevelInfo).Writer())
@@ -84,6 +85,7 @@ func openWindow(o options, requests <-chan instance.Request, logger *slog.Logger
 		p.open(o.file)
 	}
 	p.app.Run()
+	release()
 	end()
 	p.beside.Wait()
 	return errors.Join(told(), cards.Close())

@@ -11,6 +11,6 @@ import (
 
 // openWindow cannot: this build of the program was made without a C compiler, which
 // windows need.
-func openWindow(options, <-chan instance.Request, *slog.Logger) error {
+func openWindow(options, <-chan instance.Request, func(), *slog.Logger) error {
 	return errors.New("this build of Homeward has no windows, because it was made without a C compiler; use homewardctl, or install a build for this system")
 }

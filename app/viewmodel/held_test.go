@@ -1,6 +1,7 @@
 package viewmodel
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -135,5 +136,24 @@ func TestTermsAreShown(t *testing.T) {
 	found[0].Consent, found[1].Consent = "", " \n"
 	if v := ImportSheet(Offer{Found: found, Now: noon}, speak(t, "en")); v.Terms != nil {
 		t.Errorf("%+v", v.Terms)
+	}
+}
+
+// clause is an error that says itself what is and what to do.
+type clause string
+
+func (c clause) Error() string     { return string(c) }
+func (c clause) ForPerson() string { return string(c) }
+
+// TestClauses: an error that says what to do is shown with its own words, where those are
+// in the person's language.
+func TestClauses(t *testing.T) {
+	t.Parallel()
+	err := fmt.Errorf("taking it over: %w", clause("the key is not here; import it"))
+	if v := ImportProblem("a", err, speak(t, "en")); v.Sentence != "The key is not here; import it." || v.Detail != "" {
+		t.Errorf("%+v", v)
+	}
+	if v := ImportProblem("a", err, speak(t, "de")); v.Sentence == "" || v.Detail != "The key is not here; import it." {
+		t.Errorf("%+v", v)
 	}
 }

@@ -77,6 +77,10 @@ func (t texts) ownTrouble(err error) (sentence, detail string) {
 	var keychain *credential.KeychainError
 	var imported *profile.ImportError
 	var taken *profile.NameTakenError
+	var told interface {
+		error
+		ForPerson() string // a clause that says what is and what to do, in English
+	}
 	switch {
 	case errors.As(err, &keychain):
 		switch keychain.Reason {
@@ -84,6 +88,12 @@ func (t texts) ownTrouble(err error) (sentence, detail string) {
 			return t.s("trouble.keychain." + string(keychain.Reason)), err.Error()
 		}
 		return t.s("trouble.keychain.absent"), err.Error()
+	case errors.As(err, &told):
+		clause := asSentence(told.ForPerson())
+		if t.englishTexts() {
+			return clause, ""
+		}
+		return t.s("trouble.other"), clause
 	case errors.As(err, &imported):
 		return t.s(importKey(imported.Problem)), asSentence(imported.Sentence)
 	case errors.As(err, &taken):

@@ -55,7 +55,7 @@ func (p *Plan) Consents() []string {
 }
 
 // Plan looks at what is there already. It changes the IDs and names of those that
-// replace a profile.
+// replace a profile. What an administrator has laid down is not replaced: *Problem.
 func (k *Intake) Plan(ctx context.Context, found []profile.Imported) (*Plan, error) {
 	existing, err := k.cfg.Service.Profiles(ctx)
 	if err != nil {
@@ -67,6 +67,9 @@ func (k *Intake) Plan(ctx context.Context, found []profile.Imported) (*Plan, err
 		item := Item{Imported: &found[i]}
 		p := &found[i].Profile
 		if old := k.replaces(p, left); old != nil {
+			if old.Managed {
+				return nil, &Problem{Kind: LaidDown, ID: old.ID, Name: old.Name}
+			}
 			// A second connection of the same file must not replace this one.
 			left = slices.DeleteFunc(left, func(e control.ProfileInfo) bool { return e.ID == old.ID })
 			before, err := k.cfg.Service.Profile(ctx, old.ID)

@@ -17,6 +17,8 @@ const (
 	KeyNotKept   ProblemKind = "key-not-kept"   // the file brings one, and no keychain takes it
 	KeptStays    ProblemKind = "kept-stays"     // what is kept for another gateway cannot be deleted
 
+	LaidDown ProblemKind = "laid-down" // of Plan: an administrator has laid the same one down for everybody
+
 	SecretsStay      ProblemKind = "secrets-stay"       // of Remove: nothing was removed
 	ProfileStays     ProblemKind = "profile-stays"      // of Remove: the secrets are gone, the profile is not
 	SecretsLeftAlone ProblemKind = "secrets-left-alone" // of Remove: the profile is gone, the secrets are not
@@ -45,6 +47,8 @@ func (p *Problem) Error() string {
 		return fmt.Sprintf("the private key of this profile can be kept in a keychain only, and %s; nothing was changed", answer.Trouble(p.Err))
 	case KeptStays:
 		return fmt.Sprintf("what is kept for %s was meant for another gateway and cannot be deleted (%v); nothing was changed", p.Name, p.Err)
+	case LaidDown:
+		return fmt.Sprintf("%s is laid down by your administrator for everybody on this computer, so that there is nothing to add; connect by it, or ask them to change it", p.Name)
 	case SecretsStay:
 		return fmt.Sprintf("the secrets of %s could not be deleted (%v); the profile is still there, and so may be the file %s.sealed", p.Name, p.Err, p.ID)
 	case ProfileStays:
@@ -57,6 +61,9 @@ func (p *Problem) Error() string {
 		return string(p.Kind)
 	}
 }
+
+// ForPerson says the same, for whoever shows it.
+func (p *Problem) ForPerson() string { return p.Error() }
 
 // Unwrap gives the reason.
 func (p *Problem) Unwrap() error { return p.Err }
