@@ -66,7 +66,7 @@ func (s *Service) administered(ctx context.Context) {
 		switch {
 		case !still:
 			problems = append(problems, s.takenAway(old)...)
-		case !old.Profile.Gateway.Equal(now.Profile.Gateway) && s.shown.active() == id:
+		case !old.Profile.SameServers(&now.Profile) && s.shown.active() == id:
 			s.prompts.forget() // what was given for another gateway
 			s.logger.Info("the profile in use leads to another gateway by now", "profile", now.Profile.Name)
 		}

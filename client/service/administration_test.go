@@ -216,6 +216,7 @@ func TestLeadsElsewhereWhileUp(t *testing.T) {
 		asked  bool
 	}{
 		"another gateway":      {func(p *profile.Profile) { p.Gateway.Address = "new.example.com" }, true},
+		"less to be proven":    {func(p *profile.Profile) { p.Client.EAPOnly = profile.EAPOnlyAny }, true},
 		"another name of ours": {func(p *profile.Profile) { p.Origin.Description = "new" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -211,15 +211,15 @@ func lockedRefusal(e *provision.LockedError) error {
 	return control.Refuse(control.CodeForbidden, "the profile %q is laid down for everybody on this computer, and its administrator has locked %s; ask them to change it", e.Name, strings.Join(fields, ", "))
 }
 
-// leadsElsewhere says that p would replace the profile in use by one with
-// another gateway. A lost line comes back with the password that was given, and
+// leadsElsewhere says that p would replace the profile in use by one with another
+// gateway, or with one that proves itself in another way. A lost line comes back with the password that was given, and
 // that was given to the gateway of before.
 func (s *Service) leadsElsewhere(c control.Caller, p *profile.Profile) bool {
 	if s.shown.active() != p.ID {
 		return false
 	}
 	old, err := s.cfg.Profiles.Get(p.ID, c.UID)
-	return err == nil && old.Owner == c.UID && !old.Profile.Gateway.Equal(p.Gateway)
+	return err == nil && old.Owner == c.UID && !old.Profile.SameServers(p)
 }
 
 // DeleteProfile implements control.Backend.

@@ -99,9 +99,10 @@ func TestProfileInUseKeepsItsGateway(t *testing.T) {
 		}
 		elsewhere := func(p *profile.Profile) { p.Gateway.Address = "vpn.elsewhere.example" }
 		trusting := func(p *profile.Profile) { p.Gateway.Anchors = [][]byte{{1}} }
+		unproven := func(p *profile.Profile) { p.Client.EAPOnly = profile.EAPOnlyAny } // an impostor could guess it
 		check := func(when string) {
 			t.Helper()
-			for _, edit := range []func(*profile.Profile){elsewhere, trusting} {
+			for _, edit := range []func(*profile.Profile){elsewhere, trusting, unproven} {
 				if err := change(edit); code(err) != control.CodeConflict {
 					t.Errorf("%s: %v, want a conflict", when, err)
 				}
