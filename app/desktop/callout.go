@@ -2,8 +2,6 @@ package desktop
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/homeward-vpn/homeward/app/viewmodel"
@@ -17,46 +15,15 @@ type callout struct {
 	box   *fyne.Container
 }
 
-// toneColor is the colour of a tone.
-func toneColor(t viewmodel.Tone) fyne.ThemeColorName {
-	switch t {
-	case viewmodel.ToneGood:
-		return ColorConnected
-	case viewmodel.ToneWarning:
-		return ColorWorking
-	case viewmodel.ToneBad:
-		return ColorBlocked
-	case viewmodel.ToneNeeds:
-		return ColorNeedsYou
-	}
-	return ColorQuiet
-}
-
-// toneIcon is the shape of a tone.
-func toneIcon(t viewmodel.Tone) fyne.Resource {
-	icon := theme.InfoIcon()
-	switch t {
-	case viewmodel.ToneGood:
-		icon = theme.ConfirmIcon()
-	case viewmodel.ToneWarning:
-		icon = theme.WarningIcon()
-	case viewmodel.ToneBad:
-		icon = theme.ErrorIcon()
-	}
-	return theme.NewColoredResource(icon, toneColor(t))
-}
-
 // newCallout makes one, with more below the words where there is more.
 func newCallout(t viewmodel.Tone, words string, more ...fyne.CanvasObject) *callout {
 	c := &callout{words: bodyText(words)}
-	icon := canvas.NewImageFromResource(toneIcon(t))
-	icon.FillMode = canvas.ImageFillContain
-	icon.SetMinSize(fyne.NewSquareSize(18))
+	paint := toneOf(t)
 	c.box = &fyne.Container{
 		Layout: &insetLayout{across: 12, down: 10},
 		Objects: []fyne.CanvasObject{
-			newPanel(ColorCard, toneColor(t), 8),
-			marked(icon, column(gapSmall, append([]fyne.CanvasObject{c.words}, more...)...)),
+			newPanel(ColorCard, paint.color, 8),
+			marked(newIcon(paint.sign, paint.color, 18), column(gapSmall, append([]fyne.CanvasObject{c.words}, more...)...)),
 		},
 	}
 	c.ExtendBaseWidget(c)

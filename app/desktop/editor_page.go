@@ -117,16 +117,11 @@ func (e *editorPage) show(v viewmodel.EditorView) {
 
 // moreButton shows the rare fields, or hides them.
 func (e *editorPage) moreButton(name string) *button {
-	b := linkButton(name+closedSign, nil)
-	b.act = func() {
-		e.more = !e.more
-		b.SetText(name + closedSign)
-		if e.more {
-			b.SetText(name + openSign)
-		}
+	more := newDisclosure(name, func(open bool) {
+		e.more = open
 		e.show(viewmodel.Editor(e.draft, e.d.config.Say))
-	}
-	return b
+	})
+	return more.link
 }
 
 // group is a card of fields that belong together. It is the one of before as long as

@@ -8,43 +8,27 @@ import (
 // fold is something behind a click, which is made when it is first wanted.
 type fold struct {
 	widget.BaseWidget
-	name    string
-	click   *button
+	more    *disclosure
 	content func() fyne.CanvasObject
 	box     *fyne.Container
 	resized func()
 }
 
 func newFold(name string, content func() fyne.CanvasObject, resized func()) *fold {
-	f := &fold{name: name, content: content, resized: resized}
-	f.click = linkButton(name+closedSign, f.toggle)
-	f.box = column(gapSmall, flow(0, f.click))
+	f := &fold{content: content, resized: resized}
+	f.more = newDisclosure(name, f.show)
+	f.box = column(gapSmall, flow(0, f.more.link))
 	f.ExtendBaseWidget(f)
 	return f
 }
 
-// open says whether the content is shown.
-func (f *fold) open() bool { return len(f.box.Objects) > 1 && f.box.Objects[1].Visible() }
-
-func (f *fold) toggle() {
-	switch {
-	case len(f.box.Objects) == 1:
+func (f *fold) show(open bool) {
+	if len(f.box.Objects) == 1 {
 		f.box.Objects = append(f.box.Objects, f.content())
-	case f.open():
-		f.box.Objects[1].Hide()
-	default:
-		f.box.Objects[1].Show()
 	}
-	sign := closedSign
-	if f.open() {
-		sign = openSign
-	}
-	f.click.SetText(f.name + sign)
+	setVisible(f.box.Objects[1], open)
 	f.resized()
 }
-
-// The signs behind the name of a fold.
-const closedSign, openSign = " ▸", " ▾"
 
 // HeightAt implements flexible.
 func (f *fold) HeightAt(width float32) float32 { return heightAt(f.box, width) }

@@ -60,7 +60,7 @@ func unfold(d *Desktop) {
 func openFold(o fyne.CanvasObject) bool {
 	switch o := o.(type) {
 	case *fold:
-		o.toggle()
+		o.more.turn()
 		return true
 	case *fyne.Container:
 		for _, c := range o.Objects {

@@ -115,5 +115,5 @@ func toneWords(t viewmodel.Tone) fyne.ThemeColorName {
 	if t == viewmodel.ToneInfo || t == "" {
 		return theme.ColorNameForeground
 	}
-	return toneColor(t)
+	return toneOf(t).color
 }

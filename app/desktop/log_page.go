@@ -194,7 +194,7 @@ func (r *logRow) set(v viewmodel.LogRow) {
 	r.words.Set(words)
 	color := ColorQuiet
 	if v.Tone != viewmodel.ToneInfo && v.Tone != "" {
-		color = toneColor(v.Tone)
+		color = toneOf(v.Tone).color
 	}
 	r.level.SetLook(look{size: SizeSmall, color: color, mono: true, bold: color != ColorQuiet})
 	r.Refresh()

@@ -170,6 +170,34 @@ func TestLogIsNotDrawnUnseen(t *testing.T) {
 	}
 }
 
+// TestSettingsAreDrawnWhenOpened: whoever hears that they are opened gives them their
+// content, and the person sees no other.
+func TestSettingsAreDrawnWhenOpened(t *testing.T) {
+	var d *Desktop
+	in := settingsInput()
+	d, _ = testDesktop(t, Config{Opened: func(p Page) {
+		if p == SettingsPage {
+			d.ShowSettings(viewmodel.Settings(in, d.config.Say))
+		}
+	}})
+	for _, mode := range []string{control.KillSwitchOn, control.KillSwitchOff} {
+		in.Settings.KillSwitch = mode
+		d.act(viewmodel.Action{Kind: viewmodel.ActionShowSettings})
+		if d.Page() != SettingsPage || len(d.place.Objects) != 1 || d.place.Objects[0] != d.pages[SettingsPage] {
+			t.Fatal("the settings are not shown")
+		}
+		for i, g := range d.settings.groups {
+			if g.picked < 0 {
+				t.Errorf("nothing is marked in group %d", i)
+			}
+		}
+		if g := d.settings.view.Groups[0]; g.Choices[d.settings.groups[0].picked].Choose.Value != mode {
+			t.Errorf("the kill switch is %s, and another choice is marked", mode)
+		}
+		d.act(viewmodel.Action{Kind: viewmodel.ActionShowMain})
+	}
+}
+
 // TestANewProfile: by the keyboard alone, with as little as name and gateway; what is
 // wrong is told where it is, and nothing is saved before it is right.
 func TestANewProfile(t *testing.T) {

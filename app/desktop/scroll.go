@@ -38,10 +38,15 @@ func (s *scrolled) edges() {
 
 // Fit lays the content out again: its texts are others.
 func (s *scrolled) Fit() {
-	s.scroll.Content.Resize(fyne.NewSize(s.Size().Width, s.HeightAt(s.Size().Width)))
+	s.resize(s.Size())
 	s.scroll.Content.Refresh()
 	s.scroll.Refresh()
 	s.edges()
+}
+
+// resize gives the content as much height as it needs, and all that there is.
+func (s *scrolled) resize(room fyne.Size) {
+	s.scroll.Content.Resize(fyne.NewSize(room.Width, max(room.Height, s.HeightAt(room.Width))))
 }
 
 // HeightAt implements flexible: as high as it needs no scrolling.
@@ -76,7 +81,7 @@ func (r *scrolledRenderer) Objects() []fyne.CanvasObject {
 // Layout gives the content its width first, so that the scroller learns the
 // height that goes with it.
 func (r *scrolledRenderer) Layout(size fyne.Size) {
-	r.s.scroll.Content.Resize(fyne.NewSize(size.Width, r.s.HeightAt(size.Width)))
+	r.s.resize(size)
 	r.s.scroll.Resize(size)
 	r.s.above.Resize(fyne.NewSize(size.Width, 1))
 	r.s.below.Move(fyne.NewPos(0, size.Height-1))

@@ -68,7 +68,11 @@ func (p *settingsPage) draw(v viewmodel.SettingsView) {
 
 // group is one setting with its choices.
 func (p *settingsPage) group(at int, g viewmodel.SettingGroup) fyne.CanvasObject {
-	parts := []fyne.CanvasObject{column(gapTight, nameText(g.Title), quietText(g.Sentence))}
+	head := column(gapTight, nameText(g.Title))
+	if g.Sentence != "" {
+		head.Add(quietText(g.Sentence))
+	}
+	parts := []fyne.CanvasObject{head}
 	if g.Managed != "" {
 		parts = append(parts, newCallout(viewmodel.ToneInfo, g.Managed))
 	}

@@ -31,8 +31,8 @@ type Config struct {
 	Do func(viewmodel.Action)
 	// OpenFiles takes files that were dropped on the window, by their paths.
 	OpenFiles func(paths []string)
-	// Opened says which page is shown from now on: what only that page needs, the log
-	// for example, is not fetched before. nil: nobody wants to know.
+	// Opened says which page is shown from now on, before it is drawn: what only that page
+	// needs, the log for example, is not fetched before. nil: nobody wants to know.
 	Opened func(Page)
 	// Raise brings the window to the front, also where it was hidden; nil: as Fyne does.
 	Raise func()
@@ -157,12 +157,12 @@ func (d *Desktop) SetPage(p Page, content fyne.CanvasObject) {
 
 // Open shows a page; it stays until another is opened.
 func (d *Desktop) Open(p Page) {
+	if d.page != p && d.config.Opened != nil {
+		d.config.Opened(p)
+	}
 	content, ok := d.pages[p]
 	if !ok {
 		return
-	}
-	if d.page != p && d.config.Opened != nil {
-		d.config.Opened(p)
 	}
 	d.page = p
 	if len(d.place.Objects) != 1 || d.place.Objects[0] != content {

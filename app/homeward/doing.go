@@ -58,10 +58,14 @@ func (p *program) aside(f func(ctx context.Context)) {
 	p.beside.Go(func() { f(p.ctx) })
 }
 
-// opened notes which page is shown: the service's log is followed while its page is.
+// opened notes which page is shown: the settings as they are now, and the service's log,
+// which is followed while its page is shown.
 func (p *program) opened(page desktop.Page) {
 	p.stopLog()
-	if page == desktop.LogPage {
+	switch page {
+	case desktop.SettingsPage:
+		p.desk.ShowSettings(viewmodel.Settings(p.staff.Input(), p.say))
+	case desktop.LogPage:
 		p.followLog()
 	}
 }

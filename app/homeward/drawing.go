@@ -48,9 +48,8 @@ func (p *program) redraw(in viewmodel.Input) {
 	}
 	p.doze.stir(drawing)
 	p.desk.Show(viewmodel.Main(in, p.say))
-	if !p.furnished || p.desk.Page() == desktop.SettingsPage {
+	if p.desk.Page() == desktop.SettingsPage {
 		p.desk.ShowSettings(viewmodel.Settings(in, p.say))
-		p.furnished = true
 	}
 	p.drawPortal()
 }

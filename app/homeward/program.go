@@ -42,14 +42,12 @@ type program struct {
 	doze doze
 
 	// Of Fyne's goroutine.
-	shown   bool // the window is on the screen
-	watched bool // and the person looks at it
-	hosted  bool // the desktop shows the tray
-	stays   bool // without a tray, too: it was started so at login
-	// furnished: the pages that are not open have something to show when they are.
-	furnished bool
-	signing   *portalSheet       // the sheet of the network's sign-in page; nil: it is not shown
-	log       context.CancelFunc // stops following the service's log; nil: it is not followed
+	shown   bool               // the window is on the screen
+	watched bool               // and the person looks at it
+	hosted  bool               // the desktop shows the tray
+	stays   bool               // without a tray, too: it was started so at login
+	signing *portalSheet       // the sheet of the network's sign-in page; nil: it is not shown
+	log     context.CancelFunc // stops following the service's log; nil: it is not followed
 }
 
 // openWindow runs the program until it is ended. release gives up that it is the one of

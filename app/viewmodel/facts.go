@@ -28,7 +28,7 @@ func (s *scene) facts() []Fact {
 	}
 	if by := s.st.SignInAgainBy; by != nil {
 		key := "fact.sign-in.itself"
-		if s.asksAgain() {
+		if s.asksAgain() || s.expiring() {
 			key = "fact.sign-in.you"
 		}
 		list = append(list, Fact{s.s("fact.sign-in"), s.with(key, data{"Time": s.at(*by)})})

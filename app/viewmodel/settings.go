@@ -20,7 +20,10 @@ func Settings(in Input, say Say) SettingsView {
 			v.Groups = append(v.Groups, s.itselfGroup())
 		}
 	}
-	v.Groups = append(v.Groups, s.secretsGroup(), s.languageGroup())
+	if in.Secrets != "" { // what is not known yet is not said to be nothing
+		v.Groups = append(v.Groups, s.secretsGroup())
+	}
+	v.Groups = append(v.Groups, s.languageGroup())
 	return v
 }
 

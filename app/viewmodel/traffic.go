@@ -19,8 +19,10 @@ func (s *scene) traffic() *Traffic {
 		Received: s.with("traffic.received", data{"Size": s.size(s.st.ESP.RxBytes)}),
 		Sent:     s.with("traffic.sent", data{"Size": s.size(s.st.ESP.TxBytes)}),
 		Span:     s.s("traffic.span"),
-		Peak:     s.with("traffic.rate", data{"Size": s.size(uint64(top))}),
 		Points:   points,
+	}
+	if top >= 1 {
+		t.Peak = s.with("traffic.rate", data{"Size": s.size(uint64(top))})
 	}
 	return t
 }
