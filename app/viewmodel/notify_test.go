@@ -106,8 +106,8 @@ func TestTrayMenu(t *testing.T) {
 		{"connected", connected(), []string{"Connected to Harbour Office", "---", "Disconnect Harbour Office [disconnect 01]", "Connect Branch, Hamburg [connect 11]", "---",
 			"Kill switch x [kill-switch off]", "---", "Open Homeward [show-window ]", "Quit, and stay connected [quit ]"}},
 		{"portal", with(ready(), func(in *Input) { in.Status.Portal = &control.Portal{State: "captive"}; in.Profiles = nil }), []string{"Not connected", "---",
-			"Open its sign-in page [portal-sign-in ]", "---", "Kill switch [kill-switch on]", "---", "Open Homeward [show-window ]", "Quit [quit ]"}},
-		{"no service", Input{Now: noon, Link: LinkAbsent}, []string{"The Homeward service does not run", "---", "Open Homeward [show-window ]", "Quit [quit ]"}},
+			"Open the sign-in page [portal-sign-in ]", "---", "Kill switch [kill-switch on]", "---", "Open Homeward [show-window ]", "Quit [quit ]"}},
+		{"no service", Input{Now: noon, Link: LinkAbsent}, []string{"The Homeward service is not running", "---", "Open Homeward [show-window ]", "Quit [quit ]"}},
 	} {
 		if got := menu(c.in); !slices.Equal(got, c.want) {
 			t.Errorf("%s:\n got %q\nwant %q", c.name, got, c.want)

@@ -43,9 +43,9 @@ func TestEveryState(t *testing.T) {
 	}{
 		{name: "just started", in: Input{Now: noon}, title: "One moment", sentence: "Homeward is asking its service.", mark: MarkConnecting, tray: "One moment"},
 		{name: "service away", in: with(connected(), func(in *Input) { in.Link = LinkLost }), title: "Reconnecting", sentence: "Reconnecting to the service.", mark: MarkConnecting, tray: "Reconnecting to the service"},
-		{name: "no service", in: Input{Now: noon, Link: LinkAbsent, LinkDetail: "/run/x"}, title: "Not ready", sentence: "The Homeward service does not run.", mark: MarkNeedsYou, tray: "The Homeward service does not run", notices: []NoticeKind{NoticeService}},
+		{name: "no service", in: Input{Now: noon, Link: LinkAbsent, LinkDetail: "/run/x"}, title: "Not ready", sentence: "The Homeward service is not running.", mark: MarkNeedsYou, tray: "The Homeward service is not running", notices: []NoticeKind{NoticeService}},
 		{name: "foreign socket", in: Input{Now: noon, Link: LinkForeign}, title: "Not ready", sentence: "Something else answers in place of the Homeward service.", mark: MarkNeedsYou, tray: "Something else answers in place of the Homeward service", notices: []NoticeKind{NoticeService}},
-		{name: "another version", in: Input{Now: noon, Link: LinkVersion}, title: "Not ready", sentence: "The Homeward service has another version than this window.", mark: MarkNeedsYou, tray: "The Homeward service has another version", notices: []NoticeKind{NoticeService}},
+		{name: "another version", in: Input{Now: noon, Link: LinkVersion}, title: "Not ready", sentence: "The Homeward service and this window have different versions.", mark: MarkNeedsYou, tray: "The Homeward service has a different version", notices: []NoticeKind{NoticeService}},
 
 		{name: "not connected", in: ready(), title: "Not connected", sentence: "Turn the switch on to connect to gate.harbour.example.", mark: MarkDisconnected, able: true, tray: "Not connected"},
 		{name: "failed", in: of(control.StateDisconnected, func(in *Input) { in.Status.Error = &control.Error{Cause: "wrong-password"} }), title: "Not connected", sentence: "Turn the switch on to connect to gate.harbour.example.", mark: MarkDisconnected, able: true, tray: "Not connected", notices: []NoticeKind{NoticeFailure}},
@@ -66,7 +66,7 @@ func TestEveryState(t *testing.T) {
 		{name: "wished away", in: with(connected(), func(in *Input) { in.Wish = Action{Kind: ActionDisconnect} }), title: "Disconnecting", sentence: "from gate.harbour.example", mark: MarkConnecting, works: true, tray: "Disconnecting from Harbour Office"},
 		{name: "blocked", in: of(control.StateBlocked, blocked("on", true)), title: "Blocked", sentence: "Nothing leaves this computer until you connect or open the network. Verified at 10:32.", mark: MarkBlocked, able: true, tray: "Blocked: nothing leaves this computer", notices: []NoticeKind{NoticeFailure, NoticeBlocked}},
 		{name: "lockdown", in: of(control.StateBlocked, blocked("lockdown", true)), title: "Blocked", sentence: "Nothing leaves this computer until you connect. Verified at 10:32.", mark: MarkBlocked, able: true, tray: "Blocked: nothing leaves this computer", notices: []NoticeKind{NoticeFailure, NoticeBlocked}},
-		{name: "unsure", in: of(control.StateBlocked, blocked("on", false)), title: "Not protected", sentence: "There is no connection, and it is not sure that nothing leaves this computer.", mark: MarkNeedsYou, able: true, tray: "Not protected", notices: []NoticeKind{NoticeFailure, NoticeBlocked}},
+		{name: "unsure", in: of(control.StateBlocked, blocked("on", false)), title: "Not protected", sentence: "There is no connection, and it is not certain that nothing leaves this computer.", mark: MarkNeedsYou, able: true, tray: "Not protected", notices: []NoticeKind{NoticeFailure, NoticeBlocked}},
 
 		{name: "another user's line", in: of(control.StateConnected, other), title: "In use", sentence: "Another user of this computer is connected.", mark: MarkConnected, tray: "Another user of this computer is connected"},
 		{name: "another user's block", in: of(control.StateBlocked, func(in *Input) { blocked("on", true)(in); other(in) }), title: "Blocked", sentence: "Nothing leaves this computer until another user of it, or an administrator, disconnects. Verified at 10:32.", mark: MarkBlocked, tray: "Blocked: nothing leaves this computer", notices: []NoticeKind{NoticeFailure}},
@@ -153,9 +153,9 @@ func TestNoticesAndTheirButtons(t *testing.T) {
 		{"disk full", of(control.StateDisconnected, func(in *Input) {
 			in.Status.Error = &control.Error{Cause: "tun-failed", Message: "The disk is full, so it could not be made; free some space."}
 		}), NoticeFailure, "The disk is full, so it could not be made; free some space.", "", Action{Kind: ActionConnect, Profile: harbour.ID}},
-		{"expiring", with(connected(), func(in *Input) { in.Status.SignInAgainBy = pointer(noon.Add(12 * time.Minute)) }), NoticeExpiring, "Your session ends in 12 min. Sign in again now, or when Homeward asks you for it.", "", Action{Kind: ActionRenew, Profile: harbour.ID}},
+		{"expiring", with(connected(), func(in *Input) { in.Status.SignInAgainBy = pointer(noon.Add(12 * time.Minute)) }), NoticeExpiring, "Your session ends in 12 min. Sign in again now, or when Homeward asks you to.", "", Action{Kind: ActionRenew, Profile: harbour.ID}},
 		{"captive", with(ready(), func(in *Input) { in.Status.Portal = &control.Portal{State: "captive"} }), NoticePortal, "This network wants you to sign in before it lets you out.", "", Action{Kind: ActionPortalSignIn}},
-		{"alarm", with(connected(), func(in *Input) { in.Status.KillSwitch.Alarm = "A rule is gone." }), NoticeAlarm, "It is not sure that nothing leaves this computer outside the tunnel. Disconnect from the network if that matters.", "A rule is gone.", Action{}},
+		{"alarm", with(connected(), func(in *Input) { in.Status.KillSwitch.Alarm = "A rule is gone." }), NoticeAlarm, "It is not certain that nothing leaves this computer outside the tunnel. Disconnect from the network if that matters.", "A rule is gone.", Action{}},
 		{"blocked", of(control.StateBlocked, func(in *Input) { in.Status.KillSwitch = control.KillSwitch{Mode: "on", Engaged: true} }), NoticeBlocked, "Connect again, or open the network and go on without the connection.", "", Action{Kind: ActionDisconnect}},
 		{"lockdown", of(control.StateBlocked, func(in *Input) { in.Status.KillSwitch = control.KillSwitch{Mode: "lockdown", Engaged: true} }), NoticeBlocked, "Lockdown is on. Only an administrator can open the network without a connection.", "", Action{}},
 		{"automatic", with(ready(), func(in *Input) {
@@ -228,7 +228,7 @@ func TestCards(t *testing.T) {
 		{"off", ready(), "Kill switch: off", "When the connection is lost, this computer uses the network without it.", false, true, ToneInfo},
 		{"on, not verified", with(ready(), func(in *Input) { in.Status.KillSwitch.Mode = "on" }), "Kill switch: on", "From Connect to Disconnect, nothing leaves this computer outside the tunnel.", true, true, ToneInfo},
 		{"verified before", with(connected(), func(in *Input) { in.Status.KillSwitch.Verified = pointer(clock(10, 32).AddDate(0, 0, -1)) }), "Kill switch: on", "Nothing leaves this computer outside the tunnel. Verified yesterday, 10:32.", true, true, ToneGood},
-		{"alarm", with(connected(), func(in *Input) { in.Status.KillSwitch.Alarm = "x" }), "Kill switch: on", "It is not sure that nothing leaves this computer outside the tunnel.", true, true, ToneBad},
+		{"alarm", with(connected(), func(in *Input) { in.Status.KillSwitch.Alarm = "x" }), "Kill switch: on", "It is not certain that nothing leaves this computer outside the tunnel.", true, true, ToneBad},
 		{"lockdown", with(ready(), func(in *Input) { in.Status.KillSwitch.Mode = "lockdown" }), "Kill switch: lockdown", "Nothing ever leaves this computer outside the tunnel.", true, false, ToneInfo},
 		{"lockdown, administrator", with(ready(), func(in *Input) { in.UID, in.Status.KillSwitch.Mode = 0, "lockdown" }), "Kill switch: lockdown", "Nothing ever leaves this computer outside the tunnel.", true, true, ToneInfo},
 		{"managed", with(ready(), func(in *Input) {
@@ -242,7 +242,7 @@ func TestCards(t *testing.T) {
 		}
 	}
 	for when, want := range map[profile.When]string{
-		profile.WhenNever: "Always on: off", profile.WhenRules: "Always on: on", profile.WhenLogin: "Always on: on", profile.WhenBoot: "Always on: on", profile.WhenAlways: "Always on: on",
+		profile.WhenNever: "Always connected: off", profile.WhenRules: "Always connected: on", profile.WhenLogin: "Always connected: on", profile.WhenBoot: "Always connected: on", profile.WhenAlways: "Always connected: on",
 	} {
 		in := with(ready(), func(in *Input) {
 			in.Chosen = &profile.Profile{ID: harbour.ID, OnDemand: profile.OnDemand{When: when}}
