@@ -3,6 +3,8 @@ package desktop
 import (
 	"testing"
 
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
 
 	"github.com/homeward-vpn/homeward/app/viewmodel"
@@ -25,5 +27,22 @@ func TestTheFirstPageHasNoticesToo(t *testing.T) {
 	p.Show(empty, nil)
 	if p.notices.box.Visible() {
 		t.Error("a notice stays that is over")
+	}
+}
+
+// TestTheFirstPageStandsInTheMiddle, also when it is laid out again at
+// the size that it has.
+func TestTheFirstPageStandsInTheMiddle(t *testing.T) {
+	a := newTestApp(t, theme.VariantLight, 1)
+	w := a.NewWindow("")
+	p := newFirstPage(func(viewmodel.Action) {})
+	w.SetContent(p.scroll)
+	w.Resize(fyne.NewSize(windowWidth, windowHeight))
+	p.Show(viewmodel.Empty{Title: "Open the profile that your IT sent you"}, nil)
+	test.WidgetRenderer(p.scroll).Layout(p.scroll.Size())
+	above := p.scroll.content.Position().Y
+	below := p.scroll.Size().Height - above - p.scroll.content.Size().Height
+	if above-below > 1 || below-above > 1 || above <= p.scroll.down {
+		t.Errorf("there is %.0f above it, and %.0f below", above, below)
 	}
 }

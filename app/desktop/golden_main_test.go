@@ -12,14 +12,18 @@ import (
 	"github.com/homeward-vpn/homeward/app/viewmodel"
 )
 
+// manners are how the golden pictures are drawn; all: each of them, and not only those
+// that people see most.
+var manners = []struct {
+	mode, language string
+	all            bool
+}{{"light", "en", true}, {"dark", "de", true}, {"dark", "en", false}, {"light", "de", false}}
+
 // TestGoldenMain: each scene of the main window, in English and light, in German and
 // dark; the two that people see most in both.
 func TestGoldenMain(t *testing.T) {
 	often := map[string]bool{"connected": true, "first-run": true}
-	for _, c := range []struct {
-		mode, language string
-		all            bool
-	}{{"light", "en", true}, {"dark", "de", true}, {"dark", "en", false}, {"light", "de", false}} {
+	for _, c := range manners {
 		a := newTestApp(t, variants[c.mode], 1)
 		say := speak(t, c.language)
 		for _, name := range sceneNames {

@@ -2,10 +2,13 @@ package viewmodel
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/homeward-vpn/homeward/client/credential"
 )
 
 func TestTimes(t *testing.T) {
@@ -126,5 +129,53 @@ func TestRates(t *testing.T) {
 	}
 	if points, top := rates(nil, noon); len(points) != trafficPoints || top != 0 {
 		t.Errorf("without samples: %v", top)
+	}
+}
+
+// TestAQuietLineNamesNoRate: nothing is said of the height of a flat line.
+func TestAQuietLineNamesNoRate(t *testing.T) {
+	t.Parallel()
+	in := connected()
+	in.Samples = []Sample{{At: noon.Add(-2 * time.Minute), Rx: 5}, {At: noon.Add(-time.Minute), Rx: 5}}
+	if got := Main(in, speak(t, "en")).Traffic; got == nil || got.Peak != "" || got.Received == "" {
+		t.Errorf("%+v", got)
+	}
+	in.Samples[1].Rx = 600_005
+	if got := Main(in, speak(t, "en")).Traffic; got == nil || got.Peak != "10.0 kB/s" {
+		t.Errorf("a line with traffic: %+v", got)
+	}
+}
+
+// TestAnAnnouncedEndIsNotRenewedByItself: the facts do not say otherwise than the notice.
+func TestAnAnnouncedEndIsNotRenewedByItself(t *testing.T) {
+	t.Parallel()
+	for left, itself := range map[time.Duration]bool{12 * time.Minute: false, 12 * time.Hour: true} {
+		in := connected()
+		in.Status.SignInAgainBy = new(noon.Add(left))
+		v := Main(in, speak(t, "en"))
+		for _, f := range v.Facts {
+			if f.Name == "Signed in" && strings.Contains(f.Value, "by itself") != itself {
+				t.Errorf("with %v left: %s", left, f.Value)
+			}
+		}
+	}
+}
+
+// TestSettingsSayNothingOfWhatIsNotKnown: how secrets are kept is there when it is known.
+func TestSettingsSayNothingOfWhatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	for mode, there := range map[credential.Mode]bool{"": false, credential.ModeAsk: true} {
+		in := connected()
+		in.Secrets = mode
+		shown := false
+		for _, g := range Settings(in, speak(t, "en")).Groups {
+			shown = shown || g.Title == "Passwords and keys"
+			if !slices.ContainsFunc(g.Choices, func(c SettingChoice) bool { return c.On }) {
+				t.Errorf("nothing is chosen of %s", g.Title)
+			}
+		}
+		if shown != there {
+			t.Errorf("kept by %q: shown is %v", mode, shown)
+		}
 	}
 }
