@@ -31,12 +31,15 @@ const (
 // SignIn is how the employee proves who it is.
 type SignIn string
 
-// The ways. A machine's certificate is Windows' device tunnel.
+// The ways. A machine's certificate is Windows' device tunnel; PEAP (with MSCHAPv2
+// inside) and TTLS (with PAP inside) are for gateways that ask the sign-in servers.
 const (
 	ByPassword    SignIn = "password"
 	ByCertificate SignIn = "certificate"
 	BySharedKey   SignIn = "shared-key"
 	ByMachine     SignIn = "machine"
+	ByPEAP        SignIn = "peap"
+	ByTTLS        SignIn = "ttls"
 )
 
 // Foreign is a connection to the lab's gateway as an administrator would write it for
@@ -47,6 +50,8 @@ type Foreign struct {
 	By       SignIn
 	CA       *Authority  // of the gateway, where the format has a place for it
 	Employee *Credential // for ByCertificate, where the format has a place for it
+	Servers  *Authority  // of the sign-in servers, for ByPEAP and ByTTLS
+	Realm    string      // said outside TLS: which of the sign-in servers is asked
 }
 
 // Document is a profile file with the files that lie beside it.
@@ -143,8 +148,8 @@ func (f Foreign) fill(name string) ([]byte, error) {
 	var b bytes.Buffer
 	err := formatsTemplate.ExecuteTemplate(&b, name, struct {
 		Foreign
-		Gateway, User, Password, Mail, Key, P12, Intranet, Domain, DNS string
-	}{f, GatewayName, UserName, UserPassword, EmployeeMail, SharedKey, P12Password, IntranetPrefix.Addr().String(), CompanyDomain, IntranetAddress.String()})
+		Gateway, User, Password, Mail, Key, P12, Intranet, Domain, DNS, RADIUS string
+	}{f, GatewayName, UserName, UserPassword, EmployeeMail, SharedKey, P12Password, IntranetPrefix.Addr().String(), CompanyDomain, IntranetAddress.String(), RADIUSName})
 	if err != nil {
 		return nil, fmt.Errorf("lab: writing a profile: %w", err)
 	}
@@ -185,6 +190,16 @@ func (f Foreign) chromeOS() (Document, error) {
 	case ByPassword:
 		ipsec["AuthenticationType"] = "EAP"
 		ipsec["EAP"] = map[string]any{"Outer": "MSCHAPv2", "Identity": UserName, "Password": UserPassword}
+	case ByPEAP, ByTTLS:
+		const servers = "{servers}"
+		eap := map[string]any{"Outer": "PEAP", "Inner": "MSCHAPv2", "TLSVersionMax": "1.2"}
+		if f.By == ByTTLS {
+			eap = map[string]any{"Outer": "EAP-TTLS", "Inner": "PAP"}
+		}
+		eap["Identity"], eap["Password"], eap["AnonymousIdentity"] = UserName, UserPassword, "guest@"+f.Realm
+		eap["ServerCARefs"], eap["DomainSuffixMatch"] = []string{servers}, []string{RADIUSName}
+		ipsec["AuthenticationType"], ipsec["EAP"] = "EAP", eap
+		certificates = append(certificates, map[string]any{"GUID": servers, "Type": "Authority", "X509": string(f.Servers.CertificatePEM())})
 	case ByCertificate:
 		packed, err := PKCS12(f.Employee, f.CA, "", true) // ChromeOS has no place for its password
 		if err != nil {

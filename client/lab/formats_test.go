@@ -25,14 +25,14 @@ func TestForeignImports(t *testing.T) {
 	private := all[:2] // no place for a shared key
 	for format, ways := range map[lab.Format][]lab.SignIn{
 		lab.AppleSigned: all, lab.ApplePEM: all, lab.AppleBinary: all, lab.AndroidApp: private, lab.NetworkManager: all,
-		lab.Swanctl: all, lab.IPsecConf: all, lab.ChromeOS: all,
-		lab.ProfileXML: {lab.ByPassword, lab.ByCertificate, lab.ByMachine}, lab.PhoneBook: private, lab.AnyConnect: private,
+		lab.Swanctl: all, lab.IPsecConf: all, lab.ChromeOS: append([]lab.SignIn{lab.ByPEAP, lab.ByTTLS}, all...),
+		lab.ProfileXML: {lab.ByPassword, lab.ByCertificate, lab.ByMachine, lab.ByPEAP, lab.ByTTLS}, lab.PhoneBook: private, lab.AnyConnect: private,
 	} {
 		for _, by := range ways {
 			name := string(format) + "-" + string(by)
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				d, err := lab.Foreign{Name: name, By: by, CA: pki.CA, Employee: employee}.Document(format)
+				d, err := lab.Foreign{Name: name, By: by, CA: pki.CA, Employee: employee, Servers: pki.SignIn, Realm: lab.RealmHostapd}.Document(format)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -68,6 +68,7 @@ func holdImported(t *testing.T, d lab.Document, format lab.Format, by lab.SignIn
 	want := map[lab.SignIn]profile.ClientAuth{
 		lab.ByPassword: profile.ClientMSCHAPv2, lab.ByCertificate: profile.ClientCertificate,
 		lab.ByMachine: profile.ClientCertificate, lab.BySharedKey: profile.ClientPSK,
+		lab.ByPEAP: profile.ClientEAP, lab.ByTTLS: profile.ClientEAP,
 	}[by]
 	if p.Gateway.Address != lab.GatewayName || p.Client.Auth != want || p.Traffic.Full == (by == lab.ByMachine) {
 		t.Errorf("imported as %+v", p)

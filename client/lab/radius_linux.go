@@ -86,7 +86,7 @@ func (l *Lab) startRADIUS(ctx context.Context, o RADIUSOptions) error {
 		old    bool
 	}{{&r.Hostapd, "hostapd", hostapdPort, false}, {&r.Old, "old", oldPort, true}} {
 		own := d
-		own.Dir, own.Port, own.OldTLS = filepath.Join(dir, h.name), h.port, h.old
+		own.Dir, own.Port, own.OldTLS = filepath.Join(dir, h.name), h.port, h.old || o.HostapdTLS12
 		if err := l.PKI.writeRADIUS(own.Dir); err != nil {
 			return err
 		}

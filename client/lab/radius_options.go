@@ -58,6 +58,9 @@ type RADIUSOptions struct {
 	// FragmentSize is how many octets of TLS the servers send in one message;
 	// 0: 1,000.
 	FragmentSize int
+	// HostapdTLS12 keeps hostapd at TLS 1.2: with 1.3 version 2.10 makes another
+	// binding of PEAP than it should, and not every format can say which TLS it means.
+	HostapdTLS12 bool
 }
 
 // The servers' ports, all on the gateway's loopback.

@@ -132,7 +132,13 @@ func (r *rig) failed(c signIn, res lab.Result) {
 // companyRig is a rig whose gateway asks the sign-in servers.
 func companyRig(t *testing.T) *rig {
 	t.Helper()
-	r := start(t, lab.Options{RADIUS: &lab.RADIUSOptions{}, Gateway: lab.GatewayOptions{EAPMethod: "radius"}})
+	return companyRigWith(t, lab.RADIUSOptions{})
+}
+
+// companyRigWith is companyRig with sign-in servers of a kind.
+func companyRigWith(t *testing.T, o lab.RADIUSOptions) *rig {
+	t.Helper()
+	r := start(t, lab.Options{RADIUS: &o, Gateway: lab.GatewayOptions{EAPMethod: "radius"}})
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, s := range r.RADIUS.Servers() {

@@ -68,6 +68,8 @@ var proofs = map[lab.SignIn]string{
 	lab.ByPassword:    "EAP method EAP_MSCHAPV2 succeeded",
 	lab.ByCertificate: lab.EmployeeMail + "' with ECDSA",
 	lab.BySharedKey:   "'" + lab.EmployeeMail + "' with pre-shared key successful",
+	lab.ByPEAP:        "RADIUS authentication of '",
+	lab.ByTTLS:        "RADIUS authentication of '",
 	lab.ByMachine:     "desk7." + lab.CompanyDomain + "' with ECDSA",
 }
 
@@ -77,6 +79,7 @@ type traveller struct {
 	*rig
 	employee *lab.Credential
 	exported map[lab.SignIn][]string // files, by what they sign in with
+	realm    string                  // of the sign-in server that is asked
 }
 
 // TestEveryFormatConnects imports a profile of each format, as its own program's
@@ -148,7 +151,7 @@ func (w *traveller) travel(j journey) {
 // write writes a profile into a folder of its own.
 func (w *traveller) write(j journey) string {
 	w.t.Helper()
-	f := lab.Foreign{Name: j.name(), By: j.by, CA: w.PKI.CA, Employee: w.employee}
+	f := lab.Foreign{Name: j.name(), By: j.by, CA: w.PKI.CA, Employee: w.employee, Servers: w.PKI.SignIn, Realm: w.realm}
 	d, err := f.Document(j.format)
 	if err != nil {
 		w.t.Fatal(err)
@@ -319,4 +322,41 @@ func (w *traveller) machine(t *testing.T) {
 	w.must("", "disconnect")
 	w.must("", "machine", "remove", name)
 	w.forget(name)
+}
+
+// TestFormatsAskSignInServers: profiles of Windows and ChromeOS that sign in by PEAP and
+// TTLS, the usual ways of companies, at gateways that ask their sign-in servers.
+func TestFormatsAskSignInServers(t *testing.T) {
+	t.Parallel()
+	r := companyRigWith(t, lab.RADIUSOptions{HostapdTLS12: true})
+	r.keychain(t)
+	if err := r.Client.TrustSystemwide(r.PKI.CA, r.PKI.SignIn); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if r.before, err = r.Client.Snapshot(r.ctx); err != nil { // /etc may have a folder more
+		t.Fatal(err)
+	}
+	w := &traveller{rig: r}
+	realms := map[lab.SignIn]string{lab.ByPEAP: lab.RealmHostapd, lab.ByTTLS: lab.RealmTLS13}
+	for _, j := range []journey{
+		{format: lab.ProfileXML, by: lab.ByPEAP, outside: true}, {format: lab.ProfileXML, by: lab.ByTTLS, outside: true},
+		{format: lab.ChromeOS, by: lab.ByPEAP}, {format: lab.ChromeOS, by: lab.ByTTLS},
+	} {
+		t.Run(j.name(), func(t *testing.T) {
+			w := w.within(t)
+			w.realm = realms[j.by]
+			w.must("", "import", w.write(j))
+			before := w.Gateway.Log()
+			if j.outside {
+				w.connect(j.name())
+			} else {
+				w.must("", "connect", j.name())
+			}
+			w.arrived(j.name(), j.by, before)
+			w.must("", "disconnect")
+			w.forget(j.name())
+		})
+	}
+	r.untouched("after all formats")
 }
