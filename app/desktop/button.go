@@ -82,7 +82,7 @@ const (
 
 // signs is how much room the sign takes.
 func (b *button) signs() float32 {
-	if b.sign == nil {
+	if b.sign == nil || b.sign.Hidden {
 		return 0
 	}
 	return b.sign.MinSize().Width + signGap

@@ -34,6 +34,7 @@ func (s *sidebar) Show(v viewmodel.Sidebar) {
 	s.view = v
 	s.title.Set(v.Title)
 	s.open.SetText(v.Open.Text)
+	setVisible(s.open.sign, !v.Open.Disabled)
 	allow(s.open, !v.Open.Disabled)
 	if !reflect.DeepEqual(before.Links, v.Links) {
 		s.links.Objects = buttons(v.Links, s.do, func(viewmodel.Button) buttonKind { return quietKind })

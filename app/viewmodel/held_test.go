@@ -80,7 +80,7 @@ func TestNoOwnProfiles(t *testing.T) {
 		}
 	}
 	in.Profiles, in.Chosen, in.Settings.ManagedBy = nil, nil, ""
-	if e := Main(in, say).Empty; e == nil || len(e.Buttons) != 0 || e.Drop != "" || e.Sentence != "Your administrator adds the profiles." {
+	if e := Main(in, say).Empty; e == nil || len(e.Buttons) != 0 || e.Drop != "" || e.Title != "There is no profile yet" || e.Sentence != "Your administrator adds the profiles." {
 		t.Errorf("the first page: %+v", e)
 	}
 	in.UID = 0

@@ -90,7 +90,7 @@ func (s *scene) empty() *Empty {
 		return nil
 	}
 	if s.in.HoldsOwnProfiles() {
-		return &Empty{Title: s.s("empty.title"), Sentence: s.ownHeld()}
+		return &Empty{Title: s.s("own.held.title"), Sentence: s.ownHeld()}
 	}
 	return &Empty{
 		Title: s.s("empty.title"), Sentence: s.s("empty.sentence"), Drop: s.s("empty.drop"),
