@@ -183,7 +183,7 @@ func TestTextsGrowInTheOpenWindow(t *testing.T) {
 	d := open(t, a, speak(t, "en"), "connected", fyne.NewSize(windowWidth, windowHeight))
 	before := d.main.title.Size().Height
 	for _, scale := range []float32{2, 1.25, 1} {
-		a.Settings().SetTheme(NewTheme().WithVariant(theme.VariantLight).WithTextScale(scale))
+		applyTheme(t, NewTheme().WithVariant(theme.VariantLight).WithTextScale(scale))
 		d.window.Canvas().Capture()
 		checkLayout(t, fmt.Sprint("grown ", scale), d.window.Content())
 		if got := d.main.title.Size().Height; got < before*scale*0.9 || got > before*scale*1.1 {

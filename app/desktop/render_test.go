@@ -13,8 +13,19 @@ import (
 func newTestApp(t testing.TB, variant fyne.ThemeVariant, textScale float32) fyne.App {
 	t.Helper()
 	a := test.NewTempApp(t)
-	a.Settings().SetTheme(NewTheme().WithTextScale(textScale).WithVariant(variant))
+	applyTheme(t, NewTheme().WithTextScale(textScale).WithVariant(variant))
 	return a
+}
+
+// applyTheme waits until the theme is the app's: Fyne's app for tests takes it over, and
+// forgets what it has measured, beside the test.
+func applyTheme(t testing.TB, look fyne.Theme) {
+	switch t := t.(type) {
+	case *testing.T:
+		test.ApplyTheme(t, look)
+	default: // a benchmark measures time, and no picture
+		fyne.CurrentApp().Settings().SetTheme(look)
+	}
 }
 
 func TestAButtonIsPressedByClickSpaceAndEnter(t *testing.T) {

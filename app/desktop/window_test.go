@@ -132,7 +132,7 @@ func TestKeysChangeTheTextSize(t *testing.T) {
 			t.Errorf("%s: texts are %.2f times as large, want %.2f", step.key, got, step.want)
 		}
 	}
-	a.Settings().SetTheme(NewTheme())
+	applyTheme(t, NewTheme())
 	New(a, Config{})
 	if got := themeOf(a).textScale; got != 2 {
 		t.Errorf("the next start has texts %.2f times as large", got)
