@@ -32,6 +32,10 @@ type Group struct {
 	dir  string
 	once sync.Once
 	err  error
+	// over ends with Close: the kernel tells late that a group is empty, and not at all
+	// of one that is gone by then.
+	over context.Context
+	end  context.CancelFunc
 }
 
 // Path is the group's, below the mount of cgroup2: "system.slice/x/portal".
@@ -58,6 +62,9 @@ func (g *Group) Ended(ctx context.Context) error { return g.ended(ctx) }
 // Close ends what is still in the group, by force, and takes the group away. A second
 // call gives the result of the first.
 func (g *Group) Close() error {
-	g.once.Do(func() { g.err = g.remove() })
+	g.once.Do(func() {
+		g.err = g.remove()
+		g.end()
+	})
 	return g.err
 }

@@ -73,7 +73,9 @@ func below(mount, own, name string) (*Group, error) {
 		return nil, fmt.Errorf("confine: %q is no name of a group", name)
 	}
 	inside := strings.TrimPrefix(path.Join(own, name), "/")
-	return &Group{path: inside, dir: filepath.Join(mount, inside)}, nil
+	g := &Group{path: inside, dir: filepath.Join(mount, inside)}
+	g.over, g.end = context.WithCancel(context.Background())
+	return g, nil
 }
 
 // mounted finds where cgroup2 is mounted. A mount that another has covered is still
@@ -177,8 +179,9 @@ func (g *Group) ended(ctx context.Context) (err error) {
 		}
 		return fmt.Errorf("confine: watching the group: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) }) // fails on a closed file alone
-	defer stop()
+	wake := func() { _ = f.SetReadDeadline(time.Unix(1, 0)) } // fails on a closed file alone
+	defer context.AfterFunc(ctx, wake)()
+	defer context.AfterFunc(g.over, wake)()
 	buf := make([]byte, 4096)
 	for {
 		if empty, err := g.empty(); empty || err != nil {
@@ -187,6 +190,9 @@ func (g *Group) ended(ctx context.Context) (err error) {
 		if _, err := f.Read(buf); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
+			}
+			if g.over.Err() != nil {
+				return nil
 			}
 			return fmt.Errorf("confine: watching the group: %w", err)
 		}
